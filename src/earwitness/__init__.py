@@ -1,0 +1,3 @@
+"""Earwitness: explainable AI for audio, reproducible, audible and teachable."""
+
+__version__ = "0.1.0"

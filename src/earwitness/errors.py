@@ -1,0 +1,55 @@
+"""What can go wrong, each in a sentence that says what, where and what to do.
+
+The command line prints the sentence alone; code can catch :class:`EarwitnessError` or the built-in it also is.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EarwitnessError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class AudioError(EarwitnessError, ValueError):
+    """Samples or a sound file that no network here can use."""
+
+
+class UnknownNameError(EarwitnessError, ValueError):
+    """A corpus, model, method, task, profile or notebook that does not exist."""
+
+
+class FoldError(EarwitnessError, ValueError):
+    """A fold that the protocol does not have, or a speaker without the metadata that folds need."""
+
+
+class ParameterError(EarwitnessError, ValueError):
+    """A value outside what a function or a notebook's parameter allows."""
+
+
+class MissingDataError(EarwitnessError, FileNotFoundError):
+    """A corpus or file that is not on this machine."""
+
+
+class DamagedDataError(EarwitnessError):
+    """A file whose content is not what its checksum or format promises."""
+
+
+class NotebookError(EarwitnessError, RuntimeError):
+    """A notebook that failed while it was executed, or that is not built as the book needs it."""
+
+
+def choose(name: str, allowed: Iterable[str], what: str) -> str:
+    """Return ``name`` if it is one of ``allowed``.
+
+    Raises
+    ------
+    UnknownNameError
+        Otherwise; the message names the nearest allowed name and lists all of them.
+    """
+    allowed = sorted(allowed)
+    if name in allowed:
+        return name
+    near = get_close_matches(str(name), allowed, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownNameError(f"There is no {what} {name!r}.{hint} Known: {', '.join(allowed)}.")
