@@ -1,0 +1,62 @@
+"""Free Spoken Digit Dataset: 3,000 real digits of six speakers, all male."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from earwitness.corpora import store
+from earwitness.corpora.base import Corpus, Fold, file_table
+
+_FILE = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<repetition>\d+)\.wav")
+_HELD_OUT_REPETITIONS = 5
+
+
+class Fsdd(Corpus):
+    """Spoken digits at 8 kHz; table columns beside the usual: ``digit``, ``repetition``.
+
+    Notes
+    -----
+    ``folds("digit")``: six folds, each tests one speaker and trains on the five others; of those five, repetitions
+    0-4 validate. ``folds("digit", protocol="repetition")``: the corpus' own split, repetitions 0-4 of every speaker
+    test (speakers overlap), 5-9 validate. Source: github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
+    """
+
+    name = "fsdd"
+    tasks = {"digit": list(range(10))}
+
+    def __init__(self, root: str | Path | None = None):
+        self.root = store.folder("fsdd", root)
+        folder = self.root / "recordings" if (self.root / "recordings").is_dir() else self.root
+        found = [(path, match) for path in sorted(folder.glob("*.wav")) if (match := _FILE.fullmatch(path.name))]
+        self.table = file_table(self.root, [
+            {"id": path.stem, "speaker": match["speaker"], "sex": "male", "digit": int(match["digit"]),
+             "repetition": int(match["repetition"]), "path": path.relative_to(self.root).as_posix()}
+            for path, match in found
+        ])
+
+    def _fold_makers(self, task):
+        return {"speaker": self._leave_one_speaker_out, "repetition": self._by_repetition}
+
+    def _leave_one_speaker_out(self) -> list[Fold]:
+        held_out = self.table["repetition"].to_numpy() < _HELD_OUT_REPETITIONS
+        speakers = self.table["speaker"].to_numpy()
+        return [
+            Fold(
+                train=np.flatnonzero((speakers != s) & ~held_out),
+                validation=np.flatnonzero((speakers != s) & held_out),
+                test=np.flatnonzero(speakers == s),
+                name=f"test on {s}",
+            )
+            for s in sorted(set(speakers))
+        ]
+
+    def _by_repetition(self) -> list[Fold]:
+        repetition = self.table["repetition"].to_numpy()
+        n = _HELD_OUT_REPETITIONS
+        return [Fold(
+            train=np.flatnonzero(repetition >= 2 * n),
+            validation=np.flatnonzero((repetition >= n) & (repetition < 2 * n)),
+            test=np.flatnonzero(repetition < n),
+            name=f"test on repetitions 0-{n - 1}",
+        )]

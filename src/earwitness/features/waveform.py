@@ -1,0 +1,100 @@
+"""One second of sound at 8 kHz: what AudioNet eats, and what the spectrogram is made from."""
+
+from functools import lru_cache
+
+import numpy as np
+import soxr
+
+from earwitness.corpora.base import check_samples
+from earwitness.errors import AudioError, choose
+
+SAMPLE_RATE = 8000
+LENGTH = 8000
+
+
+def resample(samples: np.ndarray, sample_rate: int, target_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Return ``samples`` (T,) at ``target_rate`` Hz, float32, by soxr's high-quality filter."""
+    samples = check_samples(samples, sample_rate)
+    if sample_rate == target_rate:
+        return samples
+    return soxr.resample(samples, sample_rate, target_rate).astype(np.float32)
+
+
+def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
+    """Return the stretch of ``length`` samples with the most energy (the first of equal ones)."""
+    if len(samples) <= length:
+        return samples
+    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return samples[start : start + length]
+
+
+def _refuse(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
+    if len(samples) > length:
+        raise AudioError(
+            f"The clip lasts {len(samples) / SAMPLE_RATE:.2f} s, longer than the network's {length / SAMPLE_RATE:.0f} s; "
+            "the paper calls this an error. Use long='loudest' to keep the second with the most energy."
+        )
+    return samples
+
+
+_LONG = {"loudest": loudest_second, "error": _refuse}
+
+
+def fit_to_second(samples: np.ndarray, sample_rate: int, rng=None, long: str = "loudest") -> np.ndarray:
+    """Return one second at 8 kHz: resampled, and set into silence.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (T,)
+    sample_rate : int
+        Hz.
+    rng : numpy.random.Generator, optional
+        Draws the position inside the silence, as the paper does; without it the clip stands in the middle.
+    long : {"loudest", "error"}
+        What to do with clips longer than a second: keep the second with the most energy (our one rule; corpora count
+        such clips in ``table.longer_than_1s``), or refuse, as the paper does.
+
+    Returns
+    -------
+    ndarray, shape (8000,), float32
+        Exactly zero outside the clip.
+
+    Raises
+    ------
+    AudioError
+        If the samples are empty, silent, not finite or not one channel; or too long with ``long="error"``.
+
+    Notes
+    -----
+    Becker et al. (2018), section 2.2.1.
+    """
+    shorten = _LONG[choose(long, _LONG, "rule for long clips")]
+    return place(shorten(resample(samples, sample_rate)), rng)
+
+
+def place(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
+    """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in the middle."""
+    room = length - len(samples)
+    start = room // 2 if rng is None else int(rng.integers(room + 1))
+    padded = np.zeros(length, np.float32)
+    padded[start : start + len(samples)] = samples
+    return padded
+
+
+def waveform(second: np.ndarray) -> np.ndarray:
+    """Return a second (..., 8000) over its own 95th amplitude percentile plus 0.001, the input of AudioNet.
+
+    Notes
+    -----
+    Becker et al. (2018) and the slides after Becker et al. (2024): the amplitude percentile, silence included. The
+    authors' file takes the percentile of the *signed* samples, which a clip of a tenth of a second drives to zero.
+    """
+    level = np.percentile(np.abs(second), 95, axis=-1, keepdims=True)
+    return (second / (level + 0.001)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def times_s(length: int = LENGTH) -> np.ndarray:
+    """Return the time of each sample in seconds, (length,)."""
+    return np.arange(length) / SAMPLE_RATE
