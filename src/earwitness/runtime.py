@@ -62,3 +62,11 @@ def seed(value: int) -> np.random.Generator:
     np.random.seed(value)  # noqa: NPY002  librosa and scikit-learn draw from the global generator
     torch.manual_seed(value)
     return np.random.default_rng(value)
+
+
+def precision(wanted: torch.device) -> torch.dtype:
+    """Return the type in which matrix products are cheapest on a device: bfloat16 where hardware has it."""
+    if wanted.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if wanted.type == "cpu" and has_bf16 else torch.float32

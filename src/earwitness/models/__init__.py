@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from earwitness.errors import choose
@@ -27,4 +28,16 @@ def create(name: str, n_classes: int) -> nn.Module:
     return _MODELS[choose(name, _MODELS, "model")](n_classes)
 
 
-__all__ = ["AlexNet", "AudioNet", "create", "names"]
+@torch.no_grad()
+def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> torch.Tensor:
+    """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch at a time."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+    finally:
+        model.train(was_training)
+
+
+__all__ = ["AlexNet", "AudioNet", "create", "logits", "names"]
