@@ -1,0 +1,124 @@
+"""Pictures over time and frequency: spectrograms, relevance maps, and one laid over the other."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import LinearSegmentedColormap
+
+from earwitness.errors import ParameterError
+from earwitness.figures.style import RELEVANCE_CMAP, SPECTROGRAM_CMAP, as_array, checked_limit, symmetric
+
+# The paper under the relevance: silence white, loud parts a middle grey that leaves red and blue their strength.
+_PALE = LinearSegmentedColormap.from_list("pale", colormaps["Greys"](np.linspace(0, 0.8, 256)))
+
+
+def spectrogram(ax, level_db, times_s, freqs_hz, floor_db: float = -80.0, cmap=SPECTROGRAM_CMAP):
+    """Draw a spectrogram and return the mesh.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    level_db : array_like, shape (freq, time)
+        dB relative to the clip's maximum.
+    times_s, freqs_hz : array_like, shapes (time,), (freq,)
+        Centres of the cells in seconds and hertz.
+    floor_db : float
+        Lower end of the scale.
+    """
+    return _mesh(ax, as_array(level_db), times_s, freqs_hz, cmap=cmap, vmin=floor_db, vmax=0)
+
+
+def relevance_map(ax, relevance, times_s, freqs_hz, limit: float | None = None):
+    """Draw relevance over time and frequency and return the mesh.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    relevance : array_like, shape (freq, time)
+        In units of the explained output.
+    times_s, freqs_hz : array_like, shapes (time,), (freq,)
+        Centres of the cells in seconds and hertz.
+    limit : float, optional
+        End of the symmetric scale; share it between panels that are compared (:func:`relevance_limit`).
+
+    Raises
+    ------
+    ParameterError
+        If relevance is zero everywhere, or the limit is not positive.
+    """
+    relevance = as_array(relevance)
+    scale = symmetric(checked_limit(relevance, limit))
+    return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale)
+
+
+def relevance_on_spectrogram(ax, relevance, level_db, times_s, freqs_hz, limit: float | None = None,
+                             floor_db: float = -65.0):
+    """Draw a pale spectrogram with relevance over it, the more opaque the larger, and return its mesh.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    relevance, level_db : array_like, shape (freq, time)
+        Relevance in units of the explained output; level in dB relative to the clip's maximum.
+    times_s, freqs_hz : array_like, shapes (time,), (freq,)
+        Centres of the cells in seconds and hertz.
+    limit : float, optional
+        End of the symmetric scale, as in :func:`relevance_map`.
+    floor_db : float
+        What is drawn white; higher than in :func:`spectrogram`, so that the harmonics stand out.
+
+    Raises
+    ------
+    ParameterError
+        If the shapes differ, relevance is zero everywhere, or the limit is not positive.
+
+    Notes
+    -----
+    As Figure 1 of Becker et al. (2018). Relevance near zero leaves the spectrogram as it is.
+    """
+    relevance, level_db = as_array(relevance), as_array(level_db)
+    if relevance.shape != level_db.shape:
+        raise ParameterError(f"Relevance {relevance.shape} and spectrogram {level_db.shape} differ in shape.")
+    scale = symmetric(checked_limit(relevance, limit))
+    spectrogram(ax, level_db, times_s, freqs_hz, floor_db, cmap=_PALE)
+    opacity = np.clip(np.abs(relevance) / scale.vmax, 0, 1) ** 0.6    # a tenth of the limit gets a quarter
+    return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
+
+
+def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False, **options):
+    """Add a colour bar whose ends print the limit, and return it.
+
+    Parameters
+    ----------
+    mappable
+        What a relevance function returned.
+    ax : matplotlib Axes or list of them
+        The panels that share the scale.
+    label : str
+        With the explained output, for instance ``"Relevance for 'zero' (logit)"``.
+    clipped : bool
+        Arrows at both ends: larger values are drawn as the limit.
+    """
+    limit = mappable.norm.vmax
+    figure = np.ravel(ax)[0].figure
+    bar = figure.colorbar(mappable, ax=ax, extend="both" if clipped else "neither", aspect=30, pad=0.02, **options)
+    bar.set_ticks([-limit, 0, limit], labels=[f"−{limit:.2g}", "0", f"+{limit:.2g}"])
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.6)
+    return bar
+
+
+def spectrogram_bar(mappable, ax, label: str = "Level (dB re maximum)", **options):
+    """Add the colour bar of a spectrogram, and return it."""
+    bar = np.ravel(ax)[0].figure.colorbar(mappable, ax=ax, aspect=30, pad=0.02, **options)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.6)
+    return bar
+
+
+def _mesh(ax, values: np.ndarray, times_s, freqs_hz, **options):
+    times_s, freqs_hz = as_array(times_s), as_array(freqs_hz)
+    if values.shape != (len(freqs_hz), len(times_s)):
+        raise ParameterError(f"{values.shape} is not (freq, time) = ({len(freqs_hz)}, {len(times_s)}).")
+    mesh = ax.pcolormesh(times_s, freqs_hz, values, shading="nearest", rasterized=True, **options)
+    ax.set(xlabel="Time (s)", ylabel="Frequency (Hz)")
+    return mesh
