@@ -1,7 +1,9 @@
 """Where the checkout is: notebooks, prose and what is known about data live beside the package, not in it."""
 
 import os
+import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 from earwitness.errors import MissingDataError
@@ -34,3 +36,23 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return answer.stdout.strip()
+
+
+def provenance() -> dict[str, str]:
+    """Return what a number depends on besides data and parameters: commit, profile, versions, processor."""
+    versions = {name: version(name) for name in ("torch", "zennit", "captum", "numpy", "librosa", "praat-parselmouth")}
+    return {
+        "commit": commit(),
+        "profile": os.environ.get("EARWITNESS_PROFILE") or "interactive",
+        "python": platform.python_version(),
+        **versions,
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+    }
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

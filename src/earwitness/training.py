@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,37 @@ def recipe_for(recipe: str, model: str, task: str) -> Recipe:
     """
     plans = RECIPES[choose(recipe, RECIPES, "recipe")] | (_SEX.get(recipe, {}) if task == "sex" else {})
     return plans[choose(model, plans, "model")]
+
+
+class Task(NamedTuple):
+    """What is learnt on what, and how speakers are kept apart."""
+
+    corpus: str
+    task: str
+    protocol: str = "speaker"
+
+    @property
+    def family(self) -> str:
+        """``"sex"``, or ``"digits"`` for the task of many classes: ten digits, or twelve words on ``aev``."""
+        return "sex" if self.task == "sex" else "digits"
+
+    def __str__(self) -> str:
+        unseen = {"speaker": "unseen speakers", "repetition": "unseen repetitions"}[self.protocol]
+        return f"{self.task} ({self.corpus}, {unseen})"
+
+
+def tasks(corpus: str) -> list[Task]:
+    """Return the tasks that the chapter audiomnist trains on a corpus, or on several joined by ``+``.
+
+    The many-class task comes first. ``fsdd`` has one sex and two protocols; its six speakers are too few to generalise
+    to a seventh, so the split by repetition comes first there.
+    """
+    return [task for name in corpus.split("+") for task in _TASKS[choose(name, _TASKS, "corpus with tasks")]]
+
+
+_TASKS = {name: [Task(name, many), Task(name, "sex")] for name, many in
+          {"audiomnist": "digit", "voices": "digit", "aev": "word"}.items()}
+_TASKS["fsdd"] = [Task("fsdd", "digit", "repetition"), Task("fsdd", "digit", "speaker")]
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from earwitness.errors import AudioError
+from earwitness.errors import AudioError, ParameterError
 from earwitness.features.waveform import LENGTH, SAMPLE_RATE
 
 N_WINDOW = 455
@@ -69,3 +69,36 @@ def frequencies_hz() -> np.ndarray:
 def frame_times_s() -> np.ndarray:
     """Return the centre of each column of the spectrogram in seconds, (227,)."""
     return (np.arange(SIZE) + FIRST_FRAME) * N_HOP / SAMPLE_RATE
+
+
+def scale_frequencies(spectrogram: torch.Tensor, factor: float, fill: float = -RANGE_DB) -> torch.Tensor:
+    """Stretch (factor above 1) or compress the frequency axis: what lay at f hertz then lies at ``factor * f``.
+
+    Parameters
+    ----------
+    spectrogram : Tensor, shape (..., freq, time)
+        dB or magnitudes; frequency grows with the index, from 0 Hz.
+    factor : float
+        Positive.
+    fill : float
+        Taken where compression leaves nothing; silence in the unit of the spectrogram.
+
+    Raises
+    ------
+    ParameterError
+        If ``factor`` is not positive.
+
+    Notes
+    -----
+    Becker et al. (2018), section 3.3.1; linear interpolation between rows, and what is pushed over the upper end is
+    lost. Chapter: audiomnist.
+    """
+    if not factor > 0:
+        raise ParameterError(f"factor must be positive, got {factor}.")
+    n_freq = spectrogram.shape[-2]
+    source = torch.arange(n_freq, dtype=torch.float64) / factor  # row that each new row is read from
+    below = source.floor().long().clamp_max(n_freq - 1)
+    above = (below + 1).clamp_max(n_freq - 1)
+    weight = (source - below).to(spectrogram.dtype)[:, None]
+    scaled = spectrogram[..., below, :] * (1 - weight) + spectrogram[..., above, :] * weight
+    return torch.where((source <= n_freq - 1)[:, None], scaled, torch.full((), fill, dtype=spectrogram.dtype))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -29,6 +30,29 @@ def create(name: str, n_classes: int) -> nn.Module:
 
 
 @torch.no_grad()
+def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
+    """Return a row per layer of a network: name, kind, output shape for one input of ``input_shape``, weights."""
+    rows, handles = [], []
+
+    def note(name):
+        def hook(layer, _, output):
+            n_weights = sum(weight.numel() for weight in layer.parameters())
+            rows.append({"layer": name, "kind": type(layer).__name__, "output": tuple(output.shape[1:]),
+                         "weights": n_weights})
+        return hook
+
+    try:
+        for name, layer in model.named_modules():
+            if not any(layer.children()):
+                handles.append(layer.register_forward_hook(note(name)))
+        model(torch.zeros(1, *input_shape))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return pd.DataFrame(rows)
+
+
+@torch.no_grad()
 def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> torch.Tensor:
     """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch at a time."""
     device = next(model.parameters()).device
@@ -40,4 +64,4 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
         model.train(was_training)
 
 
-__all__ = ["AlexNet", "AudioNet", "create", "logits", "names"]
+__all__ = ["AlexNet", "AudioNet", "create", "describe", "logits", "names"]
