@@ -1,0 +1,226 @@
+"""Find, fetch, verify and unpack the corpora that ``data/corpora.yaml`` describes."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+import pooch
+import requests
+import yaml
+from filelock import FileLock
+from tqdm import tqdm
+
+from earwitness import cache, project
+from earwitness.corpora.archive import move_in, move_in_file, unpack
+from earwitness.errors import DamagedDataError, MissingDataError, choose
+
+_SPEAKERS, _DIGITS, _REPETITIONS = range(1, 61), range(10), range(50)
+
+
+def describe() -> dict[str, dict]:
+    """Return what ``data/corpora.yaml`` knows of each corpus: title, home, licence, citation, files, downloads, ..."""
+    return yaml.safe_load((project.root() / "data" / "corpora.yaml").read_text(encoding="utf-8"))
+
+
+def _about(name: str) -> dict:
+    corpora = describe()
+    return corpora[choose(name, corpora, "corpus")]
+
+
+def _where(name: str) -> Path:
+    """Return where the corpus is or would be put: ``EARWITNESS_DATA/<name>``, else the user's cache."""
+    data = os.environ.get("EARWITNESS_DATA")
+    in_cache = cache.directory("corpora") / name
+    if name == "voices":
+        return cache.directory("voices")
+    if data and ((Path(data) / name).is_dir() or not in_cache.is_dir()):
+        return Path(data).resolve() / name
+    return in_cache
+
+
+def folder(name: str, root: str | Path | None = None) -> Path:
+    """Return the folder of a corpus: ``root``, else ``EARWITNESS_DATA/<name>``, else the user's cache.
+
+    Raises
+    ------
+    UnknownNameError
+        If ``data/corpora.yaml`` has no such corpus.
+    MissingDataError
+        If the folder is not there; the message names the two ways to get the corpus.
+    """
+    about = _about(name)
+    found = Path(root) if root is not None else _where(name)
+    if not found.is_dir():
+        raise MissingDataError(
+            f"The corpus {name!r} is not at {found}: fetch it with `earwitness data download {name}` "
+            f"({about['size_bytes'] / 1e6:.0f} MB, licence: {about['licence']}), "
+            f"or set EARWITNESS_DATA to a folder that has the recordings in {name}/."
+        )
+    return found
+
+
+def status() -> pd.DataFrame:
+    """Return a row per corpus: corpus, present, files, size_mb, where, licence.
+
+    ``present`` means that a folder with files is there; :func:`verify` tells whether they are the right ones.
+    """
+    return pd.DataFrame([_status_row(name, about) for name, about in describe().items()])
+
+
+def _status_row(name: str, about: dict) -> dict:
+    where = _where(name)
+    sizes = [path.stat().st_size for path in where.rglob("*") if path.is_file()] if where.is_dir() else []
+    generated = not about["downloads"]
+    return {
+        "corpus": name,
+        "present": generated or bool(sizes),
+        "files": len(sizes),
+        "size_mb": round(sum(sizes) / 1e6, 1),
+        "where": str(where) if sizes else ("generated when needed" if generated else about["home"]),
+        "licence": about["licence"],
+    }
+
+
+def checks(name: str) -> str:
+    """Return a sentence that says what :func:`verify` compares for this corpus."""
+    about = _about(name)
+    if about["manifest"]:
+        return f"The SHA-256 of each of {about['files']:,} files is compared with data/manifests/{about['manifest']}."
+    if name == "voices":
+        return "Generated clips are checked against the checksum noted when they were made."
+    return "No checksums are known for this corpus; only its layout and metadata are checked."
+
+
+def verify(name: str, root: str | Path | None = None, progress: bool = False) -> list[str]:
+    """Return what is wrong with the files of a corpus, a sentence each; an empty list if nothing is.
+
+    Raises
+    ------
+    MissingDataError
+        If the corpus is not on this machine at all.
+    """
+    about, where = _about(name), folder(name, root)
+    if name == "voices":
+        return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.npz"))
+                if not cache.intact(path)]
+    if about["manifest"] is None:
+        return _audiomnist_layout(where)
+    upstream = where / about.get("inside", ".")
+    return _compare(upstream if upstream.is_dir() else where, manifest(name), about["size_bytes"], progress)
+
+
+def manifest(name: str) -> dict[str, str]:
+    """Return path -> SHA-256 of every file of a corpus, from ``data/manifests/<name>.sha256``."""
+    text = (project.root() / "data" / "manifests" / _about(name)["manifest"]).read_text(encoding="utf-8")
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    return {path: checksum for checksum, path in lines}
+
+
+def _compare(where: Path, expected: dict[str, str], size_bytes: int, progress: bool) -> list[str]:
+    listed = tqdm(expected.items(), desc=f"Checking {where.name}", unit="file", disable=not progress, leave=False)
+    problems = [problem for path, checksum in listed if (problem := _problem(where / path, path, checksum))]
+    present = [where / path for path in expected if (where / path).is_file()]
+    total = sum(path.stat().st_size for path in present)
+    if total != size_bytes:
+        problems.append(f"The {len(present):,} of {len(expected):,} listed files that are there have {total:,} bytes, "
+                        f"not {size_bytes:,}.")
+    return problems
+
+
+def _problem(path: Path, listed_as: str, checksum: str) -> str:
+    if not path.is_file():
+        return f"{listed_as} is missing."
+    if cache.file_digest(path) != checksum:
+        return f"{listed_as} is damaged: its {path.stat().st_size:,} bytes do not have the checksum of the manifest."
+    return ""
+
+
+def _audiomnist_layout(where: Path) -> list[str]:
+    data = where / "data" if (where / "data").is_dir() else where
+    expected = (f"{s:02d}/{d}_{s:02d}_{r}.wav" for s in _SPEAKERS for d in _DIGITS for r in _REPETITIONS)
+    problems = [f"{path} is {'empty' if (data / path).is_file() else 'missing'}." for path in expected
+                if not (data / path).is_file() or (data / path).stat().st_size == 0]
+    return problems + _metadata_problems(data / "audioMNIST_meta.txt")
+
+
+def _metadata_problems(path: Path) -> list[str]:
+    if not path.is_file():
+        return [f"{path.name} is missing."]
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return [f"{path.name} is damaged: it is not JSON ({error})."]
+    return [f"{path.name} has no entry for speaker {s:02d}." for s in _SPEAKERS if f"{s:02d}" not in known]
+
+
+def download(name: str, progress: bool = True) -> Path:
+    """Fetch a corpus, check every file, and put it in its folder; nothing is left behind if that fails.
+
+    A corpus that is there and intact is not fetched again. If some of its files are missing or damaged, they are
+    replaced; files that the corpus does not have are left alone.
+
+    Raises
+    ------
+    MissingDataError
+        If an address does not answer.
+    DamagedDataError
+        If what arrives differs from its checksum or from the manifest.
+    """
+    about, where = _about(name), _where(name)
+    if not about["downloads"]:
+        return where
+    lock = cache.directory("locks") / f"{cache.digest({'download': str(where)})}.lock"
+    with FileLock(lock):
+        if not where.is_dir() or verify(name, where, progress):
+            with _scratch_beside(where) as scratch:
+                _fetch_all(name, about, scratch, progress)
+                move_in(scratch / name, where)
+    return where
+
+
+def _fetch_all(name: str, about: dict, scratch: Path, progress: bool) -> None:
+    content = scratch / name
+    for item in about["downloads"]:
+        into = content / item.get("into", ".")
+        arrived = _fetch(item["url"], item["sha256"], scratch, progress)
+        if item["unpack"]:
+            unpack(arrived, into, below=item.get("below"))
+        else:
+            move_in_file(arrived, into / arrived.name)
+        arrived.unlink(missing_ok=True)
+    if problems := verify(name, content, progress):
+        raise DamagedDataError(
+            f"The download of {name} is not what was expected and was not kept. "
+            f"Problems found: {len(problems)}. {' '.join(problems[:3])}"
+        )
+
+
+def _fetch(url: str, sha256: str | None, scratch: Path, progress: bool) -> Path:
+    file_name = PurePosixPath(url).name
+    logging.getLogger("pooch").setLevel(logging.WARNING)  # it would announce every file, and checksums not asked for
+    try:
+        return Path(pooch.retrieve(url, known_hash=sha256, fname=file_name, path=scratch, progressbar=progress))
+    except requests.RequestException as error:
+        raise MissingDataError(
+            f"{url} could not be fetched ({error}). Check the network, or fetch it by other means "
+            "and set EARWITNESS_DATA to the folder that holds it."
+        ) from None
+    except ValueError as error:  # what pooch raises when the checksum differs
+        raise DamagedDataError(f"What {url} delivers is not the file that was expected: {error}") from None
+
+
+@contextmanager
+def _scratch_beside(where: Path) -> Iterator[Path]:
+    """Yield a folder on the same disk as ``where``, removed at the end (and first, if a killed process left it)."""
+    scratch = where.parent / f".{where.name}.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
