@@ -1,0 +1,142 @@
+"""What every method needs around a model: checked arguments, the explained output, batches, a model left as it was."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from earwitness.errors import ParameterError
+
+
+def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
+    """Return ``inputs`` if they are a float tensor (batch, ...) with at least one clip and finite values.
+
+    Raises
+    ------
+    ParameterError
+        Otherwise; the message says what was found.
+    """
+    if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point():
+        kind = getattr(inputs, "dtype", type(inputs).__name__)
+        raise ParameterError(f"Inputs must be a float tensor (batch, ...), got {kind}.")
+    if inputs.ndim < 2 or inputs.numel() == 0:
+        raise ParameterError(f"Inputs must be (batch, ...) with at least one clip, got shape {tuple(inputs.shape)}.")
+    finite = torch.isfinite(inputs).flatten(1).all(dim=1)
+    if not finite.all():
+        raise ParameterError(f"Inputs hold NaN or infinite values in clip(s) {(~finite).nonzero().flatten().tolist()}.")
+    return inputs
+
+
+def check_target(target: int | Sequence[int] | torch.Tensor, n_clips: int) -> torch.Tensor:
+    """Return ``target`` as a LongTensor (batch,): one output index for all clips, or one for each.
+
+    Raises
+    ------
+    ParameterError
+        If it is not made of integers >= 0, or there is not one for each clip.
+    """
+    values = np.asarray(target.cpu() if isinstance(target, torch.Tensor) else target)
+    if values.dtype.kind not in "iu":
+        raise ParameterError(f"Targets must be output indices (integers), got {target!r}.")
+    with torch.inference_mode(False):  # autograd refuses to keep an index made in inference mode
+        index = torch.tensor(values, dtype=torch.long)
+    index = index.expand(n_clips) if index.ndim == 0 else index
+    if index.shape != (n_clips,):
+        raise ParameterError(f"Targets must be one index or one for each of {n_clips} clips, got {tuple(index.shape)}.")
+    if (index < 0).any():
+        raise ParameterError(f"Targets must be output indices >= 0, got {int(index.min())}.")
+    return index
+
+
+def keyword_options(function: Callable) -> dict[str, object]:
+    """Return the keyword-only arguments of a method's function, with their defaults: its options."""
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def check_options(function: Callable, method: str, chosen: Iterable[str]) -> None:
+    """Raise ParameterError, naming what ``method`` takes, if ``chosen`` holds another option."""
+    allowed = keyword_options(function)
+    if unknown := sorted(set(chosen) - set(allowed)):
+        raise ParameterError(f"{method} has no option {', '.join(unknown)}; it takes {', '.join(sorted(allowed))}.")
+
+
+def prepare(model: nn.Module, inputs: torch.Tensor, target) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return checked inputs and targets, cut off from any graph, in the model's precision and on its device."""
+    index = check_target(target, len(check_inputs(inputs)))
+    like = next(model.parameters(), inputs)
+    return inputs.detach().to(like.device, like.dtype), index.to(like.device)
+
+
+def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the logit that is explained, of every clip (and of every time step, where outputs have a time axis).
+
+    Parameters
+    ----------
+    output : Tensor, shape (batch, [time,] n_classes)
+        Logits: the model's output before any softmax.
+    target : LongTensor, shape (batch,)
+
+    Returns
+    -------
+    Tensor, shape (batch, [time])
+
+    Raises
+    ------
+    ParameterError
+        If the model has no such output.
+    """
+    if output.ndim < 2 or output.shape[0] != target.shape[0]:
+        raise ParameterError(f"The model must answer (batch, n_classes) logits, it answered {tuple(output.shape)}.")
+    n_classes = output.shape[-1]
+    if int(target.max()) >= n_classes:
+        raise ParameterError(f"Target {int(target.max())} does not exist: outputs go from 0 to {n_classes - 1}.")
+    index = target.view(-1, *[1] * (output.ndim - 1)).expand(*output.shape[:-1], 1)  # (batch, [time,] 1)
+    return output.gather(-1, index).squeeze(-1)
+
+
+def in_batches(
+    explain: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    inputs: torch.Tensor, target: torch.Tensor, batch_size: int,
+) -> torch.Tensor:
+    """Return ``explain(inputs, target)`` computed ``batch_size`` clips at a time, so that memory stays bounded.
+
+    Raises
+    ------
+    ParameterError
+        If ``batch_size`` is not a positive integer.
+    """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    parts = zip(inputs.split(batch_size), target.split(batch_size), strict=True)
+    return torch.cat([explain(x, index) for x, index in parts])
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[nn.Module]:
+    """Put the model in evaluation mode, parameters without gradients, in-place layers out of place; undo it all after.
+
+    In-place layers overwrite the pre-activation that relevance rules divide by, hence the last.
+    """
+    modules = list(model.modules())
+    training = [(module, module.training) for module in modules]
+    in_place = [module for module in modules if getattr(module, "inplace", False) is True]
+    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        model.eval()
+        for module in in_place:
+            module.inplace = False
+        for parameter, _ in gradients:
+            parameter.requires_grad_(False)
+        with torch.inference_mode(False), torch.enable_grad():
+            yield model
+    finally:
+        for module, flag in training:
+            module.training = flag
+        for module in in_place:
+            module.inplace = True
+        for parameter, flag in gradients:
+            parameter.requires_grad_(flag)
