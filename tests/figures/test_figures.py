@@ -309,3 +309,8 @@ def test_every_coloured_picture_can_have_a_bar_with_full_colours(ax, name):
     bar = figures.relevance_bar(CALLS[name](ax, inputs()), ax)
     picture(ax)
     assert bar.alpha is None and bar.cmap.name == figures.RELEVANCE_CMAP
+
+
+def test_the_first_sample_stands_at_its_own_time(ax):
+    line = figures.waveform(ax, np.ones(5), 10, start_s=0.5)
+    assert np.allclose(line.get_xdata(), [0.5, 0.6, 0.7, 0.8, 0.9])
