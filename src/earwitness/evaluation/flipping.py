@@ -1,0 +1,247 @@
+"""Pixel flipping: does the network lose its answer when the samples that an explanation names are taken away?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from earwitness.attribution.calls import check_inputs, check_target
+from earwitness.errors import ParameterError, choose
+from earwitness.evaluation.inference import for_answers, has_fast_bfloat16
+
+
+@dataclass(frozen=True)
+class FlippingCurve:
+    """What a network still answers when more and more of each clip is set to zero.
+
+    Attributes
+    ----------
+    fractions : ndarray, shape (n_fractions,)
+        Changed values as a fraction of the clip's non-zero values.
+    correct : bool ndarray, shape (n_clips, n_fractions)
+        Whether the largest logit is the target's (the first of equal ones counts).
+    probability : ndarray, shape (n_clips, n_fractions)
+        Softmax probability of the target.
+    n_forwards : int
+        Clips that went through the network. At most n_clips times n_fractions: a clip that a fraction leaves as the
+        fraction before had it is not sent again.
+    precision : str
+        ``"float32"``, ``"bfloat16"``, ...
+    """
+
+    fractions: np.ndarray
+    correct: np.ndarray
+    probability: np.ndarray
+    n_forwards: int
+    precision: str
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """Share of correct answers at each fraction, 0 to 1."""
+        return self.correct.mean(axis=0)
+
+    @property
+    def score(self) -> np.ndarray:
+        """Mean probability of the target at each fraction, 0 to 1."""
+        return self.probability.mean(axis=0)
+
+    def standard_error(self, of: str = "accuracy") -> np.ndarray:
+        """Return the standard error of the mean over clips at each fraction."""
+        values = self._values(of)
+        if len(values) < 2:
+            raise ParameterError("A standard error needs at least two clips.")
+        return values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+    def auc(self, of: str = "accuracy") -> float:
+        """Return the area under the curve over the range of its fractions: 1 means never wrong. Lower is better."""
+        return float(self._areas(of).mean())
+
+    def auc_interval(
+        self, of: str = "accuracy", level: float = 0.95, n_resamples: int = 2000, groups: Sequence | None = None,
+        seed: int = 0,
+    ) -> tuple[float, float]:
+        """Return a percentile bootstrap interval of :meth:`auc`.
+
+        Parameters
+        ----------
+        groups : sequence, length n_clips
+            What belongs together, for instance speakers: whole groups are drawn, because the clips of one speaker are
+            not independent. By default every clip stands for itself.
+        """
+        if not 0 < level < 1:
+            raise ParameterError(f"level must lie between 0 and 1, got {level!r}.")
+        areas = self._areas(of)
+        members = np.arange(len(areas)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+        if members.shape != areas.shape:
+            raise ParameterError(f"groups must name the group of each of {len(areas)} clips, got {members.shape}.")
+        sums, sizes = np.bincount(members, areas), np.bincount(members)
+        drawn = np.random.default_rng(seed).integers(len(sums), size=(n_resamples, len(sums)))
+        means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    def _values(self, of: str) -> np.ndarray:
+        return {"accuracy": self.correct, "score": self.probability}[choose(of, ["accuracy", "score"], "curve")]
+
+    def _areas(self, of: str) -> np.ndarray:
+        """Return the area under every clip's own curve, divided by the range of fractions; shape (n_clips,)."""
+        if len(self.fractions) < 2:
+            raise ParameterError("An area under the curve needs at least two fractions.")
+        span = self.fractions[-1] - self.fractions[0]
+        return np.trapezoid(self._values(of).astype(float), self.fractions, axis=1) / span
+
+
+def _check_fractions(fractions: Sequence[float]) -> np.ndarray:
+    values = np.asarray(fractions, dtype=float)
+    in_range = values.ndim == 1 and values.size > 0 and ((values >= 0) & (values <= 1)).all()
+    if not in_range or (np.diff(values) <= 0).any():
+        raise ParameterError(f"fractions must increase from at least 0 to at most 1, got {fractions!r}.")
+    return values
+
+
+def _check_relevance(relevance: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    if relevance.shape != inputs.shape:
+        raise ParameterError(f"Relevance must be shaped as the inputs, {tuple(inputs.shape)}, "
+                             f"got {tuple(relevance.shape)}.")
+    if not torch.isfinite(relevance).all():
+        raise ParameterError("Relevance holds NaN or infinite values; they have no place in an order.")
+    return relevance
+
+
+def flipping_ranks(
+    inputs: torch.Tensor, order_by: str | torch.Tensor, candidates: str | None = None, seed: int = 0
+) -> torch.Tensor:
+    """Return the place of each input value in its clip's flipping order, 0 first; shape of ``inputs``, int64.
+
+    Arguments as for :func:`pixel_flipping`. Equal values keep their order in time (stable sort), so the same inputs
+    always give the same order.
+    """
+    flat = inputs.flatten(1)  # (clip, value)
+    if isinstance(order_by, torch.Tensor):
+        keys = _check_relevance(order_by, inputs).detach().to(flat.device).flatten(1)
+    elif choose(order_by, ["random", "amplitude"], "flipping order") == "amplitude":
+        keys = flat.abs()
+    else:
+        keys = torch.rand(flat.shape, generator=torch.Generator().manual_seed(seed)).to(flat.device)
+    default = "any" if isinstance(order_by, torch.Tensor) else "nonzero"
+    order = torch.argsort(keys, dim=1, descending=True, stable=True)
+    if choose(candidates or default, ["any", "nonzero"], "set of candidates") == "nonzero":
+        silent_last = torch.argsort((flat == 0).gather(1, order).to(torch.uint8), dim=1, stable=True)
+        order = order.gather(1, silent_last)
+    places = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places).view(inputs.shape)
+
+
+def flipped_counts(inputs: torch.Tensor, fractions: Sequence[float]) -> torch.Tensor:
+    """Return how many values each fraction changes: of the clip's non-zero values, rounded half up.
+
+    Returns
+    -------
+    LongTensor, shape (n_clips, n_fractions)
+    """
+    n_nonzero = (inputs != 0).flatten(1).sum(dim=1, dtype=torch.float64)  # (clip,)
+    amounts = torch.as_tensor(_check_fractions(fractions), device=inputs.device)
+    return torch.floor(n_nonzero[:, None] * amounts + 0.5).long()
+
+
+def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Tell which fractions differ from the one before: (n_clips, n_fractions), the first always.
+
+    Taking away a value that is zero already changes nothing: LRP may choose such values in the padding.
+    """
+    ranked = torch.zeros_like(inputs.flatten(1), dtype=torch.long)
+    ranked.scatter_(1, ranks.flatten(1), (inputs != 0).flatten(1).long())  # 1 where the value at that place is not 0
+    removed = torch.nn.functional.pad(ranked.cumsum(dim=1), (1, 0)).gather(1, counts)  # (clip, fraction)
+    changed = torch.ones_like(counts, dtype=torch.bool)
+    changed[:, 1:] = removed[:, 1:] > removed[:, :-1]
+    return changed
+
+
+def _answers(model, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
+    """Return the logits (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs of indices)."""
+    parts = []
+    for clip, fraction in (pairs.unbind(1) for pairs in todo.split(batch_size)):
+        kept = ranks[clip] >= counts[clip, fraction].view(-1, *[1] * (inputs.ndim - 1))
+        parts.append(model(inputs[clip] * kept).float())
+    return torch.cat(parts)
+
+
+def pixel_flipping(
+    model: nn.Module,
+    inputs: torch.Tensor,
+    targets: int | Sequence[int] | torch.Tensor,
+    order_by: str | torch.Tensor,
+    fractions: Sequence[float],
+    candidates: str | None = None,
+    seed: int = 0,
+    batch_size: int = 50,
+    autocast: bool | str = False,
+) -> FlippingCurve:
+    """Set a growing fraction of each clip to zero, in the order that an explanation gives, and ask the network again.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Answers logits (batch, n_classes); asked in evaluation mode, never changed.
+    inputs : Tensor, shape (batch, ...)
+        Waveforms (batch, 1, time) or spectrograms (batch, 1, freq, time).
+    targets : int, sequence of int or LongTensor, shape (batch,)
+        The right answers.
+    order_by : Tensor shaped as ``inputs``, ``"random"`` or ``"amplitude"``
+        A relevance: highest first, sign kept. ``"amplitude"``: largest absolute value first. ``"random"``: any order.
+    fractions : sequence of float
+        Changed values as a fraction of the clip's *non-zero* values, increasing, 0 to 1; the count is rounded half up.
+    candidates : {"any", "nonzero"}
+        Which values may be chosen. By default, as in the paper, relevance may choose any, the zero padding included,
+        random and amplitude only non-zero values, so that they do perturb the signal.
+    seed : int
+        Of the random order.
+    batch_size : int
+        Clips at a time.
+    autocast : bool or "auto"
+        Whether to multiply in bfloat16; ``"auto"``: where the processor does so in hardware.
+
+    Returns
+    -------
+    FlippingCurve
+
+    Raises
+    ------
+    ParameterError, UnknownNameError
+        If an argument is not what is described here.
+
+    Notes
+    -----
+    Becker et al. (2018), section 3.3.2, after Bach et al. (2015) and Samek et al. (2017). Chapter: audiomnist.
+    """
+    index = check_target(targets, len(check_inputs(inputs)))
+    if autocast not in (True, False, "auto"):
+        raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    like = next(model.parameters(), inputs)
+    if autocast is True and like.dtype != torch.float32:
+        raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
+    bfloat16 = like.dtype == torch.float32 and has_fast_bfloat16(like.device) if autocast == "auto" else autocast
+    answering = for_answers(model)
+    with torch.inference_mode():
+        inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)
+        ranks = flipping_ranks(inputs, order_by, candidates, seed)
+        counts = flipped_counts(inputs, fractions)
+        changed = _changes(inputs, ranks, counts)
+        with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
+            logits = _answers(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
+        latest = (changed.flatten().cumsum(0) - 1).view(changed.shape)  # row of ``logits`` that each fraction stands on
+        logits = logits[latest]  # (clip, fraction, class)
+        if int(index.max()) >= logits.shape[-1]:
+            raise ParameterError(f"Target {int(index.max())} does not exist: outputs go from 0 to "
+                                 f"{logits.shape[-1] - 1}.")
+        chosen = index[:, None, None].expand(*latest.shape, 1)
+        probability = logits.softmax(dim=-1).gather(-1, chosen).squeeze(-1)
+        correct = logits.argmax(dim=-1) == index[:, None]
+    return FlippingCurve(
+        fractions=_check_fractions(fractions), correct=correct.cpu().numpy(), probability=probability.cpu().numpy(),
+        n_forwards=int(changed.sum()), precision="bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch."),
+    )

@@ -1,0 +1,44 @@
+"""Errors of our own: one base, the built-in that a caller expects, a sentence that helps."""
+
+import inspect
+
+import pytest
+
+from earwitness import errors
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_an_earwitness_error(kind):
+    assert issubclass(kind, errors.EarwitnessError)
+
+
+@pytest.mark.parametrize(("kind", "built_in"), [
+    (errors.AudioError, ValueError), (errors.UnknownNameError, ValueError), (errors.ParameterError, ValueError),
+    (errors.FoldError, ValueError), (errors.MissingDataError, FileNotFoundError), (errors.NotebookError, RuntimeError),
+])
+def test_errors_are_also_the_built_in_that_a_caller_would_catch(kind, built_in):
+    assert issubclass(kind, built_in)
+
+
+def test_choose_returns_a_name_that_is_allowed():
+    assert errors.choose("fsdd", {"aev": 1, "fsdd": 2}, "corpus") == "fsdd"
+
+
+def test_choose_names_the_nearest_and_lists_all_in_order():
+    with pytest.raises(errors.UnknownNameError) as caught:
+        errors.choose("fsd", ["timit", "fsdd", "aev"], "corpus")
+    assert str(caught.value) == "There is no corpus 'fsd'. Did you mean 'fsdd'? Known: aev, fsdd, timit."
+
+
+def test_choose_guesses_nothing_where_no_name_is_near():
+    with pytest.raises(errors.UnknownNameError) as caught:
+        errors.choose("xyz", ["fsdd"], "corpus")
+    assert str(caught.value) == "There is no corpus 'xyz'. Known: fsdd."
+
+
+@pytest.mark.parametrize("name", [None, 3, ("fsdd",)])
+def test_choose_refuses_what_is_no_name(name):
+    with pytest.raises(errors.UnknownNameError, match="There is no corpus"):
+        errors.choose(name, ["fsdd"], "corpus")
