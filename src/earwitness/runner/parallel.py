@@ -1,0 +1,87 @@
+"""Many notebooks: one after the other in this process, or several at once on a dask cluster.
+
+Each notebook runs in a kernel of its own, so the cluster's workers are threads that wait for kernels. Kernels watch
+this process and end with it: after Ctrl-C or ``kill -9`` only the notebooks in flight are lost.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from earwitness.errors import EarwitnessError, ParameterError
+from earwitness.runner.execute import Executed, Failure, Job, execute
+
+
+def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iterator[tuple[Job, Executed | Failure]]:
+    """Yield each job with its result, first come, first served; a job that fails does not stop the others.
+
+    Parameters
+    ----------
+    workers : int
+        Notebooks at once on this machine; each gets its share of the cores.
+    scheduler : str, optional
+        Address of a running dask scheduler instead, whose workers have this checkout and this environment.
+
+    Yields
+    ------
+    tuple
+        A :class:`Failure` instead of a result means that the notebook could not even be tried.
+    """
+    if workers < 1:
+        raise ParameterError(f"workers must be 1 or more, got {workers}.")
+    if scheduler:
+        yield from _on_dask(jobs, address=scheduler)
+    elif workers == 1 or len(jobs) == 1:
+        yield from _one_by_one(jobs)
+    else:
+        workers = min(workers, len(jobs))
+        share = max(1, (os.cpu_count() or 1) // workers)
+        shared = [replace(job, threads=share) for job in jobs]
+        yield from _on_dask(shared, n_workers=1, threads_per_worker=workers, processes=False, dashboard_address=None)
+
+
+def attempt(job: Job) -> Executed | Failure:
+    """Execute a job; an error outside its cells becomes a failure."""
+    try:
+        return execute(job)
+    except (EarwitnessError, OSError) as error:
+        return Failure(job.notebook, 0, type(error).__name__, str(error))
+
+
+def _one_by_one(jobs: list[Job]) -> Iterator[tuple[Job, Executed | Failure]]:
+    """Execute in a thread: nbclient takes Ctrl-C for itself in the main one, and would go on with the next notebook."""
+    done: queue.Queue = queue.Queue()
+
+    def work() -> None:
+        for job in jobs:
+            try:
+                done.put((job, attempt(job)))
+            except BaseException as error:  # handed to the main thread, which raises it
+                done.put((job, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    for _ in jobs:
+        job, result = done.get()
+        if isinstance(result, BaseException):
+            raise result
+        yield job, result
+
+
+def _on_dask(jobs: list[Job], **cluster) -> Iterator[tuple[Job, Executed | Failure]]:
+    from distributed import Client, as_completed
+
+    with _client(Client, **cluster) as client:
+        futures = {client.submit(attempt, job, pure=False, retries=0): job for job in jobs}
+        for future in as_completed(futures):
+            error = future.exception()
+            job = futures[future]
+            yield job, Failure(job.notebook, 0, type(error).__name__, str(error)) if error else future.result()
+
+
+def _client(make, **cluster):
+    try:
+        return make(timeout="30s", **cluster)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ParameterError(f"No dask scheduler answers at {cluster.get('address')!r} ({error}).") from None
