@@ -171,6 +171,12 @@ def test_a_value_met_on_another_corpus_is_partly_but_a_threshold_may_be_reproduc
     assert verdict("toy/share", 80, corpus="street") == "reproduced"
 
 
+def test_a_claim_that_does_not_depend_on_recordings_is_reproduced_anywhere():
+    claim = records.published("audiomnist")["audiomnist/features/frames"]
+    assert records.judge(claim, {"value": 227, "corpus": "voices"}) == "reproduced"
+    assert records.judge(claim, {"value": 228, "corpus": "voices"}) == "not reproduced"
+
+
 def test_generated_voices_never_reproduce_anything(checkout):
     claims = records.published("toy")
     entries = {"value": True, "steps_held": 2, "corpus": "voices"}
@@ -389,6 +395,12 @@ def test_the_closing_table_shows_the_numbers_an_order_compares(checkout):
 def test_the_closing_table_is_html_with_a_caption_and_no_script(checkout):
     html = records.table("toy/acc")._repr_html_()
     assert "<caption" in html and "It works." in html and "Guessing." not in html and "<script" not in html
+
+
+def test_a_scoreboard_can_be_shown_whole(checkout):
+    executed(checkout, "real", [{"id": "toy/accuracy", "value": 90, "std": 1, "corpus": "studio"}])
+    shown = records.show(records.scoreboard())
+    assert len(shown.data) == 5 and "90 ± 1 %" in shown._repr_html_() and "· not run" in shown._repr_html_()
 
 
 def test_a_beginning_that_no_id_has_is_refused(checkout):
