@@ -341,7 +341,7 @@ def test_the_profile_of_the_environment_chooses_the_build(checkout, monkeypatch)
 def test_a_control_id_shows_its_measured_value_beside_the_claim(checkout):
     executed(checkout, "real", [{"id": "toy/accuracy", "value": 90, "corpus": "studio"},
                                 {"id": "toy/chance", "value": 51.6, "corpus": "studio"}])
-    assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == "51.6 % (toy/chance)"
+    assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == "51.6 % (chance)"
 
 
 def test_our_own_measurements_get_no_verdict_and_stay_out_unless_asked_for(checkout):
@@ -390,6 +390,11 @@ def test_the_closing_table_shows_the_numbers_an_order_compares(checkout):
         records.record(id, value, corpus="street")
     shown = records.table("toy/above").data.iloc[0]
     assert (shown["published"], shown["this build"]) == ("yes", "yes (50 < 80; 80 <= 100)")
+
+
+def test_a_statement_without_a_number_shows_the_threshold_that_we_ask_for(checkout):
+    shown = records.table("toy").data.set_index("claim")["published"]
+    assert shown["Most of it."] == "yes (we ask ≥ 50 %)" and shown["Nothing there."] == "yes (we ask ≤ 0 %)"
 
 
 def test_the_closing_table_is_html_with_a_caption_and_no_script(checkout):

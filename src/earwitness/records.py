@@ -383,8 +383,8 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, control, note, n and
-        the standard deviations. ``measured`` is this build; orderings are true or false.
+        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, criterion, control, note,
+        n and the standard deviations. ``measured`` is this build; orderings are true or false.
     """
     folder = Path(folder) if folder else project.root() / "_build" / os.environ.get("EARWITNESS_PROFILE", "")
     return _board(list(_built(folder)), ours)
@@ -447,7 +447,7 @@ def _board(entries: list[dict], ours: bool) -> pd.DataFrame:
     builds = _sets(entries, claims, with_profile=True)
     runs = _sets(full_runs, claims, with_profile=False)
     rows = [row for claim in claims.values() if ours or not claim.ours for row in _rows(claim, builds, runs)]
-    columns = [*KEYS, "protocol", "control", "note", "n", "published_std", "recorded_std", "measured_std"]
+    columns = [*KEYS, "protocol", "criterion", "control", "note", "n", "published_std", "recorded_std", "measured_std"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -488,7 +488,7 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "profile": (mine or {}).get("profile") or ((full or {}).get("provenance") or {}).get("profile"),
         "verdict": judge(claim, judged), "note": some.get("note"), "n": some.get("n"),
     }
-    return row | {"control": _control(claim, some, build if mine else run)}
+    return row | {"criterion": _criterion(claim), "control": _control(claim, some, build if mine else run)}
 
 
 def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
@@ -497,20 +497,43 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         return own if isinstance(own, str) else f"{_number(own)} {_unit(claim.unit)}".strip()
     if claim.control in beside:
         other = beside[claim.control]
-        return f"{_number(other['value'])} {_unit(other['unit'])} ({claim.control})"
-    return claim.control
+        return f"{_number(other['value'])} {_unit(other['unit'])} ({_words(claim.control)})"
+    return _words(claim.control)
+
+
+def _words(control: str) -> str:
+    """Return an id as words, and words as they are."""
+    is_id = "/" in control and " " not in control
+    return control.partition("/")[2].replace("/", ", ").replace("-", " ") if is_id else control
+
+
+def _criterion(claim: Claim) -> str:
+    """Return what the verdict asks for, in short; the numbers of thresholds are ours."""
+    if claim.tolerance is not None:
+        return f"± {_number(claim.tolerance)} {_unit(claim.unit)}".strip()
+    for sign, threshold in (("≥", claim.at_least), ("≤", claim.at_most)):
+        if threshold is not None:
+            return f"{sign} {_number(threshold)} {_unit(claim.unit)}".strip()
+    return claim.order
 
 
 def _readable(row: Mapping) -> dict:
     return {
         "claim": row["claim"], "source": row["source"],
-        "published": _quantity(row["published"], row["published_std"], row["unit"]),
+        "published": _published(row),
         "recorded": _quantity(row["recorded"], row["recorded_std"], row["unit"]),
         "this build": _quantity(row["measured"], row["measured_std"], row["unit"]) + _comparison(row),
         "verdict": _MARKS.get(row["verdict"], "") + row["verdict"],
         "on": " ".join(str(row[key]) for key in ("corpus", "protocol") if not _missing(row[key])),
         "control": row["control"] or "",
     }
+
+
+def _published(row: Mapping) -> str:
+    """Return the published value; for a statement without one, what our threshold asks for."""
+    if _missing(row["published"]) and row["criterion"]:
+        return f"yes (we ask {row['criterion']})"
+    return _quantity(row["published"], row["published_std"], row["unit"])
 
 
 def _comparison(row: Mapping) -> str:

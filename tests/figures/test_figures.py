@@ -10,7 +10,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
-from earwitness import figures
+from earwitness import attribution, figures
 from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
 
 matplotlib.use("Agg")
@@ -233,6 +233,10 @@ def test_no_two_methods_share_a_colour_or_a_marker():
     assert figures.METHOD_COLOURS["random"] == figures.method_style("random")["color"]
     with pytest.raises(UnknownNameError, match="amplitude"):
         figures.method_style("amplitud")
+
+
+def test_every_attribution_method_has_its_colour():
+    assert set(attribution.methods()) <= set(figures.METHODS)
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB
