@@ -383,8 +383,8 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, criterion, control, note,
-        n and the standard deviations. ``measured`` is this build; orderings are true or false.
+        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, criterion, control,
+        note, n and the standard deviations. ``measured`` is this build; orderings are true or false.
     """
     folder = Path(folder) if folder else project.root() / "_build" / os.environ.get("EARWITNESS_PROFILE", "")
     return _board(list(_built(folder)), ours)
