@@ -32,12 +32,10 @@ class _Redistribute(torch.autograd.Function):
     @staticmethod
     def forward(ctx, layer_input, output, rule):
         ctx.rule = rule
-        ctx.save_for_backward(output)
-        return output.view_as(output)
+        return output.view_as(output)  # a view: torch refuses to overwrite it in place, which would spoil the rule
 
     @staticmethod
     def backward(ctx, relevance):
-        _ = ctx.saved_tensors  # torch raises here if the output has been overwritten in place since
         return ctx.rule(relevance), None, None
 
 
@@ -161,12 +159,12 @@ def _composite(convolution: Rule, dense: Rule, ledger: dict[str, torch.Tensor] |
              (AvgPool, partial(epsilon_rule, epsilon=1e-6))]
 
     def note(name, relevance, result):
-        if ledger is not None:
-            ledger[name] = ledger.get(name, 0) + relevance.flatten(1).sum(1) - result.flatten(1).sum(1)
+        ledger[name] = ledger.get(name, 0) + relevance.flatten(1).sum(1) - result.flatten(1).sum(1)
 
     def hook(context, name, module):
         rule = next((rule for kind, rule in rules if isinstance(module, kind)), None)
-        return None if rule is None else _RuleHook(rule, partial(note, name))
+        keep = (lambda *_: None) if ledger is None or rule is pass_rule else partial(note, name)
+        return None if rule is None else _RuleHook(rule, keep)
 
     return Composite(hook, canonizers=[SequentialMergeBatchNorm()])
 
@@ -246,7 +244,7 @@ class Conservation:
     explained, relevance : Tensor, shape (batch,)
         The logit, and the sum of the relevance over the input.
     absorbed : dict of str -> Tensor, shape (batch,)
-        What biases and stabiliser of each layer kept, by the layer's name. Without biases, next to nothing.
+        What bias and stabiliser of each layer kept, by the layer's name. Without biases, next to nothing.
     """
 
     explained: torch.Tensor

@@ -1,0 +1,1 @@
+"""Speed as ratios to the lower bound and to peers; ``python -m benchmarks`` runs all and writes ``results/``."""

@@ -1,0 +1,25 @@
+"""Run benchmarks and write their tables: ``python -m benchmarks [runtime] [relevance] [flipping] [--out FOLDER]``."""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from benchmarks.measure import write
+
+NAMES = ["runtime", "relevance", "flipping"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", default=NAMES, help=f"which ones, of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the tables")
+    chosen = parser.parse_args()
+    if unknown := sorted(set(chosen.names) - set(NAMES)):
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    for name in chosen.names:
+        benchmark = importlib.import_module(f"benchmarks.{name}")
+        print(write(chosen.out, name, benchmark.TITLE, benchmark.run()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
