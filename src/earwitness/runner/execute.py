@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from earwitness import cache, project
@@ -218,7 +218,7 @@ def _first_line(message: str) -> str:
 def _note(job: Job, failure: Failure | None, seconds: float, measured: dict) -> dict:
     return {
         "notebook": job.notebook, "profile": job.profile, "parameters": job.values, "commit": project.commit(),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
         "hardware": hardware(), "python": platform.python_version(),
         "failure": vars(failure) if failure else None, "records": measured,
     }

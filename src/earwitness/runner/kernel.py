@@ -1,5 +1,6 @@
 """A kernel that is this very Python, whatever kernels a user's folders offer under the name ``python3``."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -36,4 +37,6 @@ class Engine(NBClientEngine):
         client.execute(env=environment, cwd=str(folder))
 
 
+# A kernel that dies leaves a poll behind; asyncio would report it on the terminal, over the sentence that matters.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 papermill_engines.register(ENGINE, Engine)

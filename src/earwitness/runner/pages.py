@@ -6,7 +6,7 @@ from html import escape
 from earwitness import project
 from earwitness.runner import parameters
 from earwitness.runner.execute import ANSI
-from earwitness.runner.notebooks import Notebook, tags, text
+from earwitness.runner.notebooks import Notebook, tags
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -60,8 +60,9 @@ def _what_made_it(note: dict | None) -> str:
     if not failure:
         return made
     where = f"in cell {failure['cell']}" if failure["cell"] else "before its first cell"
+    said = f"``````text\n{failure['error']}: {failure['message']}\n``````"
     return (f":::{{error}}\nThis notebook failed {where}. The error stands in its place below; "
-            f"nothing after it was executed.\n\n``````text\n{failure['error']}: {failure['message']}\n``````\n:::\n\n{made}")
+            f"nothing after it was executed.\n\n{said}\n:::\n\n{made}")
 
 
 def _text_cell(source: str, name: str) -> dict:

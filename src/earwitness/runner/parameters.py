@@ -93,7 +93,7 @@ class Parameter:
         try:
             return json.loads(words)
         except json.JSONDecodeError:
-            raise ParameterError(f"{self.name} must be {self.type}, got {words!r}; write a,b or [\"a\", \"b\"].") from None
+            raise ParameterError(f"{self.name} must be {self.type}: a,b or JSON; got {words!r}.") from None
 
     def _convert_item(self, words: str):
         try:
@@ -160,8 +160,8 @@ def _choices(parameter: Parameter) -> tuple:
 
 
 def _bounds(parameter: Parameter) -> tuple[float, float] | None:
-    found = _RANGE.search(parameter.meaning) if parameter.kind in ("int", "float") else None
-    return (float(found[1]), float(found[2])) if found else None
+    found = _RANGE.findall(parameter.meaning) if parameter.kind in ("int", "float") else []
+    return (float(found[-1][0]), float(found[-1][1])) if found else None
 
 
 def check(notebook: Notebook, given: Mapping[str, object]) -> dict[str, object]:

@@ -74,6 +74,7 @@ def _folder() -> Path:
 def _read(profile: str) -> dict:
     path = _folder() / f"{choose(profile, names(), 'profile')}.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict) or not all(isinstance(value, (dict, str, type(None))) for value in content.values()):
+    plain = isinstance(content, dict) and all(isinstance(value, (dict, str, type(None))) for value in content.values())
+    if not plain:
         raise ParameterError(f"Profile {profile} must map notebooks to parameters and values.")
     return content

@@ -5,13 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from html import escape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from earwitness import project
-from earwitness.errors import NotebookError
+from earwitness.errors import NotebookError, ParameterError
 from earwitness.runner import notebooks, pages, profiles
 from earwitness.runner.notebooks import Notebook
 
@@ -53,7 +56,12 @@ def build(profile: str) -> Path:
         If jupyter-book warns or fails; the message ends in what it said.
     """
     target = folder(profile)
-    source, html = target / "source", target / "html"
+    target.mkdir(parents=True, exist_ok=True)
+    with FileLock(target / ".lock"):
+        return _render(profile, target, target / "source", target / "html")
+
+
+def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
     assemble(profile, source)
     config = target / "_config.yml"
     config.write_text(yaml.safe_dump(_config(profile), allow_unicode=True), encoding="utf-8")
@@ -127,9 +135,9 @@ def scoreboard(profile: str) -> str:
     head = ("Claim", "Source", "Published", "Recorded", "This build", "On", "Verdict")
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     rows = "".join(_score(row) for row in records.scoreboard(folder(profile)).to_dict("records"))
-    return (f'<div class="ew-scroll"><table class="table ew-scoreboard"><caption>Every claim, what was published, what a '
-            f"full run recorded, what this build measured.</caption><thead><tr>{columns}</tr></thead>"
-            f"<tbody>{rows}</tbody></table></div>")
+    caption = "Every claim: what was published, what a full run recorded, what this build measured."
+    return (f'<div class="ew-scroll"><table class="table ew-scoreboard"><caption>{caption}</caption>'
+            f"<thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>")
 
 
 def _score(row: dict) -> str:
@@ -156,11 +164,21 @@ def _there(value) -> bool:
     return value is not None and value == value     # NaN is not itself
 
 
-def serve(html: Path, port: int) -> None:
-    """Serve a built site on this machine alone until interrupted."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+def server(html: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a built site, for this machine alone.
 
-    handler = partial(SimpleHTTPRequestHandler, directory=str(html))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        server.serve_forever()
+    Raises
+    ------
+    ParameterError
+        If the port is taken.
+    """
+    handler = partial(_Quiet, directory=str(html))
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise ParameterError(f"Port {port} is not free ({error.strerror}); choose another with --port.") from None
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments) -> None:
+        """Say nothing for each file that a page loads."""

@@ -1,0 +1,37 @@
+# What to type. Everything runs in .venv, which is made from requirements.lock when it is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: book test serve lint bench look clean
+.DEFAULT_GOAL := book
+
+book: $(READY)    ## execute the demo profile, render the site, print its path
+	$(BIN)/earwitness build
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+serve: $(READY)
+	$(BIN)/earwitness serve
+
+lint: $(READY)
+	$(BIN)/ruff check
+
+bench: $(READY)
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+look: $(READY)    ## the built site in Debian's Chromium: console, requests, widths, search
+	$(BIN)/python tests/browser.py
+
+clean:
+	rm -rf _build .venv
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Earwitness needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
