@@ -25,7 +25,7 @@ look: $(READY)    ## the built site in Debian's Chromium: console, requests, wid
 	$(BIN)/python tests/browser.py
 
 clean:
-	rm -rf _build .venv
+	rm -rf _build
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

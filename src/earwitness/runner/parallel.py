@@ -4,6 +4,7 @@ Each notebook runs in a kernel of its own, so the cluster's workers are threads 
 this process and end with it: after Ctrl-C or ``kill -9`` only the notebooks in flight are lost.
 """
 
+import contextvars
 import os
 import queue
 import threading
@@ -43,9 +44,12 @@ def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iter
 
 
 def attempt(job: Job) -> Executed | Failure:
-    """Execute a job; an error outside its cells becomes a failure."""
+    """Execute a job; an error outside its cells becomes a failure.
+
+    In a context of its own: Jupyter keeps its event loop in a context variable, which dask's threads would share.
+    """
     try:
-        return execute(job)
+        return contextvars.Context().run(execute, job)
     except (EarwitnessError, OSError) as error:
         return Failure(job.notebook, 0, type(error).__name__, str(error))
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-REAL = Path(__file__).parents[2]
+REAL = Path(__file__).parents[1]
 
 PARAMETERS = '''\
 n_clips: int = 2            # clips to look at; 1 to 50

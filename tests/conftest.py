@@ -1,0 +1,32 @@
+"""Shared by all tests."""
+
+import json
+
+import pytest
+import toy
+
+
+@pytest.fixture(scope="session")
+def foreign_kernel(tmp_path_factory):
+    """Return a Jupyter data folder whose ``python3`` kernel does not start."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    (folder / "kernels" / "python3").mkdir(parents=True)
+    spec = {"argv": ["false"], "display_name": "Not this one", "language": "python"}
+    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    return folder
+
+
+@pytest.fixture
+def make_toy(tmp_path, monkeypatch, foreign_kernel):
+    """Return a function that writes a toy project and makes it the one in use, with an empty cache."""
+
+    def make(more=None):
+        home = toy.project(tmp_path / "toy", more)
+        monkeypatch.setenv("EARWITNESS_HOME", str(home))
+        monkeypatch.setenv("EARWITNESS_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(foreign_kernel))
+        monkeypatch.delenv("EARWITNESS_DATA", raising=False)
+        monkeypatch.delenv("EARWITNESS_PROFILE", raising=False)
+        return home
+
+    return make
