@@ -320,7 +320,8 @@ def _execute(jobs, folder, workers=1, scheduler=None, name=lambda job: job.noteb
         typer.echo(f"\nStopped; {len(results)} of {len(jobs)} notebooks are done and kept.", err=True)
         sys.stderr.flush()
         os._exit(130)      # kernels end with this process; waiting for their threads would be waiting for their cells
-    return sorted(results, key=lambda pair: jobs.index(pair[0]))
+    order = [name(job) for job in jobs]
+    return sorted(results, key=lambda pair: order.index(name(pair[0])))
 
 
 def _in_work(waiting: list[str], workers: int) -> str:

@@ -1,5 +1,6 @@
 """The book as a folder of HTML that needs no network: ``_build/<profile>/html``."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,12 +9,13 @@ import sys
 from functools import partial
 from html import escape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 from filelock import FileLock
 
-from earwitness import project
+from earwitness import cache, project
 from earwitness.errors import NotebookError, ParameterError
 from earwitness.runner import notebooks, pages, profiles
 from earwitness.runner.notebooks import Notebook
@@ -62,9 +64,13 @@ def build(profile: str) -> Path:
 
 
 def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
-    assemble(profile, source)
-    config = target / "_config.yml"
-    config.write_text(yaml.safe_dump(_config(profile), allow_unicode=True), encoding="utf-8")
+    config, stamp = target / "_config.yml", target / "rendered"
+    settings = yaml.safe_dump(_config(profile), allow_unicode=True)
+    state = cache.digest({"source": assemble(profile, source), "settings": settings, "packages": _packages()})
+    if (html / "index.html").exists() and stamp.exists() and stamp.read_text() == state:
+        return html / "index.html"
+    stamp.unlink(missing_ok=True)
+    config.write_text(settings, encoding="utf-8")
     command = [sys.executable, "-m", "earwitness.runner.render", str(source), str(html), str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     (target / "render.log").write_text(done.stdout + done.stderr, encoding="utf-8")
@@ -74,11 +80,19 @@ def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
                             f"({target / 'render.log'}):\n{said}")
     for notebook in chapters():      # the download button gives the notebook that a reader can run
         shutil.copyfile(notebook.path, html / "_sources" / f"{notebook.page}.ipynb")
+    stamp.write_text(state)
     return html / "index.html"
 
 
-def assemble(profile: str, source: Path) -> None:
-    """Make ``source`` the folder that jupyter-book renders; files that would not change keep their time."""
+def _packages() -> dict[str, str]:
+    return {name: version(name) for name in ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")}
+
+
+def assemble(profile: str, source: Path) -> dict[str, str]:
+    """Make ``source`` the folder that jupyter-book renders; return the digest of each file.
+
+    Files that would not change keep their time, so that Sphinx leaves their pages alone.
+    """
     book = project.root() / "book"
     wanted = {path.relative_to(book).as_posix(): path.read_bytes() for path in _prose(book)}
     for notebook in chapters():
@@ -91,6 +105,7 @@ def assemble(profile: str, source: Path) -> None:
     for path in _prose(source):
         if path.relative_to(source).as_posix() not in wanted:
             path.unlink()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
 
 
 def _prose(base: Path) -> list[Path]:
