@@ -1,0 +1,100 @@
+"""The loaders of the two real corpora, on small trees of their layout."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness import corpora
+from earwitness.corpora.aev import WORDS
+from earwitness.errors import MissingDataError, UnknownNameError
+
+
+def write(path, n_samples, rate):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.1 * np.random.default_rng(n_samples).standard_normal(n_samples), rate, subtype="PCM_16")
+
+
+@pytest.fixture(scope="module")
+def fsdd(tmp_path_factory):
+    root = tmp_path_factory.mktemp("fsdd")
+    for speaker in ("ann", "bob", "cy"):
+        for digit in range(10):
+            for repetition in (0, 4, 5, 9, 10, 11):
+                long = speaker == "bob" and digit == repetition == 9
+                write(root / f"{digit}_{speaker}_{repetition}.wav", 8800 if long else 400, 8000)
+    return corpora.load("fsdd", root=root)
+
+
+@pytest.fixture(scope="module")
+def aev_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("aev")
+    sizes = {"m": 8, "w": 9, "b": 6, "g": 5}
+    talkers = [f"{group}{number:02d}" for group, n in sizes.items() for number in range(1, n + 1)]
+    ids = [talker + vowel for talker in talkers for vowel in WORDS]
+    for name in ids:
+        write(root / {"m": "men", "w": "women"}.get(name[0], "kids") / f"{name}.wav", 320, 16000)
+    rows = [f"{name}  243 174 0 2293 2752 4000 " + "1 " * 9 for name in ids]
+    (root / "vowdata.dat").write_text("(c) header\nnot a row\n" + "\r\n".join(rows))
+    (root / "timedata.dat").write_text("header\n" + "\n".join(f"{name} 100.0 343.0 180.0 190.0" for name in ids))
+    return root
+
+
+def test_fsdd_leaves_one_speaker_out_per_fold(fsdd):
+    folds = fsdd.folds("digit")
+    speakers = fsdd.table["speaker"].to_numpy()
+    assert [set(speakers[fold.test]) for fold in folds] == [{"ann"}, {"bob"}, {"cy"}]
+    for fold in folds:
+        assert not set(speakers[fold.test]) & (set(speakers[fold.train]) | set(speakers[fold.validation]))
+        assert (fsdd.table["repetition"].to_numpy()[fold.validation] < 5).all()
+        assert [len(fold.train), len(fold.validation), len(fold.test)] == [80, 40, 60]
+
+
+def test_fsdd_by_repetition_tests_the_first_five_of_every_speaker(fsdd):
+    (fold,) = fsdd.folds("digit", protocol="repetition")
+    repetition = fsdd.table["repetition"].to_numpy()
+    assert set(repetition[fold.train]) == {10, 11}
+    assert set(repetition[fold.validation]) == {5, 9} and set(repetition[fold.test]) == {0, 4}
+    assert set(fsdd.table["speaker"].iloc[fold.test]) == {"ann", "bob", "cy"}
+
+
+def test_clips_longer_than_a_second_are_counted(fsdd):
+    assert fsdd.table.loc[fsdd.table["longer_than_1s"], "id"].tolist() == ["9_bob_9"]
+    assert fsdd.table["duration_s"].max() == 1.1
+
+
+def test_aev_joins_its_tables_and_leaves_unmeasured_values_out(aev_root):
+    aev = corpora.load("aev", root=aev_root)
+    row = aev.table.set_index("id").loc["w03iy"]
+    assert (row["word"], row["group"], row["sex"]) == ("heed", "women", "female")
+    assert (row["f0_hz"], row["f2_hz"]) == (174, 2293) and np.isnan(row["f1_hz"])
+    assert (row["vowel_start_s"], row["vowel_end_s"], row["steady_2_s"]) == (0.1, 0.343, 0.19)
+
+
+def test_aev_folds_keep_talkers_apart_and_share_out_the_groups(aev_root):
+    aev = corpora.load("aev", root=aev_root)
+    for task, n_folds, groups in (("word", 5, {"men", "women", "boys", "girls"}), ("sex", 4, {"men", "women"})):
+        folds = aev.folds(task)
+        assert len(folds) == n_folds
+        for fold in folds:
+            parts = [aev.table.iloc[rows] for rows in (fold.train, fold.validation, fold.test)]
+            assert all(set(part["group"]) == groups for part in parts)
+            assert sum(part["speaker"].nunique() for part in parts) == len(set().union(*(p["speaker"] for p in parts)))
+            assert (aev.targets(task)[np.concatenate([fold.train, fold.validation, fold.test])] >= 0).all()
+        assert len(np.unique(np.concatenate([fold.test for fold in folds]))) == np.count_nonzero(aev.targets(task) >= 0)
+
+
+def test_an_unknown_protocol_is_named_with_those_that_exist(fsdd):
+    with pytest.raises(UnknownNameError, match="Known: repetition, speaker"):
+        fsdd.folds("digit", protocol="random")
+
+
+def test_aev_without_its_tables_is_refused(tmp_path):
+    write(tmp_path / "men" / "m01ae.wav", 320, 16000)
+    with pytest.raises(MissingDataError, match="no vowdata.dat"):
+        corpora.load("aev", root=tmp_path)
+
+
+def test_folders_without_recordings_are_refused(tmp_path):
+    for name in ("fsdd", "aev"):
+        with pytest.raises(MissingDataError, match="holds no recording"):
+            corpora.load(name, root=tmp_path)
