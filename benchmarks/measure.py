@@ -1,6 +1,7 @@
 """Ratios that survive a shared machine: contenders take turns, each round is divided by its own reference."""
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -44,6 +45,7 @@ def machine() -> dict:
         "date": date.today().isoformat(), "processor": str(capabilities.get("cpu_name") or platform.processor()),
         "avx512_bf16": bool(capabilities.get("avx512_bf16")), "amx_bf16": bool(capabilities.get("amx_bf16")),
         "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),  # of the whole machine: above the number of cores, others compete
         "system": f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
     }
 
