@@ -226,12 +226,8 @@ def _note(job: Job, failure: Failure | None, seconds: float, measured: dict) -> 
 
 def hardware() -> str:
     """Return processor, cores and graphics card of this machine in words."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists() and (named := re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)):
-        cpu = named[1]
     gpu = ""
     if shutil.which("nvidia-smi"):
         asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         gpu = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip().replace("\n", " + ")
-    return f"{cpu}, {os.cpu_count()} cores{', ' + gpu if gpu else ''}"
+    return f"{project.processor()}, {os.cpu_count()} cores{', ' + gpu if gpu else ''}"

@@ -14,6 +14,8 @@ from dataclasses import replace
 from earwitness.errors import EarwitnessError, ParameterError
 from earwitness.runner.execute import Executed, Failure, Job, execute
 
+PATIENCE_S = 30  # for a scheduler that does not answer
+
 
 def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iterator[tuple[Job, Executed | Failure]]:
     """Yield each job with its result, first come, first served; a job that fails does not stop the others.
@@ -76,16 +78,21 @@ def _one_by_one(jobs: list[Job]) -> Iterator[tuple[Job, Executed | Failure]]:
 def _on_dask(jobs: list[Job], **cluster) -> Iterator[tuple[Job, Executed | Failure]]:
     from distributed import Client, as_completed
 
-    with _client(Client, **cluster) as client:
-        futures = {client.submit(attempt, job, pure=False, retries=0): job for job in jobs}
+    client = _client(Client, **cluster)
+    futures = {client.submit(attempt, job, pure=False, retries=0): job for job in jobs}
+    try:
         for future in as_completed(futures):
             error = future.exception()
             job = futures[future]
             yield job, Failure(job.notebook, 0, type(error).__name__, str(error)) if error else future.result()
+    except (KeyboardInterrupt, GeneratorExit):
+        client.cancel(list(futures))      # closing would wait for the notebooks in flight
+        raise
+    client.close()
 
 
 def _client(make, **cluster):
     try:
-        return make(timeout="30s", **cluster)
+        return make(timeout=PATIENCE_S, **cluster)
     except (OSError, TimeoutError, ValueError) as error:
         raise ParameterError(f"No dask scheduler answers at {cluster.get('address')!r} ({error}).") from None

@@ -1,0 +1,108 @@
+"""What every notebook and page must have before anything is executed."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from earwitness import project
+from earwitness.runner import notebooks, parameters, profiles, site
+
+EVERY = notebooks.every()
+PLOTS = re.compile(r"\b(plt\.subplots|plt\.figure|figures\.(?!use_style)\w+\()")
+each = pytest.mark.parametrize("notebook", EVERY, ids=[notebook.id for notebook in EVERY])
+
+
+def cells(notebook, kind):
+    return [cell for cell in notebook.content()["cells"] if cell["cell_type"] == kind]
+
+
+def test_there_are_notebooks_and_all_are_pages_of_the_book():
+    assert EVERY and [notebook.page for notebook in site.chapters()] == [notebook.page for notebook in EVERY]
+
+
+@each
+def test_it_has_one_parameters_cell_whose_lines_say_what_they_mean(notebook):
+    for parameter in parameters.declared(notebook).values():
+        assert parameter.meaning, f"{parameter.name} has no comment"
+        assert parameter.type != "str" or parameter.choices, f"{parameter.name} lists no choices"
+
+
+@each
+def test_it_holds_no_outputs_and_no_traces_of_an_execution(notebook):
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(notebook, "code"))
+    assert "widgets" not in notebook.content()["metadata"] and "papermill" not in notebook.content()["metadata"]
+
+
+@each
+def test_its_kernel_is_python3_so_that_any_python_runs_it(notebook):
+    assert notebook.content()["metadata"]["kernelspec"]["name"] == "python3"
+
+
+@each
+def test_every_figure_cell_has_an_alternative_text(notebook):
+    for cell in cells(notebook, "code"):
+        if PLOTS.search(notebooks.text(cell)):
+            alternative = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alternative.split()) >= 3, notebooks.text(cell)
+
+
+@each
+def test_it_begins_with_one_heading_and_names_no_folder_of_a_machine(notebook):
+    text = "\n".join(notebooks.text(cell) for cell in cells(notebook, "markdown"))
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+    assert notebooks.text(notebook.content()["cells"][0]).startswith("# ")
+    everything = json.dumps(notebook.content())
+    assert not re.search(r"(?<![\w.])/(work|home|root|Users|tmp)/", everything)
+    assert "!pip" not in everything and "sys.path" not in everything
+
+
+@each
+@pytest.mark.parametrize("profile", profiles.names())
+def test_every_profile_fits_every_notebook(notebook, profile):
+    values = profiles.resolve(profile, notebook, {})
+    assert set(values) == set(parameters.declared(notebook))
+
+
+def test_profiles_are_the_four_and_each_says_what_it_is():
+    assert profiles.names() == ["demo", "paper", "real", "smoke"]
+    assert all(profiles.about(name) for name in profiles.names())
+
+
+def test_the_book_executes_nothing_itself_and_asks_no_other_host():
+    config = yaml.safe_load((project.root() / "_config.yml").read_text())
+    assert config["execute"]["execute_notebooks"] == "off" and config["only_build_toc_files"] is True
+    addresses = [config["sphinx"]["config"]["mathjax_path"], *config["sphinx"]["config"]["nb_ipywidgets_js"]]
+    for address in addresses:
+        assert (project.root() / "book" / "_extra" / address.removeprefix("../")).exists()
+
+
+def test_the_lock_file_pins_every_package_and_names_no_registry():
+    lines = (project.root() / "requirements.lock").read_text().splitlines()
+    assert all(re.match(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+( ; .+)?$", line) for line in lines if line)
+    assert not any("://" in line or line.startswith("-") for line in lines)
+    asked = tomllib.loads((project.root() / "pyproject.toml").read_text())["project"]
+    wanted = [*asked["dependencies"], *asked["optional-dependencies"]["dev"]]
+    pinned = {line.split("==")[0] for line in lines}
+    assert {re.match(r"[\w.-]+", name)[0].replace("_", "-").lower() for name in wanted} <= pinned
+
+
+def test_scripts_of_others_carry_their_licence():
+    vendor = project.root() / "book" / "_extra" / "vendor"
+    told = (vendor / "README.md").read_text()
+    for script in vendor.rglob("*.js"):
+        assert script.relative_to(vendor).as_posix() in told
+    assert (vendor / "mathjax" / "LICENSE").exists() and (vendor / "widgets" / "LICENSE").exists()
+
+
+def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
+    listed = subprocess.run(["git", "-C", str(project.root()), "ls-files"], capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        assert Path(name).suffix not in (".wav", ".flac", ".mp3", ".ogg"), name
