@@ -1,0 +1,181 @@
+"""Look at the built site in Debian's Chromium, network cut: ``make look`` or ``python tests/browser.py [PROFILE]``.
+
+Every page of the table of contents at desktop and phone width, light and dark: errors on the console, requests to
+other hosts, a page wider than its window, images that did not load, formulas that were not set, players without a
+duration, and a search that finds nothing. Screenshots go to ``_build/<profile>/look``. Not part of ``make test``:
+it needs a browser (``apt-get install chromium``).
+"""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from tornado.websocket import websocket_connect
+
+from earwitness.runner import notebooks, site
+
+WIDTHS = {"desktop": 1280, "phone": 390}
+ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "about:blank"]
+INSPECT = """(async () => {
+  await new Promise((done) => setTimeout(done, 300));
+  if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+  const players = [...document.querySelectorAll('audio')];
+  await Promise.all(players.map((player) => player.readyState ? 0 : new Promise((done) => {
+    player.onloadedmetadata = player.onerror = done;
+    player.preload = 'metadata';
+    player.load();
+    setTimeout(done, 3000);
+  })));
+  const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  return {
+    wide,
+    widest: wide > 1 ? [...document.querySelectorAll('article *')].filter((e) =>
+      e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)) : [],
+    images: document.querySelectorAll('article img').length,
+    broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth).map((i) => i.src.slice(0, 80)),
+    unset: [...document.querySelectorAll('.math')].filter((m) => !m.querySelector('mjx-container')).length,
+    formulas: document.querySelectorAll('mjx-container').length,
+    players: players.length,
+    mute: players.filter((player) => !(player.duration > 0)).length,
+    widgets: document.querySelectorAll('.jupyter-widgets').length,
+    filters: [...document.querySelectorAll('article img')].filter((i) => getComputedStyle(i).filter !== 'none').length,
+  };
+})()"""
+FOUND = "new Promise((done) => setTimeout(() => done(document.querySelectorAll('#search-results li').length), 2500))"
+
+
+class Tab:
+    """A browser tab driven over the DevTools protocol; notes errors and requests as they happen."""
+
+    def __init__(self, socket):
+        self.socket, self.number, self.answers = socket, 0, {}
+        self.errors: list[str] = []
+        self.hosts: set[str] = set()
+        self.loaded = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Sort what the browser says into answers, errors and requests."""
+        while message := await self.socket.read_message():
+            said = json.loads(message)
+            if "id" in said:
+                self.answers.pop(said["id"]).set_result(said)
+            else:
+                self._notice(said["method"], said["params"])
+
+    def _notice(self, method: str, about: dict) -> None:
+        if method == "Page.loadEventFired":
+            self.loaded.set()
+        elif method == "Runtime.exceptionThrown":
+            self.errors.append(json.dumps(about["exceptionDetails"])[:300])
+        elif method == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning"):
+            self.errors.append(json.dumps(about["args"])[:300])
+        elif method == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
+            self.errors.append(f"{about['entry']['text']} {about['entry'].get('url', '')}"[:300])
+        elif method == "Network.requestWillBeSent":
+            self.hosts.add(urlsplit(about["request"]["url"]).hostname or "")
+
+    async def call(self, method: str, **parameters) -> dict:
+        """Send a command and return its result."""
+        self.number += 1
+        answer = self.answers[self.number] = asyncio.get_running_loop().create_future()
+        await self.socket.write_message(json.dumps({"id": self.number, "method": method, "params": parameters}))
+        said = await asyncio.wait_for(answer, 60)
+        if "error" in said:
+            raise RuntimeError(f"{method}: {said['error']}")
+        return said["result"]
+
+    async def open(self, address: str) -> None:
+        """Go to a page and wait until it is loaded."""
+        self.loaded.clear()
+        await self.call("Page.navigate", url=address)
+        await asyncio.wait_for(self.loaded.wait(), 60)
+
+    async def evaluate(self, script: str):
+        """Return the value of a script."""
+        said = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in said:
+            raise RuntimeError(json.dumps(said["exceptionDetails"])[:500])
+        return said["result"].get("value")
+
+    async def picture(self, path: Path) -> None:
+        """Save the whole page as a PNG."""
+        size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 16000), "scale": 1}
+        shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+def problems(seen: dict, tab: Tab) -> list[str]:
+    """Return what is wrong with a page, in words."""
+    wrong = [f"console: {error}" for error in tab.errors]
+    wrong += [f"asks {host}" for host in tab.hosts - {"127.0.0.1", ""}]
+    wrong += [f"{seen['wide']} px too wide: {seen['widest']}"] if seen["wide"] > 1 else []
+    counts = {"broken": "images did not load", "unset": "formulas are not set", "mute": "players have no sound",
+              "filters": "figures are filtered"}
+    for key, words in counts.items():
+        number = len(seen[key]) if isinstance(seen[key], list) else seen[key]
+        wrong += [f"{number} {words}"] if number else []
+    return wrong
+
+
+async def look(base: str, port: int, folder: Path) -> int:
+    """Visit every page in every form; print a line each; return how many have a problem."""
+    (page,) = [tab for tab in json.load(urlopen(f"http://127.0.0.1:{port}/json")) if tab["type"] == "page"]
+    tab, bad = Tab(await websocket_connect(page["webSocketDebuggerUrl"], max_message_size=2**30)), 0
+    listening = asyncio.ensure_future(tab.listen())
+    for domain in ("Page", "Runtime", "Log", "Network"):
+        await tab.call(f"{domain}.enable")
+    for form, width in WIDTHS.items():
+        await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1,
+                       mobile=form == "phone")
+        for mode in ("light", "dark"):
+            await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
+            for name in notebooks.toc_pages():
+                tab.errors.clear()
+                tab.hosts.clear()
+                await tab.open(f"{base}/{name}.html")
+                seen = await tab.evaluate(INSPECT)
+                await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png")
+                wrong = problems(seen, tab)
+                bad += bool(wrong)
+                counted = {key: seen[key] for key in ("images", "formulas", "players", "widgets") if seen[key]}
+                print(f"{'✗' if wrong else '✓'} {name} {form} {mode} {counted or ''} {'; '.join(wrong)}")
+    await tab.open(f"{base}/search.html?q=relevance")
+    found = await tab.evaluate(FOUND)
+    print(f"{'✓' if found else '✗'} search finds {found} pages")
+    listening.cancel()
+    return bad + (not found)
+
+
+def main(profile: str = "demo") -> int:
+    """Serve a built site (or read it as files with FILES=1), look at it, and return the number of bad pages."""
+    html, folder = site.folder(profile) / "html", site.folder(profile) / "look"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    server = site.server(html, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = html.resolve().as_uri() if os.environ.get("FILES") else f"http://127.0.0.1:{server.server_port}"
+    with tempfile.TemporaryDirectory() as home:
+        command = ["chromium", f"--user-data-dir={home}", *ALONE]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser:
+            try:
+                said = next(line for line in browser.stderr if "DevTools listening" in line)
+                threading.Thread(target=browser.stderr.read, daemon=True).start()   # it blocks when the pipe is full
+                return asyncio.run(look(base, urlsplit(said.split()[-1]).port, folder))
+            finally:
+                browser.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(*sys.argv[1:]), 1))
