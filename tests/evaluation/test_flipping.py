@@ -268,6 +268,7 @@ def test_clips_of_one_speaker_make_the_interval_wider():
     curve = curve_of(np.repeat(per_speaker, 10)[:, None].repeat(2, axis=1), [0.0, 1.0])
     alone, speakers = curve.auc_interval(), curve.auc_interval(groups=np.repeat(np.arange(20), 10))
     assert speakers[1] - speakers[0] > 2.5 * (alone[1] - alone[0])  # sqrt 10 = 3.2
+    assert 0 <= speakers[0] < curve.auc() < speakers[1] <= 1
 
 
 @pytest.mark.parametrize(("change", "message"), [
