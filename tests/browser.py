@@ -108,12 +108,18 @@ class Tab:
             raise RuntimeError(json.dumps(said["exceptionDetails"])[:500])
         return said["result"].get("value")
 
-    async def picture(self, path: Path) -> None:
-        """Save the whole page as a PNG."""
+    async def resize(self, form: str, height: float = 900) -> None:
+        """Make the window as wide as a desktop's or a phone's."""
+        await self.call("Emulation.setDeviceMetricsOverride", width=WIDTHS[form], height=int(height),
+                        deviceScaleFactor=1, mobile=form == "phone")
+
+    async def picture(self, path: Path, form: str) -> None:
+        """Save the whole page as a PNG, in a window as tall as the page."""
         size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 16000), "scale": 1}
-        shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        await self.resize(form, min(size["height"], 16000))
+        await asyncio.sleep(0.3)
+        path.write_bytes(base64.b64decode((await self.call("Page.captureScreenshot"))["data"]))
+        await self.resize(form)
 
 
 def problems(seen: dict, tab: Tab) -> list[str]:
@@ -136,9 +142,8 @@ async def look(base: str, port: int, folder: Path) -> int:
     listening = asyncio.ensure_future(tab.listen())
     for domain in ("Page", "Runtime", "Log", "Network"):
         await tab.call(f"{domain}.enable")
-    for form, width in WIDTHS.items():
-        await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1,
-                       mobile=form == "phone")
+    for form in WIDTHS:
+        await tab.resize(form)
         for mode in ("light", "dark"):
             await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
             for name in notebooks.toc_pages():
@@ -146,7 +151,7 @@ async def look(base: str, port: int, folder: Path) -> int:
                 tab.hosts.clear()
                 await tab.open(f"{base}/{name}.html")
                 seen = await tab.evaluate(INSPECT)
-                await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png")
+                await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png", form)
                 wrong = problems(seen, tab)
                 bad += bool(wrong)
                 counted = {key: seen[key] for key in ("images", "formulas", "players", "widgets") if seen[key]}

@@ -91,8 +91,8 @@ def test_the_scoreboard_has_a_row_per_claim_with_the_value_of_this_build(built):
     said = page(built[1], "scoreboard")
     assert said.count("data-verdict=") == 2
     one, two = (part.split("</tr>")[0] for part in said.split("data-verdict=")[1:])
-    assert "toy/one" in one and 'data-value="1.0"' in one and "voices" in one
-    assert "toy/two" in two and one.startswith('"partly"') and two.startswith('"not run"')
+    assert "toy/<wbr>one" in one and 'data-value="1.0"' in one and "voices" in one
+    assert "toy/<wbr>two" in two and one.startswith('"partly"') and two.startswith('"not run"')
 
 
 def test_scripts_for_widgets_and_formulas_are_local_and_only_where_they_are_needed(built):
@@ -119,9 +119,13 @@ def test_nothing_is_rendered_again_when_nothing_changed_and_a_changed_page_is(co
     before = (copy.parent / "render.log").stat().st_mtime_ns
     site.build("smoke")
     assert (copy.parent / "render.log").stat().st_mtime_ns == before
-    (copy.parents[2] / "book" / "rerun.md").write_text("# Rerun\n\nOtherwise.\n")
+    book = copy.parents[2] / "book"
+    (book / "rerun.md").write_text("# Rerun\n\nOtherwise.\n")
     site.build("smoke")
     assert "Otherwise." in page(copy, "rerun")
+    (book / "_static" / "earwitness.css").write_text("p { color: red }")
+    site.build("smoke")
+    assert (copy / "_static" / "earwitness.css").read_text() == "p { color: red }"
 
 
 def damaged(html, name, old, new):
@@ -135,8 +139,8 @@ def damaged(html, name, old, new):
 @pytest.mark.parametrize(("name", "old", "new", "said"), [
     ("toy/01-passes.html", 'alt="a line that rises"', 'alt=""', "has no alternative text"),
     ("toy/01-passes.html", 'alt="a line that rises"', 'alt="../_images/0a1b.png"', "is a file name"),
-    ("toy/01-passes.html", "<img", "<b", "the figure of cell 4 is missing"),
-    ("toy/01-passes.html", "UklGRg==", "UklGRh==", "a player of cell 5 is missing"),
+    ("toy/01-passes.html", "<img", "<b", "the figure of cell 3 is missing"),
+    ("toy/01-passes.html", "UklGRg==", "UklGRh==", "a player of cell 4 is missing"),
     ("index.html", "<body", '<script src="https://cdn.example.org/a.js"></script><body', "from another host"),
     ("index.html", "<body", '<link rel="stylesheet" href="//fonts.example.org/a.css"><body', "from another host"),
     ("index.html", "<body", '<iframe src="http://example.org"></iframe><body', "from another host"),
@@ -160,6 +164,14 @@ def test_the_check_finds_an_error_in_a_notebook_that_did_not_fail(copy):
     content["metadata"]["earwitness"]["failure"] = None
     path.write_text(json.dumps(content))
     assert any("shows an error although toy/fails did not fail" in said for said in check.problems("smoke"))
+
+
+def test_the_check_finds_a_figure_that_is_shown_twice(copy):
+    path = copy.parent / "executed" / "toy" / "01-passes.ipynb"
+    content = json.loads(path.read_text())
+    content["cells"][3]["outputs"] *= 2      # after the title, the parameters and those the profile injected
+    path.write_text(json.dumps(content))
+    assert any("cell 3 shows the same figure twice" in said for said in check.problems("smoke"))
 
 
 def test_a_plain_link_to_another_host_is_fine(copy):

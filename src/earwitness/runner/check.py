@@ -113,9 +113,13 @@ def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
     page = read(path.read_text(encoding="utf-8"))
     failure = content["metadata"]["earwitness"]["failure"]
     shown = {_file_digest(path.parent / unquote(address)) for address, _ in page.images if "data:" not in address[:5]}
-    for number, cell in enumerate(content["cells"], start=1):
+    cells = [cell for cell in content["cells"] if "injected-parameters" not in tags(cell)]    # numbers as in the source
+    for number, cell in enumerate(cells, start=1):
         if _REMOVED & set(tags(cell)):
             continue
+        drawn = [figure for output in cell.get("outputs", []) for figure in _figures(output)]
+        if len(drawn) > len(set(drawn)):
+            yield f"cell {number} shows the same figure twice; close it, or do not end the cell in it."
         for output in cell.get("outputs", []):
             if not failure and output["output_type"] == "error" and "raises-exception" not in tags(cell):
                 yield f"cell {number} shows an error although {notebook.id} did not fail."

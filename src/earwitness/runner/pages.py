@@ -43,9 +43,15 @@ def parameter_table(notebook: Notebook, values: dict) -> str:
 
 def _row(parameter: parameters.Parameter, value) -> str:
     changed = value != parameter.default
-    default = f"<code>{escape(repr(parameter.default))}</code> <em>(changed)</em>" if changed else "as is"
+    default = f"{_shown(parameter.default)} <em>(changed)</em>" if changed else "same"
     return (f'<tr{" class=ew-changed" if changed else ""}><td><code>{parameter.name}</code></td>'
-            f"<td><code>{escape(repr(value))}</code></td><td>{escape(parameter.meaning)}</td><td>{default}</td></tr>")
+            f"<td>{_shown(value)}</td><td>{escape(parameter.meaning)}</td><td>{default}</td></tr>")
+
+
+def _shown(value) -> str:
+    """Return a value as a reader types it."""
+    words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"<code>{escape(words)}</code>"
 
 
 def _what_made_it(note: dict | None) -> str:

@@ -10,12 +10,16 @@ from jupyter_book.sphinx import build_sphinx
 
 
 def main(source: str, html: str, config: str) -> int:
-    """Render a folder with every warning an error; return the exit status."""
+    """Render a folder with every warning an error; return the exit status.
+
+    Only changed pages are read again, but all are written: a changed style or template alone would not be noticed.
+    """
     overrides = {
         "external_toc_path": str(Path(source) / "_toc.yml"), "latex_individualpages": False, "nitpicky": True,
     }
     status = build_sphinx(
-        source, html, noconfig=True, path_config=config, confoverrides=overrides, warningiserror=True, keep_going=True
+        source, html, noconfig=True, path_config=config, confoverrides=overrides, force_all=True,
+        warningiserror=True, keep_going=True,
     )
     if isinstance(status, Exception):
         raise status

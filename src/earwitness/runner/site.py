@@ -159,7 +159,8 @@ def _score(row: dict) -> str:
     where = " ".join(str(row[key]) for key in ("corpus", "protocol", "profile") if _there(row.get(key)))
     numbers = "".join(_number(row, key) for key in ("published", "recorded", "measured"))
     verdict = escape(row["verdict"] or "")
-    return (f'<tr data-verdict="{verdict}"><td>{escape(row["claim"])}<small>{escape(row["id"])}</small></td>'
+    name = escape(row["id"]).replace("/", "/<wbr>")
+    return (f'<tr data-verdict="{verdict}"><td>{escape(row["claim"])}<small>{name}</small></td>'
             f"<td>{escape(row['source'] or '')}</td>{numbers}<td>{escape(where)}</td>"
             f'<td class="ew-verdict">{verdict}</td></tr>')
 
@@ -172,7 +173,8 @@ def _number(row: dict, key: str) -> str:
         return f"<td>{'yes' if value else 'no'}</td>"
     unit = "" if row["unit"] == "1" else f" {escape(row['unit'] or '')}"
     around = f" ± {spread:.3g}" if _there(spread) else ""
-    return f'<td data-value="{value}">{value:.4g}{around}{unit}</td>'
+    words = f"{value:,.0f}".replace(",", " ") if abs(value) >= 1000 else f"{value:.4g}"
+    return f'<td data-value="{value}">{words}{around}{unit}</td>'
 
 
 def _there(value) -> bool:
