@@ -101,6 +101,8 @@ def test_scripts_for_widgets_and_formulas_are_local_and_only_where_they_are_need
     needs = {name: (("tex-svg.js" in page(html, name)), ("embed-amd.js" in page(html, name)))
              for name in ("toy/01-passes", "toy/03-widget", "rerun")}
     assert needs == {"toy/01-passes": (True, False), "toy/03-widget": (False, True), "rerun": (False, False)}
+    scripts = page(html, "toy/03-widget")
+    assert scripts.index("vendor/widgets/require.js") < scripts.index("vendor/widgets/embed-amd.js")
 
 
 def test_the_download_button_gives_the_notebook_that_can_be_run(built):

@@ -65,7 +65,7 @@ def build(profile: str) -> Path:
 
 def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
     config, stamp = target / "_config.yml", target / "rendered"
-    settings = yaml.safe_dump(_config(profile), allow_unicode=True)
+    settings = yaml.safe_dump(_config(profile), allow_unicode=True, sort_keys=False)      # scripts load in order
     state = cache.digest({"source": assemble(profile, source), "settings": settings, "packages": _packages()})
     if (html / "index.html").exists() and stamp.exists() and stamp.read_text() == state:
         return html / "index.html"
