@@ -78,9 +78,9 @@ class Tab:
             self.loaded.set()
         elif method == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(about["exceptionDetails"])[:300])
-        elif method == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning"):
+        elif method == "Runtime.consoleAPICalled" and about["type"] == "error":
             self.errors.append(json.dumps(about["args"])[:300])
-        elif method == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
+        elif method == "Log.entryAdded" and about["entry"]["level"] == "error":
             self.errors.append(f"{about['entry']['text']} {about['entry'].get('url', '')}"[:300])
         elif method == "Network.requestWillBeSent":
             self.hosts.add(urlsplit(about["request"]["url"]).hostname or "")
