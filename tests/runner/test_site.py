@@ -180,6 +180,16 @@ def test_a_plain_link_to_another_host_is_fine(copy):
     assert damaged(copy, "index.html", "<body", '<a href="https://example.org">there</a><body') == ""
 
 
+def test_what_a_notebook_measured_goes_when_it_leaves_the_book(copy):
+    executed, home = copy.parent / "executed" / "toy", copy.parents[2]
+    toc = home / "book" / "_toc.yml"
+    toc.write_text(toc.read_text().replace("  - file: toy/01-passes\n", ""))
+    site.build("smoke")
+    assert {path.name for path in executed.iterdir()} == {
+        "02-fails.ipynb", "02-fails.records.json", "03-widget.ipynb", "03-widget.records.json"}
+    assert "not run" in page(copy, "scoreboard").split("toy/<wbr>one")[1].split("</tr>")[0]
+
+
 def test_a_notebook_that_was_not_executed_says_so(built):
     shown = json.loads(pages.page(notebooks.find("passes"), None))
     assert "was not executed" in shown["cells"][1]["source"]

@@ -60,6 +60,7 @@ def build(profile: str) -> Path:
     target = folder(profile)
     target.mkdir(parents=True, exist_ok=True)
     with FileLock(target / ".lock"):
+        _forget_renamed(target / "executed")
         return _render(profile, target, target / "source", target / "html")
 
 
@@ -82,6 +83,14 @@ def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
         shutil.copyfile(notebook.path, html / "_sources" / f"{notebook.page}.ipynb")
     stamp.write_text(state)
     return html / "index.html"
+
+
+def _forget_renamed(executed: Path) -> None:
+    """Remove what notebooks measured that are no longer in the book; the scoreboard would still count it."""
+    known = {notebook.page for notebook in chapters()}
+    for path in [*executed.glob("*/*.ipynb"), *executed.glob("*/*.records.json")]:
+        if path.relative_to(executed).as_posix().removesuffix(".ipynb").removesuffix(".records.json") not in known:
+            path.unlink()
 
 
 def _packages() -> dict[str, str]:
