@@ -155,7 +155,7 @@ class Trained:
 
     def targets(self, indices: Iterable[int]) -> torch.Tensor:
         """Return the class index of clips of its corpus, (n,)."""
-        return torch.from_numpy(self.corpus.targets(self.specification["task"])[np.asarray(indices)])
+        return torch.tensor(self.corpus.targets(self.specification["task"])[np.asarray(indices)])
 
 
 def fit(
@@ -207,11 +207,25 @@ def fit(
     return _restore(path, specification, data)
 
 
-def cross_validate(model: str, corpus: str, task: str, folds: Iterable[int] | None = None, **options) -> list[Trained]:
-    """Return a network per fold (all folds by default); options as for :func:`fit`."""
-    data = _load(corpus, tuple(sorted((options.get("corpus_options") or {}).items())))
-    n_folds = len(data.folds(task, options.get("protocol", "speaker")))
-    return [fit(model, corpus, task, fold=k, **options) for k in (range(n_folds) if folds is None else folds)]
+def cross_validate(model: str, task: Task, n_folds: int = 0, voices: Mapping | None = None, **options) -> list[Trained]:
+    """Return a network for each of the first ``n_folds`` folds of a task; 0 takes all folds.
+
+    Parameters
+    ----------
+    model : str
+    task : Task
+    n_folds : int
+    voices : mapping, optional
+        Options for ``corpora.load`` that hold for the generated corpus ``voices`` only.
+    **options
+        As for :func:`fit`.
+    """
+    chosen = dict(voices or {}) if task.corpus == "voices" else {}
+    available = len(_load(task.corpus, tuple(sorted(chosen.items()))).folds(task.task, task.protocol))
+    return [
+        fit(model, task.corpus, task.task, fold, protocol=task.protocol, corpus_options=chosen, **options)
+        for fold in range(min(n_folds or available, available))
+    ]
 
 
 def summary(trained: Iterable[Trained]) -> pd.DataFrame:
@@ -269,7 +283,7 @@ class _Batches(torch.utils.data.Dataset):
 
     def __init__(self, corpus, specification, mean):
         self.corpus, self.specification, self.mean = corpus, specification, mean
-        self.targets = torch.from_numpy(corpus.targets(specification["task"]))
+        self.targets = torch.tensor(corpus.targets(specification["task"]))
 
     def __getitem__(self, key: tuple[int, np.ndarray]):
         epoch, rows = key

@@ -56,7 +56,8 @@ class Aev(Corpus):
         return np.where(children & (task == "sex"), -1, super().targets(task))
 
     def _fold_makers(self, task):
-        kept, n_groups, n_train = (["men", "women"], 4, 2) if task == "sex" else (["men", "women", "boys", "girls"], 5, 3)
+        adults, everyone = ["men", "women"], ["men", "women", "boys", "girls"]
+        kept, n_groups, n_train = (adults, 4, 2) if task == "sex" else (everyone, 5, 3)
         members = [self.table.loc[self.table["group"] == group, "speaker"].unique() for group in kept]
         return {"speaker": lambda: rotate(balanced_groups(members, n_groups), n_train, self._rows)}
 

@@ -57,6 +57,31 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
     return pitch.xs(), np.where(f0_hz > 0, f0_hz, np.nan)
 
 
+def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options) -> np.ndarray:
+    """Return the fundamental frequency at given times, in Hz: that of the nearest frame of :func:`f0`.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (T,)
+    sample_rate : int
+        In Hz.
+    times_s : ndarray, shape (n,)
+        In seconds from the first sample.
+    **options
+        As for :func:`f0`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where the nearest frame is unvoiced, and more than a hop outside the analysed frames.
+    """
+    frames_s, f0_hz = f0(samples, sample_rate, **options)
+    times_s = np.asarray(times_s, float)
+    nearest = np.abs(times_s[:, None] - frames_s[None, :]).argmin(1)
+    hop_s = frames_s[1] - frames_s[0] if len(frames_s) > 1 else 0.0
+    return np.where(np.abs(times_s - frames_s[nearest]) <= hop_s, f0_hz[nearest], np.nan)
+
+
 def formants(
     samples: np.ndarray, sample_rate: int, lp_order: int = 16, max_bandwidth_hz: float = 700.0
 ) -> pd.DataFrame:

@@ -7,7 +7,8 @@ import numpy as np
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array, method_style
 
-_NAMES = {"random": "random", "amplitude": "amplitude", "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+"}
+_NAMES = {"random": "random", "amplitude": "amplitude", "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+",
+          "random-weights": "random weights"}
 
 
 def flipping(ax, fractions, accuracies: Mapping[str, Sequence], chance: float | None = None, spread=None):

@@ -29,6 +29,7 @@ METHODS = {
     "conductance": ("#999933", "d", "-"),
     "occlusion": ("#D55E00", "*", "-"),
     "audiolime": ("#661100", "8", "--"),
+    "random-weights": ("#777777", "x", (0, (1, 1))),
     "dft-lrp": ("#6699CC", "H", (0, (3, 1, 1, 1))),
 }
 METHOD_COLOURS = {name: colour for name, (colour, _, _) in METHODS.items()}
