@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -112,7 +111,8 @@ def train(network, loader, validation, recipe, seed, device, show, folder: Path,
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         trainer.fit(module, loader, validation, ckpt_path=_newest(folder), weights_only=True)
-    return OrderedDict((k, v.detach().cpu().float().clone()) for k, v in module.network.state_dict().items()), module.history
+    state = {name: weight.detach().cpu().float().clone() for name, weight in module.network.state_dict().items()}
+    return state, module.history
 
 
 def _newest(folder: Path) -> Path | None:

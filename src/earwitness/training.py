@@ -141,6 +141,13 @@ class Trained:
         """The fold it was trained on."""
         return _fold(self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold")))
 
+    def test_rows(self, n_clips: int = 0) -> np.ndarray:
+        """Return the rows of the test part, or ``n_clips`` of them evenly spread over it; 0 takes all."""
+        rows = self.fold.test
+        if not 0 < n_clips < len(rows):
+            return rows
+        return rows[np.linspace(0, len(rows) - 1, n_clips).round().astype(int)]
+
     def seconds(self, indices: Iterable[int]) -> np.ndarray:
         """Return the clips as seconds of sound (n, 8000) at 8 kHz, each always at the same place in its silence."""
         return seconds(self.corpus, indices)

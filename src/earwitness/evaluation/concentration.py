@@ -38,7 +38,7 @@ def largest(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
         Of the non-zero values, 0 to 1; the count is rounded down.
     """
     magnitude = inputs.abs().flatten(1)  # (batch, value)
-    ranks = magnitude.argsort(1, descending=True, stable=True).argsort(1)
+    ranks = magnitude.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     counts = ((magnitude > 0).sum(1) * fraction).long()
     return (ranks < counts[:, None]).view(inputs.shape)
 

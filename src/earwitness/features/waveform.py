@@ -32,7 +32,7 @@ def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
 def _refuse(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
     if len(samples) > length:
         raise AudioError(
-            f"The clip lasts {len(samples) / SAMPLE_RATE:.2f} s, longer than the network's {length / SAMPLE_RATE:.0f} s; "
+            f"The clip lasts {len(samples) / SAMPLE_RATE:.2f} s, the network takes {length / SAMPLE_RATE:.0f} s; "
             "the paper calls this an error. Use long='loudest' to keep the second with the most energy."
         )
     return samples

@@ -64,8 +64,15 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None, **optio
         Inches; default 2.6 a row.
     **options
         For ``plt.subplots``, for instance ``sharex=True``.
+
+    Notes
+    -----
+    The figure is closed for pyplot: a notebook shows it where a cell ends in it, and not a second time by itself.
     """
-    return plt.subplots(rows, columns, figsize=(WIDTH_IN, height or 2.6 * rows + 0.4), layout="constrained", **options)
+    size = (WIDTH_IN, height or 2.6 * rows + 0.4)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
+    plt.close(figure)
+    return figure, axes
 
 
 def relevance_limit(*relevances, quantile: float = 1.0) -> float:
