@@ -24,6 +24,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.network, self.recipe, self.seed = network, recipe, seed
         self.n_steps = n_batches * n_epochs
+        self.n_done = 0  # epochs behind the checkpoint that is gone on from
         self.history: list[dict] = []
         self._losses: list[torch.Tensor] = []
         self._correct: list[torch.Tensor] = []
@@ -31,6 +32,9 @@ class Classifier(LightningModule):
     def on_train_epoch_start(self):
         # dropout depends on seed and epoch alone, so that a resumed run equals an uninterrupted one
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        if self.current_epoch and self.current_epoch == self.n_done:
+            # a pass begins by taking one number from the generator; a resumed run has begun its first pass already
+            torch.empty((), dtype=torch.int64).random_()
         self._losses = []
 
     def training_step(self, batch, index):
@@ -76,7 +80,7 @@ _OPTIMISERS = {
 _SCHEDULES = {
     "halve": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.StepLR(optimiser, recipe.halve_every, 0.5),
     "one-cycle": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=max(n_steps, 2), pct_start=0.25
+        optimiser, recipe.learning_rate, total_steps=max(n_steps, 8), pct_start=0.25  # it divides by zero at 4
     ),
 }
 
@@ -108,22 +112,27 @@ def train(network, loader, validation, recipe, seed, device, show, folder: Path,
         check_val_every_n_epoch=every, num_sanity_val_steps=0, logger=False, enable_model_summary=False,
         enable_progress_bar=show, callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else []), *callbacks],
     )
+    checkpoint, n_done = _newest(folder)
+    module.n_done = n_done
+    loader.sampler.set_epoch(n_done)  # Lightning draws the first batch of a resumed run before it says which epoch it is
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
-        trainer.fit(module, loader, validation, ckpt_path=_newest(folder), weights_only=True)
+        trainer.fit(module, loader, validation, ckpt_path=checkpoint, weights_only=True)
     state = {name: weight.detach().cpu().float().clone() for name, weight in module.network.state_dict().items()}
     return state, module.history
 
 
-def _newest(folder: Path) -> Path | None:
-    """Return the newest checkpoint that can be read; unreadable ones (the run was killed while writing) are removed."""
+def _newest(folder: Path) -> tuple[Path | None, int]:
+    """Return the newest checkpoint that can be read and how many epochs it has behind it.
+
+    Unreadable ones (the run was killed while writing) are removed.
+    """
     for path in sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime, reverse=True):
         try:
-            torch.load(path, weights_only=True, map_location="cpu")
-            return path
+            return path, torch.load(path, weights_only=True, map_location="cpu")["epoch"] + 1
         except (RuntimeError, EOFError, OSError):
             path.unlink()
-    return None
+    return None, 0
 
 
 __all__ = ["Callback", "Classifier", "train"]

@@ -46,6 +46,15 @@ def test_a_notebook_gets_its_parameters_its_profile_and_this_python(make_toy, mo
     assert result.failure is None and not result.cached
 
 
+def test_folders_named_relative_to_the_caller_are_found_from_the_notebook(make_toy, monkeypatch, tmp_path):
+    make_toy({"toy/02-quick": quick("import os\nprint(os.environ['EARWITNESS_DATA'], os.environ['EARWITNESS_CACHE'])")})
+    (tmp_path / "sounds").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EARWITNESS_DATA", "sounds")
+    monkeypatch.setenv("EARWITNESS_CACHE", "kept")
+    assert printed(execute.execute(job())).split() == [str(tmp_path / "sounds"), str(tmp_path / "kept")]
+
+
 def test_what_made_it_is_noted_and_no_folder_of_this_machine(make_toy):
     home = make_toy({"toy/02-quick": quick("n")})
     result = execute.execute(job(given={"n": 4}))

@@ -174,6 +174,9 @@ def _environment(job: Job, records: Path) -> dict[str, str]:
         "EARWITNESS_RECORDS": str(records), "EARWITNESS_PROFILE": job.profile, "EARWITNESS_HOME": str(project.root()),
         "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+    for name in ("EARWITNESS_DATA", "EARWITNESS_CACHE"):  # kernels work in another folder
+        if os.environ.get(name):
+            own[name] = str(Path(os.environ[name]).expanduser().absolute())
     if job.threads:
         own |= {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
     return {**os.environ, **own}
