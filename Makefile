@@ -10,7 +10,7 @@ book: $(READY)    ## execute the demo profile, render the site, print its path
 	$(BIN)/earwitness build
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 serve: $(READY)
 	$(BIN)/earwitness serve

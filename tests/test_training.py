@@ -29,7 +29,8 @@ def fit(seed=0, **options):
 
 def test_the_paper_recipe_is_the_papers():
     alexnet, audionet = (training.recipe_for("paper", name, "digit") for name in ("AlexNet", "AudioNet"))
-    assert (alexnet.optimiser, alexnet.learning_rate, alexnet.iterations, alexnet.halve_every) == ("sgd", 1e-3, 10_000, 2_500)
+    assert (alexnet.optimiser, alexnet.learning_rate) == ("sgd", 1e-3)
+    assert (alexnet.iterations, alexnet.halve_every) == (10_000, 2_500)
     assert (audionet.learning_rate, audionet.iterations, audionet.halve_every) == (1e-4, 50_000, 10_000)
     assert (alexnet.gradient_clip, audionet.gradient_clip, alexnet.batch_size) == (5.0, 0.0, 100)
     sex = training.recipe_for("paper", "AudioNet", "sex")
@@ -107,7 +108,8 @@ def test_accuracy_is_what_the_confusion_says_and_what_the_model_answers():
     guessed = models.logits(trained.model, trained.inputs(trained.fold.test)).argmax(1)
     assert trained.accuracy == pytest.approx(float((guessed == trained.targets(trained.fold.test)).float().mean()))
     assert trained.confusion.sum() == len(trained.fold.test)
-    np.testing.assert_array_equal(trained.confusion.sum(1), np.bincount(trained.targets(trained.fold.test), minlength=10))
+    true = np.bincount(trained.targets(trained.fold.test), minlength=10)
+    np.testing.assert_array_equal(trained.confusion.sum(1), true)
 
 
 def test_test_rows_are_spread_evenly():

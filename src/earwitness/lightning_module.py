@@ -114,7 +114,8 @@ def train(network, loader, validation, recipe, seed, device, show, folder: Path,
     )
     checkpoint, n_done = _newest(folder)
     module.n_done = n_done
-    loader.sampler.set_epoch(n_done)  # Lightning draws the first batch of a resumed run before it says which epoch it is
+    # Lightning draws the first batch of a resumed run before it tells the sampler which epoch it is
+    loader.sampler.set_epoch(n_done)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         trainer.fit(module, loader, validation, ckpt_path=checkpoint, weights_only=True)

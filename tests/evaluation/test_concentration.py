@@ -24,7 +24,8 @@ def test_largest_takes_a_fraction_of_the_non_zero_values():
 
 def test_smallest_share_is_known_for_hand_made_relevance():
     inputs = torch.tensor([[[1.0, 1.0, 1.0, 1.0, 0.0]]])
-    np.testing.assert_allclose(concentration.smallest_share(torch.tensor([[[8.0, 1.0, 1.0, -9.0, 0.0]]]), inputs), [1 / 4])
+    relevance = torch.tensor([[[8.0, 1.0, 1.0, -9.0, 0.0]]])
+    np.testing.assert_allclose(concentration.smallest_share(relevance, inputs), [1 / 4])
     np.testing.assert_allclose(concentration.smallest_share(torch.ones(1, 1, 5), inputs, 1.0), [5 / 4])
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 
 from earwitness.errors import ParameterError, choose
@@ -72,6 +73,7 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None, **optio
     size = (WIDTH_IN, height or 2.6 * rows + 0.4)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
     plt.close(figure)
+    FigureCanvasAgg(figure)  # closing took the canvas away, and with it the layout
     return figure, axes
 
 
