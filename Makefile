@@ -19,7 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 
 bench: $(READY)
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks
 
 look: $(READY)    ## the built site in Debian's Chromium: console, requests, widths, search
 	$(BIN)/python tests/browser.py

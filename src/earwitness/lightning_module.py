@@ -103,7 +103,7 @@ def train(network, loader, validation, recipe, seed, device, show, folder: Path,
     n_epochs = max(1, round(recipe.iterations / n_batches))
     every = max(1, n_epochs // N_CHECKPOINTS)
     module = Classifier(network, recipe, seed, n_batches, n_epochs)
-    fast = recipe.mixed_precision and runtime.precision(device) is torch.bfloat16
+    fast = recipe.mixed_precision and runtime.has_fast_bfloat16(device)
     keep = ModelCheckpoint(dirpath=folder, filename="{epoch}", every_n_epochs=every, save_top_k=1,
                            save_on_train_epoch_end=True)
     trainer = Trainer(

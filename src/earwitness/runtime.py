@@ -64,9 +64,9 @@ def seed(value: int) -> np.random.Generator:
     return np.random.default_rng(value)
 
 
-def precision(wanted: torch.device) -> torch.dtype:
-    """Return the type in which matrix products are cheapest on a device: bfloat16 where hardware has it."""
-    if wanted.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if wanted.type == "cpu" and has_bf16 else torch.float32
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Tell whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

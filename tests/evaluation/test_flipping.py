@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from earwitness import evaluation
+from earwitness import evaluation, runtime
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.evaluation import flipping, inference
 from earwitness.models import AlexNet, AudioNet
@@ -217,7 +217,7 @@ def test_bfloat16_differs_by_less_than_the_curves_standard_error():
 
 
 def test_autocast_auto_follows_the_processor_and_leaves_double_precision_alone():
-    fast = inference.has_fast_bfloat16(torch.device("cpu"))
+    fast = runtime.has_fast_bfloat16(torch.device("cpu"))
     curve = evaluation.pixel_flipping(Sums(), clips(), 0, "random", [0.5], autocast="auto")
     assert curve.precision == ("bfloat16" if fast else "float32")
     double = evaluation.pixel_flipping(Sums().double(), clips(), 0, "random", [0.5], autocast="auto")

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from earwitness import runtime
 from earwitness.attribution.calls import check_inputs, check_target
 from earwitness.errors import ParameterError, choose
-from earwitness.evaluation.inference import for_answers, has_fast_bfloat16
+from earwitness.evaluation.inference import for_answers
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,8 @@ def pixel_flipping(
     like = next(model.parameters(), inputs)
     if autocast is True and like.dtype != torch.float32:
         raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
-    bfloat16 = like.dtype == torch.float32 and has_fast_bfloat16(like.device) if autocast == "auto" else autocast
+    wins = like.dtype == torch.float32 and runtime.has_fast_bfloat16(like.device)
+    bfloat16 = wins if autocast == "auto" else autocast
     answering = for_answers(model)
     with torch.inference_mode():
         inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)

@@ -55,11 +55,3 @@ def for_answers(model: nn.Module) -> nn.Module:
             if _fits(child):
                 setattr(parent, name, _ChannelsLast(child))
     return answering.to(memory_format=torch.channels_last)
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Tell whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU)."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
