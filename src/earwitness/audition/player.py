@@ -42,7 +42,7 @@ class Player:
     def caption(self) -> str:
         """Return the label, the duration and what was done to the loudness."""
         parts = [self.label, f"{len(self.samples) / self.sample_rate:.2f} s"]
-        if not np.isclose(self.gain, 1.0):
+        if abs(20 * np.log10(self.gain)) >= 0.05:  # less is printed as 0.0 dB, and not heard
             level = f"{abs(20 * np.log10(self.gain)):.1f} dB {'louder' if self.gain > 1 else 'softer'}"
             parts.append(f"normalised: {level}" if self.normalised else f"too loud as it is: {level}")
         return " · ".join(part for part in parts if part)
