@@ -87,16 +87,74 @@ def test_numbers_of_audiomnist_are_those_the_paper_prints(id, value, std):
     assert (claim.value, claim.std) == (value, std)
 
 
-def test_every_number_of_the_papers_tables_meets_its_own_criterion():
+# Table 2 of Muckenhirn et al. (2019) as printed: a row per quantity and sex, columns ah eh iy oa uw
+VOWELS = ("ah", "eh", "iy", "oa", "uw")
+TABLE_2 = {
+    "f0": {"female": (93, 91, 91, 94, 92), "male": (92, 90, 89, 93, 90)},
+    "f1": {"female": (90, 92, 93, 91, 93), "male": (88, 92, 92, 89, 93)},
+    "f2": {"female": (94, 94, 94, 95, 94), "male": (94, 93, 94, 94, 93)},
+}
+CELLS = [(quantity, vowel, sex, value) for quantity, rows in TABLE_2.items() for sex, values in rows.items()
+         for vowel, value in zip(VOWELS, values, strict=True)]
+
+
+@pytest.mark.parametrize("quantity, vowel, sex, value", CELLS)
+def test_a_cell_of_table_2_has_the_printed_share_the_binomial_tolerance_and_every_floor_beside_it(
+        quantity, vowel, sex, value):
+    claims = records.published("raw-waveform")
+    claim = claims[f"raw-waveform/table2/{quantity}-{vowel}-{sex}"]
+    share, n = value / 100, {"female": 48, "male": 45}[sex]
+    assert (claim.value, claim.unit, claim.corpus) == (value, "%", "aev")
+    assert claim.tolerance == pytest.approx(196 * (share * (1 - share) / n) ** 0.5, abs=0.05)
+    for signal in ("original", "random-weights", "noise", "permuted", "constant"):
+        assert claims[f"raw-waveform/ours/{signal}-{quantity}-{vowel}-{sex}"].unit == "%"
+
+
+def test_a_quantity_of_table_2_counts_as_carried_only_if_it_beats_every_floor():
+    claims = records.published("raw-waveform")
+    for quantity in TABLE_2:
+        steps = claims[f"raw-waveform/table2/{quantity}-carried"].steps
+        ours = f"raw-waveform/ours/guided-backprop-{quantity}"
+        floors = ("random-weights", "noise", "permuted", "constant")
+        assert steps == [(f"raw-waveform/ours/{floor}-{quantity}", "<", ours) for floor in floors]
+
+
+@pytest.mark.parametrize("id, value", [
+    ("table1/input-ms", 250), ("table1/phone-fc", 1024), ("table1/speaker-fc", 100), ("table1/pool-width", 3),
+    *[(f"table1/{layer}-{what}", value) for layer, values in {
+        "phone-conv1": (30, 10, 80), "phone-conv2": (7, 1, 60), "phone-conv3": (7, 1, 60),
+        "speaker-conv1": (30, 10, 80), "speaker-conv2": (10, 1, 80),
+    }.items() for what, value in zip(("kw", "dw", "nf"), values, strict=True)],
+])
+def test_sizes_of_the_raw_waveform_networks_are_those_of_table_1_on_any_corpus(id, value):
+    claim = records.published("raw-waveform")[f"raw-waveform/{id}"]
+    assert claim.value == value
+    assert records.judge(claim, {"value": value, "corpus": "voices"}) == "reproduced"
+    assert records.judge(claim, {"value": value + 1, "corpus": "voices"}) == "not reproduced"
+
+
+@pytest.mark.parametrize("id, value", [
+    ("accuracy/phone-error-dev", 22.8), ("accuracy/phone-error-test", 23.6), ("accuracy/speaker-utterance", 98.3),
+])
+def test_accuracy_on_the_free_sample_of_timit_is_partly_at_most_since_the_paper_used_all_of_it(id, value):
+    claim = records.published("raw-waveform")[f"raw-waveform/{id}"]
+    assert claim.value == value
+    assert records.judge(claim, {"value": value, "corpus": "timit-full"}) == "reproduced"
+    assert records.judge(claim, {"value": value, "corpus": "timit"}) == "partly"
+
+
+@pytest.mark.parametrize("chapter", records.chapters())
+def test_every_number_of_the_papers_tables_meets_its_own_criterion(chapter):
     """A tolerance or threshold that the published value itself misses would be a slip."""
-    for claim in records.published("audiomnist").values():
-        if claim.value is not None:
+    for claim in records.published(chapter).values():
+        if claim.value is not None and not claim.ours:
             assert records.judge(claim, {"value": claim.value, "corpus": claim.corpus}) == "reproduced", claim.id
 
 
-def test_controls_that_look_like_ids_are_declared():
-    claims = records.published("audiomnist")
-    named = [claim.control for claim in claims.values() if claim.control.startswith("audiomnist/")]
+@pytest.mark.parametrize("chapter", records.chapters())
+def test_controls_that_look_like_ids_are_declared(chapter):
+    claims = records.published(chapter)
+    named = [claim.control for claim in claims.values() if claim.control.startswith(f"{chapter}/")]
     assert named and set(named) <= set(claims)
 
 
@@ -121,6 +179,17 @@ def test_a_declaration_that_cannot_be_checked_is_refused_with_its_place(checkout
     with pytest.raises(DamagedDataError, match=complaint) as error:
         records.published("toy")
     assert "toy.yaml" in str(error.value)
+
+
+def test_a_claim_may_be_about_another_corpus_than_its_chapter_but_a_measurement_of_ours_may_not(checkout):
+    declare(checkout, tolerance=1, value=3, corpus="street")
+    assert records.published("toy")["toy/new"].corpus == "street"
+    assert verdict("toy/new", 3, corpus="street") == "reproduced"
+    assert verdict("toy/new", 3, corpus="studio") == "partly"
+    row = {"id": "toy/a", "claim": "A.", "unit": "%", "corpus": "street"}
+    (checkout / "data/published/toy.yaml").write_text(yaml.safe_dump({"chapter": "toy", "ours": [row]}))
+    with pytest.raises(DamagedDataError, match="cannot have 'corpus'"):
+        records.published("toy")
 
 
 def test_an_id_declared_twice_is_refused(checkout):

@@ -120,7 +120,7 @@ def _read_published(path: Path, _changed: int) -> dict[str, Claim]:
 
 def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
     where = f"{where} ({row.get('id', 'without id')})"
-    known = {field.name for field in fields(Claim)} - {"ours", "corpus"}
+    known = {field.name for field in fields(Claim)} - {"ours"}
     problems = [f"does not know {key!r}" for key in sorted(set(row) - known)]
     problems += [f"needs {key!r}" for key in ("id", "claim") if not row.get(key)]
     if not str(row.get("id", "")).startswith(f"{content.get('chapter')}/"):
@@ -128,11 +128,11 @@ def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
     problems += _own_problems(row) if ours else _claim_problems(row)
     if problems:
         raise DamagedDataError(f"{where} {'; '.join(problems)}.")
-    return Claim(**row, corpus=content.get("corpus", ""), ours=ours)
+    return Claim(**{"corpus": content.get("corpus", ""), **row}, ours=ours)    # a paper may use several corpora
 
 
 def _own_problems(row: Mapping) -> list[str]:
-    problems = [f"is ours and cannot have {key!r}" for key in (*_CRITERIA, "value") if key in row]
+    problems = [f"is ours and cannot have {key!r}" for key in (*_CRITERIA, "value", "corpus") if key in row]
     return problems + ([] if row.get("unit") else ["needs 'unit'"])
 
 
