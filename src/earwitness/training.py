@@ -16,7 +16,7 @@ from torch import nn
 
 from earwitness import cache, corpora, features, models, runtime
 from earwitness.errors import EarwitnessError, FoldError, choose
-from earwitness.models.audionet import two_dimensional
+from earwitness.models import layout
 
 # Raise when a change here or in features/ and models/ changes what is learnt: it retires every cached network.
 VERSION = 1
@@ -334,13 +334,13 @@ def _train(corpus, specification: dict, device: str, show: bool, path: Path) -> 
     validation = torch.utils.data.TensorDataset(trained.inputs(fold.validation), trained.targets(fold.validation))
     folder = cache.directory("unfinished") / cache.digest(specification)
     history = train(
-        _fast_form(network), loader, torch.utils.data.DataLoader(validation, recipe.batch_size),
+        layout.channels_last(network), loader, torch.utils.data.DataLoader(validation, recipe.batch_size),
         recipe, specification["seed"], runtime.device(device), show, folder, len(loader),
     )
     state, rows = history
     if not all(np.isfinite(row["loss"]) for row in rows):
         raise EarwitnessError(f"Training {name} diverged: the loss is no number. Lower the recipe's learning rate.")
-    network.load_state_dict({key: state[key].reshape(value.shape) for key, value in network.state_dict().items()})
+    network.load_state_dict(layout.restored(state, network))
     confusion = _confusion(trained, fold.test)
     torch.save({"state": network.state_dict(), "mean": mean, "confusion": confusion, "history": rows}, path)
     shutil.rmtree(folder, ignore_errors=True)
@@ -353,25 +353,6 @@ def _initialise(network: nn.Module) -> None:
             if isinstance(layer, nn.Conv1d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
-
-
-def _fast_form(network: nn.Module) -> nn.Module:
-    """Return a network of the same weights (by name) that trains fastest: 2-D convolutions on channels-last memory."""
-    form = _In2d(two_dimensional(network)) if isinstance(network, models.AudioNet) else network
-    return form.to(memory_format=torch.channels_last)
-
-
-class _In2d(nn.Module):
-    def __init__(self, network: nn.Sequential):
-        super().__init__()
-        for name, layer in network.named_children():
-            self.add_module(name, layer)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        hidden = inputs[:, :, None].contiguous(memory_format=torch.channels_last)  # (n, 1, 8000) -> (n, 1, 1, 8000)
-        for layer in self.children():
-            hidden = layer(hidden)
-        return hidden
 
 
 def _training_mean(corpus, model: str, rows: np.ndarray) -> torch.Tensor:

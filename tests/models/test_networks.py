@@ -1,4 +1,4 @@
-"""AlexNet and AudioNet: the published shapes and weights, and a clear word for a wrong input."""
+"""The networks: the published shapes and weights, and a clear word for a wrong input."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from torch import nn
 
 from earwitness import models
 from earwitness.errors import ParameterError, UnknownNameError
-from earwitness.models.audionet import two_dimensional
+from earwitness.models import layout
 
-SHAPES = {"AlexNet": (1, 227, 227), "AudioNet": (1, 8000)}
+SHAPES = {"AlexNet": (1, 227, 227), "AudioNet": (1, 8000), "PhoneCNN": (1, 4000), "SpeakerCNN": (1, 4000)}
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -58,12 +58,52 @@ def test_an_unknown_network_names_the_nearest():
         models.create("AlexNett", 2)
 
 
-def test_the_two_dimensional_form_is_the_same_function():
+@pytest.mark.parametrize("name", models.names())
+def test_channels_last_is_the_same_function_of_weights_of_the_same_names(name):
     torch.manual_seed(0)
-    model = models.AudioNet(4).eval()
-    x = torch.randn(2, 1, 8000)
+    model = models.create(name, 4).double().eval()
+    fast = layout.channels_last(model)
+    x = torch.randn(2, *SHAPES[name], dtype=torch.float64)
     with torch.no_grad():
-        assert torch.allclose(two_dimensional(model)(x[:, :, None]), model(x), atol=1e-6)
+        torch.testing.assert_close(fast(x), model(x))
+        for weight in fast.parameters():
+            weight *= 2
+    state = layout.restored(fast.state_dict(), model)
+    assert all(torch.equal(state[key], 2 * value) for key, value in model.state_dict().items()), "it shares weights"
+    assert any(isinstance(layer, nn.Conv2d) for layer in fast.modules())
+
+
+def test_the_phone_network_is_table_1():
+    layers = models.describe(models.PhoneCNN(39).eval(), (1, 4000)).set_index("layer")
+    assert list(layers.index) == [
+        "conv1", "pool1", "relu1", "conv2", "pool2", "relu2", "conv3", "pool3", "relu3", "flatten", "fc4", "relu4",
+        "fc5",
+    ]
+    # (4000 - 30) / 10 + 1 = 398, / 3 = 132; 132 - 6 = 126, / 3 = 42; 42 - 6 = 36, / 3 = 12
+    assert list(layers["output"]) == [
+        (80, 398), (80, 132), (80, 132), (60, 126), (60, 42), (60, 42), (60, 36), (60, 12), (60, 12), (720,), (1024,),
+        (1024,), (39,),
+    ]
+    assert layers["weights"].sum() == (80 * 30 + 80) + (60 * 80 * 7 + 60) + (60 * 60 * 7 + 60) + 721 * 1024 + 1025 * 39
+
+
+def test_the_speaker_network_is_table_1():
+    layers = models.describe(models.SpeakerCNN(16).eval(), (1, 4000)).set_index("layer")
+    assert list(layers.index) == [
+        "conv1", "pool1", "relu1", "conv2", "pool2", "relu2", "flatten", "fc3", "relu3", "fc4"
+    ]
+    assert list(layers["output"]) == [
+        (80, 398), (80, 132), (80, 132), (80, 123), (80, 41), (80, 41), (3280,), (100,), (100,), (16,)
+    ]
+    assert layers["weights"].sum() == (80 * 30 + 80) + (80 * 80 * 10 + 80) + 3281 * 100 + 101 * 16
+
+
+def test_raw_waveform_networks_take_other_lengths_and_say_when_nothing_would_be_left():
+    assert models.SpeakerCNN(5, n_samples=8000)(torch.zeros(1, 1, 8000)).shape == (1, 5)
+    with pytest.raises(ParameterError, match=r"PhoneCNN takes float input \(batch, 1, 4000\)"):
+        models.PhoneCNN(5)(torch.zeros(1, 1, 8000))
+    with pytest.raises(ParameterError, match="SpeakerCNN has nothing left to classify of 300 samples"):
+        models.SpeakerCNN(5, n_samples=300)
 
 
 def test_logits_do_not_depend_on_the_batch_and_leave_the_mode_alone():

@@ -9,8 +9,11 @@ from torch import nn
 from earwitness.errors import choose
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
+from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
 
-_MODELS: dict[str, Callable[..., nn.Module]] = {"AlexNet": AlexNet, "AudioNet": AudioNet}
+_MODELS: dict[str, Callable[..., nn.Module]] = {
+    network.__name__: network for network in (AlexNet, AudioNet, PhoneCNN, SpeakerCNN)
+}
 
 
 def names() -> list[str]:
@@ -64,4 +67,4 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
         model.train(was_training)
 
 
-__all__ = ["AlexNet", "AudioNet", "create", "describe", "logits", "names"]
+__all__ = ["AlexNet", "AudioNet", "PhoneCNN", "SpeakerCNN", "create", "describe", "logits", "names"]

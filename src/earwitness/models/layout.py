@@ -1,0 +1,73 @@
+"""The same network in a faster layout: one dimension as two, channels innermost in memory."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class _Conv1dAs2d(nn.Conv2d):
+    """A 1-D convolution run as the 2-D one of height 1: oneDNN vectorises it over channels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(_raised(x))[:, :, 0]
+
+
+class _MaxPool1dAs2d(nn.MaxPool2d):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(_raised(x))[:, :, 0]
+
+
+def _raised(x: torch.Tensor) -> torch.Tensor:
+    return x[:, :, None].contiguous(memory_format=torch.channels_last)  # (n, channels, time) -> (n, channels, 1, time)
+
+
+def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
+    wide = _Conv1dAs2d(
+        layer.in_channels, layer.out_channels, (1, layer.kernel_size[0]), (1, layer.stride[0]), (0, layer.padding[0]),
+        (1, layer.dilation[0]), layer.groups, layer.bias is not None, device="meta",
+    )
+    wide.weight = nn.Parameter(layer.weight.detach()[:, :, None])  # (out, in, 1, kernel)
+    wide.bias = layer.bias
+    return wide
+
+
+def _pooling(layer: nn.MaxPool1d) -> nn.MaxPool2d:
+    sizes = [(0 if name == "padding" else 1, getattr(layer, name)) for name in
+             ("kernel_size", "stride", "padding", "dilation")]
+    return _MaxPool1dAs2d(*sizes, ceil_mode=layer.ceil_mode)
+
+
+def _can_be_raised(layer: nn.Module) -> bool:
+    """Tell whether the 2-D layers above compute the same as ``layer``."""
+    if type(layer) is nn.Conv1d:
+        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return type(layer) is nn.MaxPool1d and not layer.return_indices and all(
+        isinstance(size, int) for size in (layer.kernel_size, layer.stride, layer.padding, layer.dilation))
+
+
+_RAISED = {nn.Conv1d: _convolution, nn.MaxPool1d: _pooling}
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Return a copy of ``model`` that computes the same, to rounding, in less time on a CPU.
+
+    Convolutions and max-poolings over time become 2-D ones of height 1, and channels lie innermost in memory. Inputs,
+    outputs and the names of all weights stay; a convolution's weights become (out, in, 1, kernel).
+
+    Notes
+    -----
+    AudioNet trains 2.5 times as fast in this layout, and answers in four fifths of the time; AlexNet, whose layers are
+    2-D already, answers in two thirds (``benchmarks/results``).
+    """
+    fast = copy.deepcopy(model)
+    for parent in list(fast.modules()):
+        for name, child in list(parent.named_children()):
+            if _can_be_raised(child):
+                setattr(parent, name, _RAISED[type(child)](child))
+    return fast.to(memory_format=torch.channels_last)
+
+
+def restored(state: dict[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights of a :func:`channels_last` copy in the shapes that ``model`` itself has."""
+    return {name: state[name].reshape(weight.shape) for name, weight in model.state_dict().items()}
