@@ -188,3 +188,32 @@ def test_impossible_bandwidths_and_numbers_of_points_are_refused():
         formants(np.ones(8000), 16000, max_bandwidth_hz=0)
     with pytest.raises(ParameterError, match="n_points must be at least 2"):
         lp_spectrum(np.ones(8000), 16000, n_points=1)
+
+
+# --- autocorrelation
+
+
+@pytest.mark.parametrize("f0_hz", [90, 125, 210])
+def test_a_periodic_segment_comes_back_to_itself_after_a_period_and_is_reversed_after_half_a_period_of_a_sine(f0_hz):
+    sine = np.sin(2 * np.pi * f0_hz * np.arange(800) / 16000 + 1)
+    lags_s, values = phonetics.autocorrelation(sine, 16000)
+    assert values[0] == 1 and lags_s[0] == 0 and lags_s[-1] == pytest.approx(0.02)
+    later = lags_s > 0.5 / f0_hz
+    assert lags_s[later][values[later].argmax()] == pytest.approx(1 / f0_hz, rel=0.05)
+    assert np.interp(1 / f0_hz, lags_s, values) == pytest.approx(1, abs=0.05)
+    assert np.interp(0.5 / f0_hz, lags_s, values) == pytest.approx(-1, abs=0.05)
+
+
+def test_autocorrelation_of_noise_stays_near_zero_and_does_not_depend_on_loudness_or_offset():
+    noise = np.random.default_rng(0).normal(size=4000)
+    _, values = phonetics.autocorrelation(noise, 16000)
+    assert np.abs(values[1:]).max() < 0.15
+    assert np.allclose(phonetics.autocorrelation(7 * noise + 3, 16000)[1], values)
+
+
+@pytest.mark.parametrize("samples, complaint", [
+    (np.ones(800), "constant"), (np.zeros(800), "silent"), (np.random.default_rng(0).normal(size=600), "longest lag"),
+])
+def test_a_segment_without_autocorrelation_is_refused(samples, complaint):
+    with pytest.raises(AudioError, match=complaint):
+        phonetics.autocorrelation(samples, 16000)

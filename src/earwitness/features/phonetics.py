@@ -177,6 +177,49 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     return frequencies_hz, 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
 
 
+def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.02):
+    """Return how alike a short segment is to itself, moved by each lag.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (T,)
+        30 to 50 ms of voiced sound are usual.
+    sample_rate : int
+        In Hz.
+    longest_s : float
+        Longest lag in seconds; at most half the segment, beyond which nearly nothing overlaps.
+
+    Returns
+    -------
+    lags_s, values : ndarray, shape (n_lags,)
+        From lag 0, where the value is 1. A periodic segment comes back to nearly 1 at its period.
+
+    Raises
+    ------
+    AudioError
+        If the samples are unusable, constant, or shorter than twice ``longest_s``.
+
+    Notes
+    -----
+    Mean removed, Hann window, and divided by the window's own autocorrelation: without that, long lags come out
+    small however periodic the sound is. Boersma (1993), equation 9.
+    """
+    samples = check_samples(samples, sample_rate).astype(np.float64)
+    _check_length(samples, sample_rate, 2 * longest_s, f"a longest lag of {1000 * longest_s:g} ms")
+    window = np.hanning(len(samples))
+    n_lags = int(longest_s * sample_rate) + 1
+    moved = _correlated((samples - samples.mean()) * window, n_lags)
+    if not moved[0] > 0:
+        raise AudioError("The segment is constant; it has no autocorrelation.")
+    own = _correlated(window, n_lags)
+    return np.arange(n_lags) / sample_rate, (moved / moved[0]) / (own / own[0])
+
+
+def _correlated(samples: np.ndarray, n_lags: int) -> np.ndarray:
+    n_fft = 2 * len(samples)
+    return np.fft.irfft(np.abs(np.fft.rfft(samples, n_fft)) ** 2, n_fft)[:n_lags]
+
+
 def _check_length(samples: np.ndarray, sample_rate: int, least_s: float, reason: str) -> None:
     if len(samples) < least_s * sample_rate:
         raise AudioError(
