@@ -9,13 +9,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from earwitness.attribution import controls, gradients, lrp
+from earwitness.attribution import audiolime, controls, dft_lrp, gradients, lrp
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
 from earwitness.attribution.lrp import Conservation, conservation
 from earwitness.attribution.peers import DISAGREEMENTS
+from earwitness.attribution.sliding import grid_share, relevance_signal, relevance_signals
 from earwitness.errors import choose
 
-_METHODS: dict[str, Callable[..., torch.Tensor]] = {**lrp.METHODS, **gradients.METHODS, **controls.METHODS}
+_FAMILIES = (lrp, gradients, dft_lrp, audiolime, controls)
+_METHODS: dict[str, Callable[..., torch.Tensor]] = {
+    name: method for family in _FAMILIES for name, method in family.METHODS.items()
+}
 _EPSILON = 1e-6
 
 
@@ -76,4 +80,7 @@ def attribute(
     return relevance.detach().to(inputs.device)
 
 
-__all__ = ["DISAGREEMENTS", "Conservation", "attribute", "conservation", "methods", "options"]
+__all__ = [
+    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "grid_share", "methods", "options",
+    "relevance_signal", "relevance_signals",
+]

@@ -1,0 +1,236 @@
+"""Relevance signals: explain a window of waveform at a time and put a whole utterance together."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from earwitness import attribution
+from earwitness.attribution import gradients
+from earwitness.corpora.base import check_samples
+from earwitness.errors import AudioError, ParameterError, choose
+from earwitness.features.frames import HOP, LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
+from earwitness.models import layout, logits
+
+PREDICTED = "predicted"
+_LEAST_SHARE = 0.1  # of a window that an utterance must fill: 25 ms of 250 ms
+_NO_TARGET = -1  # stands for: the class that the network answers
+
+
+def relevance_signal(
+    model: nn.Module, samples: np.ndarray, target: int | Sequence[int] | str, *, method: str = "guided-backprop",
+    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100, **options,
+) -> np.ndarray:
+    """Return how much each sample of an utterance speaks for the target, (T,) float32, by sliding the network along it.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Takes normalised windows (batch, 1, length), answers logits (batch, n_classes).
+    samples : ndarray, shape (T,)
+        At the network's own sample rate, 16 kHz. At least a tenth of a window long.
+    target : int, sequence of int of shape (n_frames,), or "predicted"
+        Output whose logit (no softmax) is explained: one for all windows, one for each, or the highest of each.
+    method : str
+        One of :func:`earwitness.attribution.methods`.
+    hop : int
+        Samples from window to window; windows stand around :func:`earwitness.features.frame_centres`.
+    length : int
+        Samples in a window. Where it reaches outside the utterance it holds zeros; their relevance is dropped.
+    overlap : {"mean", "centre"}
+        What becomes of the windows' relevances at one sample, see Notes.
+    batch_size : int
+        Windows at a time.
+    **options
+        The method's own options.
+
+    Returns
+    -------
+    ndarray, shape (T,), float32
+        In units of the method per unit of the *normalised* window: each window is brought to mean zero and variance one
+        before the network sees it, and relevance is with respect to that.
+
+    Raises
+    ------
+    AudioError
+        If the samples are silent, not finite, not one channel or shorter than a tenth of a window.
+    ParameterError
+        If ``hop`` is longer than a window, or there is not one target or one for each frame.
+
+    Notes
+    -----
+    Muckenhirn et al. (2019), section 3.2; the paper does not say how windows are put together. Chapter: raw-waveform.
+
+    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 of them for 250 ms and 10 ms,
+    fewer near the ends). For gradients this is, but for the scale of each window, the gradient of the sum of all
+    windows' scores divided by the number of windows that see the sample: what the utterance as a whole says. What
+    windows disagree about cancels. ``"centre"``: a sample keeps the relevance from the one window in whose middle hop
+    it lies, where the network was asked what is spoken. Nothing is averaged, and windows meet every hop with a jump.
+
+    Where the input is constant (digital silence) all candidates of a max-pooling are equal, and rounding decides which
+    of the silent samples gets the relevance; samples that sound are not affected.
+
+    The first layer moves in steps of its stride and the poolings in multiples of that (10, 30, 90, 270 samples), so the
+    relevance of a single window carries a pattern of these periods: lines at multiples of 16000 / 30 Hz. A hop that is
+    a multiple of 10, as 160 is, puts all windows on the same grid of 10, and the lines at multiples of 1600 Hz stay in
+    the mean; a hop without a common factor, 157 or 161, spreads the grids evenly. :func:`grid_share` measures it.
+    """
+    return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
+                             batch_size=batch_size, **options)[0]
+
+
+def relevance_signals(
+    model: nn.Module, signals: Sequence[np.ndarray], targets, *, method: str = "guided-backprop",
+    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100, **options,
+) -> list[np.ndarray]:
+    """Return the relevance signals of many utterances, (T,) each; batches run on from one utterance into the next.
+
+    Parameters
+    ----------
+    signals : sequence of ndarray (T,)
+    targets : int, "predicted", or a sequence with what :func:`relevance_signal` takes as target for each utterance
+    model, method, hop, length, overlap, batch_size, **options
+        As for :func:`relevance_signal`. The ``seed`` of a method that has one grows by one from batch to batch.
+
+    Raises
+    ------
+    AudioError, ParameterError
+        As :func:`relevance_signal`, with the number of the utterance; also if there are no utterances.
+    """
+    choose(overlap, _REACH, "way to put overlapping windows together")
+    plans = _plans(signals, targets, hop, length, overlap)
+    known = attribution.options(method)
+    given = options | ({"batch_size": batch_size} if "batch_size" in known else {})
+    if method in gradients.METHODS and next(model.parameters(), torch.empty(0)).device.type == "cpu":
+        model = layout.channels_last(model)  # a copy: the same gradients in four fifths of the time
+    sums = [np.zeros(len(plan.samples)) for plan in plans]
+    for number, batch in enumerate(_batches(plans, batch_size)):
+        if "seed" in known:
+            given["seed"] = options.get("seed", known["seed"]) + number
+        relevances = _explain(model, plans, batch, length, method, given)
+        for (clip, frame), relevance in zip(batch, relevances, strict=True):
+            plan = plans[clip]
+            first, last = plan.first[frame], plan.last[frame]
+            start = plan.centres[frame] - length // 2
+            sums[clip][first:last] += relevance[first - start : last - start]
+    return [(total / _counts(plan)).astype(np.float32) for total, plan in zip(sums, plans, strict=True)]
+
+
+def grid_share(relevance: np.ndarray, period: int) -> float:
+    """Return the share of a signal's power that is one pattern, repeated every ``period`` samples; 0 to 1.
+
+    Parameters
+    ----------
+    relevance : ndarray, shape (T,)
+        At least two periods long; a rest that fills no period is left out.
+    period : int
+        In samples: 10 for the stride of the first layer, 30 after its pooling.
+
+    Returns
+    -------
+    float
+        The signal's mean is taken off before. For white noise about ``period / T``. NaN for a constant.
+
+    Raises
+    ------
+    ParameterError
+        If there are not two whole periods.
+    """
+    relevance = np.asarray(relevance, float)
+    n_periods = len(relevance) // period if period > 0 else 0
+    if n_periods < 2:
+        raise ParameterError(f"A pattern of {period} samples cannot repeat within {len(relevance)} samples.")
+    folded = relevance[: n_periods * period].reshape(n_periods, period)
+    power = folded.var()
+    return float(folded.mean(0).var() / power) if power > 0 else float("nan")
+
+
+class _Plan(NamedTuple):
+    """An utterance, its windows, and which samples each window's relevance goes to (``first`` to ``last - 1``)."""
+
+    samples: np.ndarray
+    centres: np.ndarray
+    targets: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def _plans(signals, targets, hop: int, length: int, overlap: str) -> list[_Plan]:
+    if len(signals) == 0:
+        raise ParameterError("There is no utterance to explain.")
+    if isinstance(targets, str | int | np.integer):
+        targets = [targets] * len(signals)
+    if len(targets) != len(signals):
+        raise ParameterError(f"There are {len(signals)} utterances and {len(targets)} targets.")
+    plans = []
+    for number, (samples, target) in enumerate(zip(signals, targets, strict=True)):
+        what = f"Utterance {number}"
+        samples = _check_length(check_samples(samples, SAMPLE_RATE, what=what), length, what)
+        centres = frame_centres(len(samples), hop)
+        if hop > length:
+            raise ParameterError(f"A hop of {hop} samples leaves gaps between windows of {length}.")
+        plans.append(_Plan(samples, centres, _targets(target, len(centres), what),
+                           *_REACH[overlap](centres, len(samples), hop, length)))
+    return plans
+
+
+def _check_length(samples: np.ndarray, length: int, what: str) -> np.ndarray:
+    if len(samples) < _LEAST_SHARE * length:
+        raise AudioError(f"{what} has {len(samples)} samples; the network hears {length} at a time, and with less than "
+                         f"a tenth of that ({_LEAST_SHARE * length:.0f}) it hears little but the silence around.")
+    return samples
+
+
+def _targets(target, n_frames: int, what: str) -> np.ndarray:
+    if isinstance(target, str):
+        choose(target, [PREDICTED], "target")
+        return np.full(n_frames, _NO_TARGET)
+    values = np.asarray(target)
+    if values.dtype.kind not in "iu" or values.shape not in ((), (n_frames,)) or (values < 0).any():
+        raise ParameterError(f"{what}: a target is an output index >= 0, one for each of its {n_frames} frames, or "
+                             f"{PREDICTED!r}; got {target!r}.")
+    return np.broadcast_to(values, n_frames)
+
+
+def _all_of_it(centres: np.ndarray, n_samples: int, hop: int, length: int):
+    start = centres - length // 2
+    return np.maximum(start, 0), np.minimum(start + length, n_samples)
+
+
+def _middle_hop(centres: np.ndarray, n_samples: int, hop: int, length: int):
+    first = hop * np.arange(len(centres))
+    return first, np.append(first[1:], n_samples)
+
+
+_REACH = {"mean": _all_of_it, "centre": _middle_hop}
+
+
+def _counts(plan: _Plan) -> np.ndarray:
+    """Return how many windows give each sample a relevance, (T,), at least 1."""
+    changes = np.zeros(len(plan.samples) + 1)
+    np.add.at(changes, plan.first, 1)
+    np.add.at(changes, plan.last, -1)
+    return changes.cumsum()[:-1]
+
+
+def _batches(plans: list[_Plan], batch_size: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield lists of ``batch_size`` windows, each as (number of the utterance, number of the frame)."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    places = [(clip, frame) for clip, plan in enumerate(plans) for frame in range(len(plan.centres))]
+    yield from (places[i : i + batch_size] for i in range(0, len(places), batch_size))
+
+
+def _explain(model, plans, batch, length, method, options) -> np.ndarray:
+    """Return the relevances (batch, length) of the windows in one batch."""
+    cut = []
+    for clip in dict.fromkeys(clip for clip, _ in batch):
+        frames = [frame for owner, frame in batch if owner == clip]
+        cut.append(windows(plans[clip].samples, plans[clip].centres[frames], length))
+    inputs = torch.from_numpy(normalised(np.concatenate(cut)))[:, None]  # (batch, 1, length)
+    index = torch.tensor([int(plans[clip].targets[frame]) for clip, frame in batch])
+    if (index == _NO_TARGET).any():
+        index = torch.where(index == _NO_TARGET, logits(model, inputs, len(inputs)).argmax(1), index)
+    return attribution.attribute(model, inputs, index, method, **options)[:, 0].numpy()
