@@ -53,7 +53,7 @@ def test_a_second_fit_is_read_from_the_cache_and_the_same_without_it(folder, mon
     first = fit()
     path = folder / "models" / f"{cache.digest(first.specification)}.pt"
     with monkeypatch.context() as broken:
-        broken.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
+        broken.setattr(training.fitting, "_train", lambda *_: pytest.fail("trained again"))
         again = fit()
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True))
     path.write_bytes(path.read_bytes()[:1000])  # damaged: must not be trusted

@@ -74,8 +74,8 @@ class Classifier(LightningModule):
 
 
 _OPTIMISERS = {
-    "sgd": lambda weights, recipe: torch.optim.SGD(weights, recipe.learning_rate, momentum=0.9),
-    "adamw": lambda weights, recipe: torch.optim.AdamW(weights, recipe.learning_rate, weight_decay=0.01),
+    "sgd": lambda weights, recipe: torch.optim.SGD(weights, recipe.learning_rate, momentum=recipe.momentum),
+    "adamw": lambda weights, recipe: torch.optim.AdamW(weights, recipe.learning_rate, weight_decay=recipe.weight_decay),
 }
 _SCHEDULES = {
     "halve": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.StepLR(optimiser, recipe.halve_every, 0.5),

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+from earwitness import features
 from earwitness.errors import choose
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
@@ -67,4 +69,27 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
         model.train(was_training)
 
 
-__all__ = ["AlexNet", "AudioNet", "PhoneCNN", "SpeakerCNN", "create", "describe", "logits", "names"]
+def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.frames.HOP) -> torch.Tensor:
+    """Return a raw-waveform network's outputs for the frames of an utterance, (n_frames, n_classes).
+
+    Parameters
+    ----------
+    model : Module
+        :class:`PhoneCNN` or :class:`SpeakerCNN`.
+    samples : ndarray, shape (T,)
+        At 16 kHz.
+    hop : int
+        Samples from frame to frame; 160 is 10 ms.
+
+    Notes
+    -----
+    Each frame is the window around its middle, normalised: :func:`earwitness.features.frame_centres`.
+    """
+    length = getattr(model, "n_samples", features.frames.LENGTH)
+    stretches = features.windows(samples, features.frame_centres(len(samples), hop), length)
+    return logits(model, torch.from_numpy(features.normalised(stretches))[:, None])
+
+
+__all__ = [
+    "AlexNet", "AudioNet", "PhoneCNN", "SpeakerCNN", "create", "describe", "frame_logits", "logits", "names",
+]
