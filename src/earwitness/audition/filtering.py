@@ -56,12 +56,12 @@ def filter_by_relevance(
     if heatmap.ndim != 2 or heatmap.size == 0 or not np.isfinite(heatmap).all() or heatmap.min() < 0:
         raise ParameterError("A heatmap must be (freq, time), finite and not negative, got shape "
                              f"{heatmap.shape}; take the positive part of a relevance map over its maximum.")
+    filters = filter_bank(n_bands, n_taps)
     n_time, n_samples = heatmap.shape[1], len(samples)
     if hop is None:
         hop, frame_length = n_samples / n_time, frame_length or 2 * n_samples / n_time
         start = start or -(frame_length - hop) / 2
     gains = _gains(_in_bands(heatmap, n_bands, sample_rate, freqs_hz), n_samples, frame_length or 2 * hop, hop, start)
-    filters = filter_bank(n_bands, n_taps)
     filtered = np.zeros(n_samples)
     for taps, gain in zip(filters, gains, strict=True):  # one band at a time: memory stays that of the signal
         filtered += gain * oaconvolve(samples, taps, mode="full")[n_taps // 2 :][:n_samples]
