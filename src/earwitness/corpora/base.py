@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from earwitness.errors import AudioError, FoldError, MissingDataError, choose
+from earwitness.errors import AudioError, FoldError, MissingDataError, ParameterError, choose
 
 MAX_DURATION_S = 60.0
 LONG_CLIP_S = 1.0
@@ -132,8 +132,19 @@ class Corpus:
         return self.tasks[choose(task, self.tasks, f"task of {self.name}")]
 
     def targets(self, task: str) -> np.ndarray:
-        """Return the class index of every clip, (len(self),) int64; -1 where the clip has no part in the task."""
+        """Return the class index of every clip, (len(self),) int64; -1 where the clip has no part in the task.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such task.
+        ParameterError
+            If the task has targets per frame, not per clip.
+        """
         positions = {label: i for i, label in enumerate(self.classes(task))}
+        if task not in self.table:
+            raise ParameterError(f"{self.name} has no {task} per clip: its targets are per frame. Take the phones and "
+                                 "times of clip i from phones(i), or phones.phones_at(phones(i), times_s).")
         return self.table[task].map(positions).fillna(-1).to_numpy(np.int64)
 
     def folds(self, task: str, protocol: str = "speaker") -> list[Fold]:
