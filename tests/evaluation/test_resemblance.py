@@ -73,13 +73,6 @@ def test_the_grid_holds_its_share_of_noise_and_all_of_a_pulse_every_thirty_sampl
     assert resemblance.grid_share(np.zeros(1000)) == 0
 
 
-def test_autocorrelation_of_a_sine_returns_after_a_period():
-    sine = np.sin(2 * np.pi * 200 * np.arange(1600) / RATE)
-    found = resemblance.autocorrelation(sine)
-    assert found[0] == pytest.approx(1)
-    assert 40 + found[40:200].argmax() == 80
-
-
 @pytest.mark.parametrize("relevance", [np.ones(10), np.full(len(OH), np.nan)])
 def test_signals_that_do_not_fit_are_refused(relevance):
     with pytest.raises(ParameterError):

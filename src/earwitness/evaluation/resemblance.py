@@ -5,7 +5,6 @@ for a signal and its multiple. A signal that is zero everywhere resembles nothin
 """
 
 import numpy as np
-import scipy.signal
 
 from earwitness import features
 from earwitness.errors import ParameterError
@@ -87,13 +86,6 @@ def period_agreement(sound: np.ndarray, relevance: np.ndarray, sample_rate: int,
             for signal in (sound, relevance)]
     ours, theirs = np.array(lags)
     return float(np.mean(np.abs(theirs / ours - 1) <= tolerance))
-
-
-def autocorrelation(segment: np.ndarray) -> np.ndarray:
-    """Return the autocorrelation (T,) of a segment (T,), 1 at lag 0; zeros for silence."""
-    segment = np.asarray(segment, float) - np.mean(segment)
-    full = scipy.signal.correlate(segment, segment)[len(segment) - 1 :]
-    return full / full[0] if full[0] > 0 else np.zeros_like(full)
 
 
 def envelope_likeness(sound, relevance, sample_rate: int, time_s: float, max_hz: float = 5000.0) -> float:
@@ -213,10 +205,12 @@ def _pair(sound, relevance) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _period(segment: np.ndarray, sample_rate: int) -> float:
-    """Return the lag of the highest autocorrelation between the shortest and longest period, NaN for silence."""
-    shortest, longest = (int(sample_rate / f0_hz) for f0_hz in reversed(_F0_RANGE_HZ))
-    found = autocorrelation(segment)[shortest : longest + 1]
-    return float(shortest + found.argmax()) if found.any() else float("nan")
+    """Return the lag in seconds of the highest autocorrelation among possible periods, NaN for silence."""
+    if np.ptp(segment) == 0:
+        return float("nan")
+    lags_s, values = features.autocorrelation(segment, sample_rate, 1 / _F0_RANGE_HZ[0])
+    inside = lags_s >= 1 / _F0_RANGE_HZ[1]
+    return float(lags_s[inside][values[inside].argmax()])
 
 
 def _frames(sound, relevance, sample_rate: int, time_s: float) -> list[np.ndarray] | None:
