@@ -172,21 +172,28 @@ def serve(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="AlexNet or AudioNet.")],
-    corpus: Annotated[str, typer.Option(help="voices, fsdd, aev or audiomnist.")] = "voices",
-    task: Annotated[str, typer.Option(help="digit, word or sex.")] = "digit",
+    model: Annotated[str, typer.Argument(help="AlexNet, AudioNet, PhoneCNN or SpeakerCNN.")],
+    corpus: Annotated[str, typer.Option(help="voices, fsdd, aev, audiomnist or timit.")] = "voices",
+    task: Annotated[str, typer.Option(help="digit, word or sex; phone or speaker on sentences.")] = "digit",
     fold: Annotated[str, typer.Option(help="Its number, or `all`.")] = "0",
-    protocol: Annotated[str, typer.Option(help="speaker (nobody is in two parts) or repetition (fsdd).")] = "speaker",
+    protocol: Annotated[str, typer.Option(
+        help="speaker (nobody is in two parts), repetition (fsdd), or utterance (for the task speaker).")] = "speaker",
     recipe: Annotated[str, typer.Option(help="smoke, brief, fast, or paper.")] = "fast",
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    export: Annotated[Path | None, typer.Option(
+        metavar="FILE.pt", help="Write rounded weights and their card, as `data/weights` has them.")] = None,
 ) -> None:
     """Train a network on a fold of a corpus, or take it from the cache, and print its accuracy.
 
-    Example: `earwitness train AudioNet --corpus aev --task sex --fold all`
+    Examples: `earwitness train AudioNet --corpus aev --task sex --fold all`,
+    `earwitness train PhoneCNN --corpus timit --task phone --export data/weights/phone-cnn.pt`,
+    `earwitness train SpeakerCNN --corpus timit --task speaker --protocol utterance`
     """
     if fold != "all" and not fold.isdigit():
         raise ParameterError(f"fold must be a number from 0, or 'all', got {fold!r}.")
+    if fold == "all" and export:
+        raise ParameterError("One network is exported: name its fold.")
     from earwitness import runtime, training
 
     runtime.tune()
@@ -200,6 +207,11 @@ def train(
     if len(done) > 1:
         accuracy = rows["accuracy_percent"]
         typer.echo(f"{accuracy.mean():.2f} ± {accuracy.std(ddof=0):.2f} % over {len(done)} folds")
+    if export:
+        command = (f"earwitness train {model} --corpus {corpus} --task {task} --fold {fold} --protocol {protocol} "
+                   f"--recipe {recipe} --seed {seed} --export {export}")
+        training.export(done[0], export, command)
+        typer.echo(export.resolve())
 
 
 @app.command()

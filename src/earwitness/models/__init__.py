@@ -9,13 +9,30 @@ from torch import nn
 
 from earwitness import features
 from earwitness.errors import choose
+from earwitness.models import weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
+from earwitness.models.weights import Pretrained
 
 _MODELS: dict[str, Callable[..., nn.Module]] = {
     network.__name__: network for network in (AlexNet, AudioNet, PhoneCNN, SpeakerCNN)
 }
+
+
+def pretrained(name: str) -> Pretrained:
+    """Return a network with the weights that the repository ships: ``"phone-cnn"`` or ``"speaker-cnn"``.
+
+    Raises
+    ------
+    UnknownNameError
+        If none of that name is shipped.
+    MissingDataError
+        If its weights or its card are not in ``data/weights``.
+    DamagedDataError
+        If the card cannot be read, or the weights are not the file it describes.
+    """
+    return weights.restore(name, create)
 
 
 def names() -> list[str]:
@@ -91,5 +108,6 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.fram
 
 
 __all__ = [
-    "AlexNet", "AudioNet", "PhoneCNN", "SpeakerCNN", "create", "describe", "frame_logits", "logits", "names",
+    "AlexNet", "AudioNet", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "frame_logits", "logits",
+    "names", "pretrained",
 ]
