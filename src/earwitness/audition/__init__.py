@@ -1,11 +1,11 @@
 """Make relevance listenable: players for pages without a server, relevance as a gain, spectrograms back to sound."""
 
 from earwitness.audition.filtering import filter_by_relevance
-from earwitness.audition.player import Player, player, players
+from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
 from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, resynthesise, snr_db
 
 __all__ = [
-    "Analysis", "Player", "analyse", "consistency_db", "filter_by_relevance", "player", "players",
-    "relevance_times_signal", "resynthesise", "snr_db",
+    "Analysis", "Comparison", "Player", "analyse", "compare", "consistency_db", "filter_by_relevance", "player",
+    "players", "relevance_times_signal", "resynthesise", "snr_db",
 ]

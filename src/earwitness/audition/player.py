@@ -1,4 +1,8 @@
-"""A sound in a page: a native audio element whose sound travels inside the page, with a caption that says so."""
+"""A sound in a page: a native audio element whose sound travels inside the page, with a caption that says so.
+
+Outside the site (Jupyter, no scripts, paper) that is all there is. In the book ``book/_static/player.js`` turns each
+player into a waveform with a playhead, and :func:`compare` into one that switches between its clips while they play.
+"""
 
 import base64
 import io
@@ -28,23 +32,28 @@ class Player:
     label : str
     gain : float
         Factor on the samples, 1 if the clip plays as loud as it is.
-    normalised : bool
-        Whether the gain was asked for, or only keeps the peak below full scale.
+    reason : str
+        Why the gain is not 1, for the caption.
     """
 
     samples: np.ndarray
     sample_rate: int
     label: str
     gain: float = 1.0
-    normalised: bool = False
+    reason: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        """Return how long it lasts."""
+        return len(self.samples) / self.sample_rate
 
     @property
     def caption(self) -> str:
         """Return the label, the duration and what was done to the loudness."""
-        parts = [self.label, f"{len(self.samples) / self.sample_rate:.2f} s"]
+        parts = [self.label, f"{self.duration_s:.2f} s"]
         if abs(20 * np.log10(self.gain)) >= 0.05:  # less is printed as 0.0 dB, and not heard
             level = f"{abs(20 * np.log10(self.gain)):.1f} dB {'louder' if self.gain > 1 else 'softer'}"
-            parts.append(f"normalised: {level}" if self.normalised else f"too loud as it is: {level}")
+            parts.append(f"{self.reason}: {level}")
         return " · ".join(part for part in parts if part)
 
     def wav(self) -> bytes:
@@ -80,6 +89,18 @@ class Players:
         return "\n".join(map(repr, self.clips))
 
 
+@dataclass(frozen=True, repr=False)
+class Comparison(Players):
+    """Clips of one duration in one player that switches between them; without scripts, players side by side."""
+
+    label: str = ""
+    picture: str = "waveform"
+
+    def _repr_html_(self) -> str:
+        return (f'<figure class="ew-compare" data-picture="{self.picture}"><figcaption>{escape(self.label)}</figcaption>'
+                f"{super()._repr_html_()}</figure>")
+
+
 def player(samples, sample_rate: int, label: str = "", normalise: bool = False) -> Player:
     """Return a player for one clip.
 
@@ -108,31 +129,77 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
     Parameters
     ----------
     clips : iterable of (samples, sample_rate, label) or :class:`Player`
-    gain : {"keep", "shared", "each"}
+    gain : {"keep", "shared", "each", "match"}
         ``"keep"``: as loud as they are, though never above full scale; ``"shared"``: one gain for all, which brings
-        the loudest to 0.9, so that loudness can be compared; ``"each"``: every peak to 0.9, so that it cannot.
+        the loudest to 0.9, so that loudness can be compared; ``"each"``: every peak to 0.9, so that it cannot;
+        ``"match"``: all as loud (root mean square) as the first, or as near to it as full scale allows.
+
+    Raises
+    ------
+    AudioError
+        If there is no clip, or one that browsers do not play.
     """
     made = [clip if isinstance(clip, Player) else _checked(*clip) for clip in clips]
     if not made:
         raise AudioError("There is no clip to play.")
-    gains = _GAINS[choose(gain, _GAINS, "gain of players")]([_peak(clip) for clip in made])
-    pairs = zip(made, gains, strict=True)
-    return Players(tuple(replace(clip, gain=factor, normalised=gain != "keep") for clip, factor in pairs))
+    gains, reason = _GAINS[choose(gain, _GAINS, "gain of players")]
+    pairs = zip(made, gains(made), strict=True)
+    return Players(tuple(replace(clip, gain=factor, reason=reason) for clip, factor in pairs))
 
 
-def _keep(peaks: list[float]) -> list[float]:
-    return [_FULL_SCALE / peak if peak > _FULL_SCALE else 1.0 for peak in peaks]
+def compare(clips: Iterable, *, label: str = "", gain: str = "keep", picture: str = "waveform") -> Comparison:
+    """Return one player that switches between clips at the same position without a gap.
+
+    Parameters
+    ----------
+    clips : iterable of (samples, sample_rate, label) or :class:`Player`
+        What is compared, for instance a signal and its audible explanation. Sampling rates may differ; durations may
+        not, by more than 1 ms.
+    label : str
+        What all clips are of, for the caption.
+    gain : {"keep", "shared", "each", "match"}
+        As for :func:`players`. The picture shows all clips on one scale, after the gain.
+    picture : {"waveform", "spectrogram"}
+        What the playhead moves over.
+
+    Raises
+    ------
+    AudioError
+        If there is no clip, one that browsers do not play, or clips of different durations.
+
+    Notes
+    -----
+    Keys, once the player has the focus: space plays and pauses, 1 to 9 choose a clip, arrows move the playhead.
+    """
+    choose(picture, ("waveform", "spectrogram"), "picture of a player")
+    made = players(clips, gain).clips
+    lengths = [clip.duration_s for clip in made]
+    if max(lengths) - min(lengths) > 0.001:
+        said = ", ".join(f"{length:.3f} s" for length in lengths)
+        raise AudioError(f"Clips that are compared must be equally long, got {said}; players() shows any clips.")
+    return Comparison(made, str(label), picture)
 
 
-def _shared(peaks: list[float]) -> list[float]:
-    return [_NORMAL_PEAK / (max(peaks) or _NORMAL_PEAK)] * len(peaks)
+def _keep(clips: list[Player]) -> list[float]:
+    return [_FULL_SCALE / _peak(clip) if _peak(clip) > _FULL_SCALE else 1.0 for clip in clips]
 
 
-def _each(peaks: list[float]) -> list[float]:
-    return [_NORMAL_PEAK / (peak or _NORMAL_PEAK) for peak in peaks]
+def _shared(clips: list[Player]) -> list[float]:
+    return [_NORMAL_PEAK / (max(map(_peak, clips)) or _NORMAL_PEAK)] * len(clips)
 
 
-_GAINS = {"keep": _keep, "shared": _shared, "each": _each}
+def _each(clips: list[Player]) -> list[float]:
+    return [_NORMAL_PEAK / (_peak(clip) or _NORMAL_PEAK) for clip in clips]
+
+
+def _match(clips: list[Player]) -> list[float]:
+    levels = [float(np.sqrt(np.mean(clip.samples**2))) for clip in clips]
+    wanted = [levels[0] / level if level else 1.0 for level in levels]
+    return [min(gain, _FULL_SCALE / (_peak(clip) or 1.0)) for gain, clip in zip(wanted, clips, strict=True)]
+
+
+_GAINS = {"keep": (_keep, "too loud as it is"), "shared": (_shared, "normalised"), "each": (_each, "normalised"),
+          "match": (_match, "matched in level")}
 
 
 def _peak(clip: Player) -> float:
