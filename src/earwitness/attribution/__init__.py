@@ -13,7 +13,7 @@ from earwitness.attribution import audiolime, controls, dft_lrp, gradients, lrp
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
 from earwitness.attribution.lrp import Conservation, conservation
 from earwitness.attribution.peers import DISAGREEMENTS
-from earwitness.attribution.sliding import grid_share, relevance_signal, relevance_signals
+from earwitness.attribution.sliding import pattern_share, relevance_signal, relevance_signals
 from earwitness.errors import choose
 
 _FAMILIES = (lrp, gradients, dft_lrp, audiolime, controls)
@@ -81,6 +81,6 @@ def attribute(
 
 
 __all__ = [
-    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "grid_share", "methods", "options",
+    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "methods", "options", "pattern_share",
     "relevance_signal", "relevance_signals",
 ]

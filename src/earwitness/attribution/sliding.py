@@ -75,7 +75,7 @@ def relevance_signal(
     The first layer moves in steps of its stride and the poolings in multiples of that (10, 30, 90, 270 samples), so the
     relevance of a single window carries a pattern of these periods: lines at multiples of 16000 / 30 Hz. A hop that is
     a multiple of 10, as 160 is, puts all windows on the same grid of 10, and the lines at multiples of 1600 Hz stay in
-    the mean; a hop without a common factor, 157 or 161, spreads the grids evenly. :func:`grid_share` measures it.
+    the mean; a hop without a common factor, 157 or 161, spreads the grids evenly. :func:`pattern_share` measures it.
     """
     return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
                              batch_size=batch_size, **options)[0]
@@ -118,7 +118,7 @@ def relevance_signals(
     return [(total / _counts(plan)).astype(np.float32) for total, plan in zip(sums, plans, strict=True)]
 
 
-def grid_share(relevance: np.ndarray, period: int) -> float:
+def pattern_share(relevance: np.ndarray, period: int) -> float:
     """Return the share of a signal's power that is one pattern, repeated every ``period`` samples; 0 to 1.
 
     Parameters
