@@ -217,7 +217,7 @@ def _answers(model, parts, target, switches, of, prepare, autocast, batch_size) 
         for row in rows:
             with torch.autocast(like.device.type, enabled=False):
                 mixtures = row @ sounds  # (batch, n_samples)
-            answers.append(explained(scale(model(prepare(mixtures)).float()), index.expand(len(row))))
+            answers.append(explained(scale(model(prepare(mixtures)).to(like.dtype)), index.expand(len(row))))
     return torch.cat(answers).double().cpu().numpy()
 
 

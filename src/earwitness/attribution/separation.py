@@ -12,9 +12,10 @@ import soxr
 import torch
 
 from earwitness.attribution.calls import check_options
-from earwitness.errors import MissingDataError, choose
+from earwitness.errors import AudioError, MissingDataError, choose
 
 _SEPARABLE = 1e-3  # a remainder below this part of the signal's maximum is no source of its own
+_LEAST = 16
 UNMIX_WEIGHTS = "EARWITNESS_OPENUNMIX"
 
 
@@ -32,6 +33,15 @@ def separate(
         A name of :data:`SEPARATORS`.
     **options
         The separator's own.
+
+    Raises
+    ------
+    UnknownNameError, ParameterError
+        For a separator or an option that does not exist.
+    AudioError
+        If there are fewer than 16 samples (``"none"`` takes any).
+    MissingDataError
+        If the separator or its weights are not installed.
 
     Notes
     -----
@@ -81,7 +91,7 @@ def repet(signal, sample_rate: int, *, exclude_s: float = 0.05) -> Mapping[str, 
     magnitude = np.abs(stft := _stft(signal, sample_rate))
     n_frames = magnitude.shape[1]
     hop = _n_fft(signal, sample_rate) // 4
-    width = min(max(1, round(exclude_s * sample_rate / hop)), max(1, (n_frames - 1) // 2))
+    width = max(1, min(round(exclude_s * sample_rate / hop), (n_frames - 1) // 2 - 1))
     recurring = np.minimum(magnitude, librosa.decompose.nn_filter(
         magnitude, aggregate=np.median, metric="cosine", width=width))
     mask = librosa.util.softmask(recurring, 2 * (magnitude - recurring), power=2)
@@ -125,8 +135,10 @@ SEPARATORS: dict[str, Callable[..., Mapping[str, np.ndarray]]] = {
 
 
 def _n_fft(signal: np.ndarray, sample_rate: int) -> int:
-    """Return the window: 64 ms or the power of two below (512 at 8 kHz), less for a shorter signal."""
-    return 2 ** int(np.log2(min(len(signal), max(0.064 * sample_rate, 16))))
+    """Return the window: 64 ms or the power of two below (512 at 8 kHz), at most half the signal."""
+    if len(signal) < _LEAST:
+        raise AudioError(f"{len(signal)} samples are too few to separate sources; take the separator 'none'.")
+    return 2 ** int(np.log2(min(len(signal) // 2, max(0.064 * sample_rate, _LEAST // 2))))
 
 
 def _stft(signal: np.ndarray, sample_rate: int) -> np.ndarray:
