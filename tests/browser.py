@@ -2,8 +2,8 @@
 
 Every page of the table of contents at desktop and phone width, light and dark: errors on the console, requests to
 other hosts, a page wider than its window, images that did not load, formulas that were not set, players without a
-duration, and a search that finds nothing. Screenshots go to ``_build/<profile>/look``. Not part of ``make test``:
-it needs a browser (``apt-get install chromium``).
+duration, and a search that finds nothing. Then the players are played (:mod:`browser_players`). Screenshots go to
+``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install chromium``).
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import browser_players
 from tornado.websocket import websocket_connect
 
 from earwitness.runner import notebooks, site
 
-WIDTHS = {"desktop": 1280, "phone": 390}
+WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "about:blank"]
@@ -159,8 +160,23 @@ async def look(base: str, port: int, folder: Path) -> int:
     await tab.open(f"{base}/search.html?q=relevance")
     found = await tab.evaluate(FOUND)
     print(f"{'✓' if found else '✗'} search finds {found} pages")
+    with browser_players.Served() as players:
+        bad += await tried(tab, "players", browser_players.check(tab, players))
     listening.cancel()
     return bad + (not found)
+
+
+async def tried(tab: Tab, what: str, work) -> bool:
+    """Do something in the tab, print how it went, and tell whether it went wrong."""
+    tab.errors.clear()
+    tab.hosts.clear()
+    try:
+        await work
+        wrong = [f"console: {error}" for error in tab.errors] + [f"asks {host}" for host in tab.hosts - {"127.0.0.1", ""}]
+    except (AssertionError, RuntimeError) as error:
+        wrong = [str(error)]
+    print(f"{'✗' if wrong else '✓'} {what} {'; '.join(wrong)}")
+    return bool(wrong)
 
 
 def main(profile: str = "demo") -> int:

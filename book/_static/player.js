@@ -165,7 +165,7 @@
 
     const maxPeak = Math.max(1e-4, ...clips.map((clip) => clip.values.reduce((top, x) => Math.max(top, Math.abs(x)), 0)));
     const picture = (index) => ({ peaks: [clips[index].values], duration });
-    const look = Spectrogram ? { height: 0, plugins: [Spectrogram.create({
+    const look = Spectrogram ? { height: 0, cursorColor: "#fff", plugins: [Spectrogram.create({
       height: 160, labels: true, labelsColor: "#fff", labelsHzColor: "#fff", labelsBackground: "rgba(0,0,0,0.4)",
       scale: "linear", fftSamples: 256, windowFunc: "hann", colorMap: "roseus", rangeDB: 70,
     })] } : { height: several ? 96 : 56 };

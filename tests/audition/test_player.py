@@ -124,3 +124,47 @@ def test_no_clips_and_unknown_gains_are_refused():
 
 def test_the_text_form_names_the_sound():
     assert repr(audition.player(tone(0.5), RATE, "a tone")) == "<sound: a tone · 0.10 s>"
+
+
+def loudness(clip):
+    return np.sqrt(np.mean(heard(clip)[0] ** 2))
+
+
+def test_matched_clips_are_as_loud_as_the_first_and_say_so():
+    quiet = np.concatenate([tone(0.05, 0.05), tone(0.0, 0.05)])
+    first, second = audition.players([(tone(0.2), RATE, "signal"), (quiet, RATE, "explanation")], gain="match").clips
+    assert first.caption == "signal · 0.10 s"
+    assert loudness(second) == pytest.approx(loudness(first), rel=0.01)
+    assert second.caption == "explanation · 0.10 s · matched in level: 15.1 dB louder"
+
+
+def test_matching_stops_at_full_scale_and_leaves_silence_silent():
+    click = np.zeros(800)
+    click[400] = 0.5
+    given = [(tone(0.9), RATE, "a"), (click, RATE, "b"), (np.zeros(800), RATE, "c")]
+    clips = audition.players(given, gain="match").clips
+    assert np.abs(heard(clips[1])[0]).max() == pytest.approx(32767 / 32768, abs=1e-4)
+    assert not heard(clips[2])[0].any()
+
+
+def test_a_comparison_holds_a_native_player_for_each_clip_and_its_label():
+    shown = audition.compare([(tone(0.5), RATE, "signal"), (tone(0.1), RATE, "explanation")], label="nine & ten")
+    page = Page(shown._repr_html_())
+    assert page.open == []
+    assert page.tags[0] == ("figure", {"class": "ew-compare", "data-picture": "waveform"})
+    sounds = [given for tag, given in page.tags if tag == "audio"]
+    assert [sound["aria-label"] for sound in sounds] == ["signal", "explanation"]
+    assert all("controls" in sound and "autoplay" not in sound for sound in sounds)
+    assert "<figcaption>nine &amp; ten</figcaption>" in shown._repr_html_()
+    assert not any("id" in given for _, given in page.tags)                     # two players cannot share one
+
+
+def test_rates_may_differ_in_a_comparison_and_durations_may_not():
+    assert len(audition.compare([(tone(0.5), RATE, "a"), (np.zeros(1600), 2 * RATE, "b")]).clips) == 2
+    with pytest.raises(AudioError, match="equally long, got 0.100 s, 0.200 s"):
+        audition.compare([(tone(0.5), RATE, "a"), (tone(0.5, 0.2), RATE, "b")])
+
+
+def test_an_unknown_picture_is_refused():
+    with pytest.raises(UnknownNameError, match="spectrogram"):
+        audition.compare([(tone(0.5), RATE, "a")], picture="spectogram")

@@ -97,8 +97,9 @@ class Comparison(Players):
     picture: str = "waveform"
 
     def _repr_html_(self) -> str:
-        return (f'<figure class="ew-compare" data-picture="{self.picture}"><figcaption>{escape(self.label)}</figcaption>'
-                f"{super()._repr_html_()}</figure>")
+        caption = f"<figcaption>{escape(self.label)}</figcaption>"
+        return (f'<figure class="ew-compare" data-picture="{self.picture}">'
+                f"{caption}{super()._repr_html_()}</figure>")
 
 
 def player(samples, sample_rate: int, label: str = "", normalise: bool = False) -> Player:
