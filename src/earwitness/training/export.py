@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -75,19 +76,18 @@ def _origin(trained: TrainedOnFrames) -> dict:
 
 def _measured(trained: TrainedOnFrames, rounded: torch.nn.Module) -> dict:
     outcome = measure(rounded, trained.corpus, trained.specification["task"], trained.fold.test)
-    there = TrainedOnFrames(**{**vars(trained), "model": rounded, "confusion": outcome["confusion"].numpy(),
-                               "utterances": outcome["utterances"]})
+    there = replace(trained, model=rounded, confusion=outcome["confusion"].numpy(), utterances=outcome["utterances"])
     return {"frame_accuracy_percent": round(100 * there.accuracy, 2), "n_frames": int(there.confusion.sum()),
             "n_utterances": len(trained.fold.test), **{k: round(v, 2) for k, v in there.more().items()}}
 
 
 def _made(command: str) -> dict:
     return {"command": command, "commit": project.commit(), "date": datetime.date.today().isoformat(),
-            "hardware": project.provenance()["processor"], "torch": torch.__version__}
+            "hardware": project.provenance()["processor"], "torch": str(torch.__version__)}
 
 
 def _licence(corpus: str) -> str:
-    return store.describe()[corpus]["licence"] if corpus in store.describe() else "as this repository's code"
+    return store.describe()[corpus]["licence"]
 
 
 def _write_card(path: Path, card: dict) -> None:

@@ -73,7 +73,7 @@ def _phones(iterations: int) -> FrameRecipe:
 
 
 def _speakers(iterations: int) -> FrameRecipe:
-    return FrameRecipe("adamw", 1e-3, iterations, dropout=0.5, jitter_samples=80)
+    return FrameRecipe("adamw", 1e-3, iterations, jitter_samples=80)
 
 
 # Becker et al.'s "epochs" are iterations of their Caffe solvers: 50000 passes over 18,000 clips would be 9 million.
@@ -81,9 +81,9 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "paper": {"AlexNet": _paper(1e-3, 10_000, 2_500, 5.0), "AudioNet": _paper(1e-4, 50_000, 10_000, 0.0),
               "PhoneCNN": _raw_waveform_paper(0.1, 30_000), "SpeakerCNN": _raw_waveform_paper(0.1, 30_000)},
     "fast": {"AlexNet": Recipe("adamw", 5e-4, 200), "AudioNet": Recipe("adamw", 1e-3, 400),
-             "PhoneCNN": _phones(3000), "SpeakerCNN": _speakers(3000)},
+             "PhoneCNN": _phones(2000), "SpeakerCNN": _speakers(800)},
     "brief": {"AlexNet": Recipe("adamw", 5e-4, 100), "AudioNet": Recipe("adamw", 1e-3, 120),
-              "PhoneCNN": _phones(1000), "SpeakerCNN": _speakers(1000)},
+              "PhoneCNN": _phones(500), "SpeakerCNN": _speakers(400)},
     "smoke": {"AlexNet": Recipe("adamw", 5e-4, 2), "AudioNet": Recipe("adamw", 1e-3, 2),
               "PhoneCNN": _phones(2), "SpeakerCNN": _speakers(2)},
 }

@@ -1,0 +1,143 @@
+"""Shipped weights: written with a card, measured as rounded, read back, refused when missing or damaged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import utterances
+import yaml
+
+from earwitness import cache, models, training
+from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, UnknownNameError
+from earwitness.models import weights
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Return the folder of weights of an empty checkout."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data" / "weights").mkdir(parents=True)
+    (tmp_path / "data" / "corpora.yaml").write_text("utterances: {licence: free}\n")
+    monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path))
+    return tmp_path / "data" / "weights"
+
+
+def untrained(model="SpeakerCNN", task="speaker", protocol="utterance") -> training.TrainedOnFrames:
+    torch.manual_seed(0)
+    corpus = utterances.Utterances()
+    network = models.create(model, 4).eval()
+    with torch.no_grad():
+        network[-1].weight *= 30  # so that answers differ
+    specification = {
+        "model": model, "corpus": "utterances", "corpus_options": {}, "fingerprint": corpus.fingerprint(), "task": task,
+        "protocol": protocol, "fold": 0, "seed": 0, "recipe": {"optimiser": "adamw", "speeds": (1.0,)}}
+    return training.TrainedOnFrames(
+        model=network, specification=specification, confusion=np.zeros((4, 4), int), history=pd.DataFrame(),
+        corpus=corpus, utterances=torch.zeros(4, 4))
+
+
+def test_exported_weights_come_back_rounded_to_half_precision(home):
+    trained = untrained()
+    training.export(trained, home / "speaker-cnn.pt", "earwitness train and so on")
+    shipped = models.pretrained("speaker-cnn")
+    assert shipped.classes == list("abcd") and not shipped.model.training
+    for there, here in zip(shipped.model.parameters(), trained.model.parameters(), strict=True):
+        assert there.dtype == torch.float32 and torch.equal(there, here.half().float())
+    assert any(not torch.equal(a, b) for a, b in
+               zip(shipped.model.parameters(), trained.model.parameters(), strict=True))
+    n_bytes = (home / "speaker-cnn.pt").stat().st_size
+    assert n_bytes < 2.1 * sum(weight.numel() for weight in trained.model.parameters()) + 10_000
+
+
+def test_the_card_says_what_the_rounded_weights_reach_on_what_was_held_out(home):
+    trained = untrained()
+    card = training.export(trained, home / "speaker-cnn.pt", "earwitness train and so on")
+    shipped = models.pretrained("speaker-cnn")
+    assert shipped.card == yaml.safe_load(yaml.safe_dump(card))
+    right, summed = [], []
+    for row in trained.fold.test:
+        counted = trained.targets(row) >= 0
+        scores = models.frame_logits(shipped.model, trained.corpus[row].samples)[counted].log_softmax(1)
+        right += (scores.argmax(1).numpy() == trained.targets(row)[counted]).tolist()
+        summed.append(int(scores.sum(0).argmax()) == "abcd".index(trained.corpus.table["speaker"][row]))
+    assert card["measured"] == {
+        "frame_accuracy_percent": round(100 * np.mean(right), 2), "n_frames": 160, "n_utterances": 4,
+        "utterance_accuracy_percent": 100 * np.mean(summed)}
+    assert card["held_out"] == ["a_0", "b_0", "c_0", "d_0"] and len(card["trained_on"]) == 8
+    assert card["held_out_speakers"] == []  # each of them was heard, in other sentences
+    assert card["made"]["command"] == "earwitness train and so on"
+
+
+def test_the_card_of_a_phone_network_names_the_speakers_it_never_heard(home):
+    card = training.export(untrained("PhoneCNN", "phone", "speaker"), home / "phone-cnn.pt")
+    assert card["held_out_speakers"] == ["d"] and card["validated_on"] == ["c_0", "c_1", "c_2"]
+    assert "utterance_accuracy_percent" not in card["measured"]
+    assert models.pretrained("phone-cnn").card["classes"] == ["aa", "b", "s", "sil"]
+
+
+def test_prose_below_the_head_of_a_card_is_kept(home):
+    training.export(untrained(), home / "speaker-cnn.pt", "first")
+    path = home / "speaker-cnn.md"
+    path.write_text(path.read_text() + "\nWritten by hand --- with dashes.\n---\nAnd a rule.\n")
+    training.export(untrained(), home / "speaker-cnn.pt", "second")
+    head, prose = weights.read_card(path)
+    assert head["made"]["command"] == "second"
+    assert prose.endswith("\nWritten by hand --- with dashes.\n---\nAnd a rule.\n")
+
+
+def test_weights_that_are_missing_are_named_with_the_way_to_get_them(home):
+    with pytest.raises(MissingDataError, match=r"no model card .*phone-cnn.md; `git checkout data/weights`"):
+        models.pretrained("phone-cnn")
+    training.export(untrained("PhoneCNN", "phone", "speaker"), home / "phone-cnn.pt")
+    (home / "phone-cnn.pt").unlink()
+    with pytest.raises(MissingDataError, match="phone-cnn.pt are not there"):
+        models.pretrained("phone-cnn")
+
+
+def test_weights_that_were_changed_are_never_loaded(home):
+    training.export(untrained(), home / "speaker-cnn.pt")
+    content = bytearray((home / "speaker-cnn.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (home / "speaker-cnn.pt").write_bytes(content)
+    with pytest.raises(DamagedDataError, match="SHA-256 differs"):
+        models.pretrained("speaker-cnn")
+
+
+@pytest.mark.parametrize("content", ["", "# No head\n", "---\nname: [unclosed\n---\n", "---\njust words\n---\n",
+                                     "---\nname: never closed\n"])
+def test_a_card_without_a_head_is_called_damaged(home, content):
+    (home / "phone-cnn.md").write_text(content)
+    with pytest.raises(DamagedDataError, match="no readable head"):
+        models.pretrained("phone-cnn")
+
+
+def test_an_unknown_name_lists_what_is_shipped():
+    with pytest.raises(UnknownNameError, match="Did you mean 'phone-cnn'"):
+        models.pretrained("phone_cnn")
+
+
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(home):
+    with pytest.raises(ParameterError, match=r"ends in \.pt"):
+        training.export(untrained(), home / "speaker-cnn.bin")
+    trained = untrained()
+    clips = training.TrainedOnClips(
+        model=trained.model, specification={"model": "AudioNet"}, confusion=trained.confusion, history=trained.history,
+        corpus=trained.corpus, mean=torch.zeros(1))
+    with pytest.raises(ParameterError, match="not AudioNet"):
+        training.export(clips, home / "audionet.pt")
+    assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("name", weights.NAMES)
+def test_the_shipped_weights_are_small_intact_and_say_what_they_have_not_heard(name):
+    shipped = models.pretrained(name)
+    assert (weights.folder() / f"{name}.pt").stat().st_size < 2e6
+    card = shipped.card
+    assert card["name"] == name and type(shipped.model).__name__ == card["network"]
+    assert card["weights"]["sha256"] == cache.file_digest(weights.folder() / f"{name}.pt")
+    assert card["corpus"] == "timit" and "NC" in card["licence"]
+    assert not set(card["held_out"]) & set(card["trained_on"])
+    speakers = {"phone-cnn": ["fvmh0", "mcpm0", "faem0", "marc0"], "speaker-cnn": []}[name]
+    assert card["held_out_speakers"] == sorted(speakers)
+    assert {id.split("_")[0] for id in card["held_out"]} >= set(speakers)
+    assert models.frame_logits(shipped.model, np.ones(8000, np.float32)).shape == (50, len(shipped.classes))
