@@ -16,6 +16,15 @@ from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
 matplotlib.use("Agg")
 
 TIMES, FREQS = np.linspace(0, 1, 12), np.linspace(0, 4000, 9)
+PHONES = pd.DataFrame({"start_s": [0.0, 0.2, 0.5], "end_s": [0.2, 0.5, 0.9], "phone": ["h#", "aa", "t"]})
+SHARES = pd.DataFrame([(vowel, sex, signal, 50.0, 40.0, 60.0) for vowel in ("ah", "iy") for sex in ("female", "male")
+                       for signal in ("paper", "original", "guided-backprop", "random-weights")],
+                      columns=["vowel", "sex", "signal", "share", "low", "high"])
+
+
+def phones_on_a_spectrogram(ax, level_db):
+    figures.spectrogram(ax, level_db, TIMES, FREQS)
+    return figures.phones(ax, PHONES)
 
 
 @pytest.fixture
@@ -58,6 +67,20 @@ CALLS = {
     "confusion": lambda ax, x: figures.confusion(ax, x["counts"], ["a", "b", "c"]),
     "durations": lambda ax, x: figures.durations(ax, x["fractions"])[0],
     "voices": lambda ax, x: figures.voices(ax, x["samples"], x["signal"], x["sex"])["male"],
+    "spectral_relevance": lambda ax, x: figures.spectral_relevance(ax, x["map"], TIMES, FREQS),
+    "phones": lambda ax, x: phones_on_a_spectrogram(ax, x["level"]),
+    "autocorrelations": lambda ax, x: figures.autocorrelations(
+        ax, x["fractions"] / 50, {"original": x["curve"][0], "phone-cnn": x["curve"][1]}, 0.008)["phone-cnn"],
+    "f0_contours": lambda ax, x: figures.f0_contours(
+        ax, {"original": (TIMES, 100 + FREQS.mean() * np.abs(x["map"][0]))})["original"],
+    "short_time_spectrum": lambda ax, x: figures.short_time_spectrum(
+        ax, FREQS, x["level"][:, 0], x["level"][:, 1], x["level"][:, 2], [500, np.nan])["LP"],
+    "filter_bank": lambda ax, x: figures.filter_bank(ax, FREQS, np.abs(x["map"].T)),
+    "by_frequency": lambda ax, x: figures.by_frequency(
+        ax, FREQS, {"phone-cnn": x["map"][:, 0]}, bands={"low": (0, 500)}, spread={"phone-cnn": x["map"][:, 1]},
+    )["phone-cnn"],
+    "f_ratio": lambda ax, x: figures.f_ratio(ax, FREQS, np.abs(x["map"][:8, 0]), 0.5, {"low": (0, 500)}),
+    "vowel_shares": lambda ax, x: figures.vowel_shares(ax, SHARES)["guided-backprop"],
 }
 
 
@@ -84,7 +107,8 @@ def test_a_picture_returns_an_artist_and_leaves_its_input_as_it_was(ax, name):
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in ("confusion",)])
 def test_every_axis_has_a_label_with_its_unit(ax, name):
     CALLS[name](ax, inputs())
-    units = ("(s)", "(Hz)", "(%)", "Clips", "Amplitude", "Relevance", "% of", "Factor")
+    units = ("(s)", "(Hz)", "(%)", "(dB", "(1)", "Clips", "Amplitude", "Relevance", "% of", "Factor", "Filters",
+             "Vowel")
     for label in (ax.get_xlabel(), ax.get_ylabel()):
         assert any(unit in label for unit in units), label
 
@@ -128,6 +152,7 @@ def test_the_colour_bar_prints_both_limits(ax, relevance):
     lambda ax: figures.relevance_signal(ax, np.zeros(100), 100),
     lambda ax: figures.coloured_waveform(ax, np.ones(100), np.zeros(100), 100),
     lambda ax: figures.relevance_limit(np.zeros(3)),
+    lambda ax: figures.spectral_relevance(ax, np.zeros((9, 12), complex), TIMES, FREQS),
 ])
 def test_relevance_that_is_zero_everywhere_is_refused(ax, draw):
     with pytest.raises(ParameterError, match="zero everywhere"):
@@ -230,6 +255,7 @@ def test_one_fold_has_no_band_unless_a_spread_is_given(ax):
 def test_no_two_methods_share_a_colour_or_a_marker():
     colours, markers, _ = zip(*figures.METHODS.values(), strict=True)
     assert len(set(colours)) == len(set(markers)) == len(figures.METHODS)
+    assert not set(colours) & {colour for colour, _, _ in figures.NETWORKS.values()}
     assert figures.METHOD_COLOURS["random"] == figures.method_style("random")["color"]
     with pytest.raises(UnknownNameError, match="amplitude"):
         figures.method_style("amplitud")
@@ -247,7 +273,7 @@ DEFICIENCIES = {
 
 
 @pytest.mark.parametrize("kind", DEFICIENCIES)
-def test_colour_blind_readers_tell_the_three_orders_and_the_two_sexes_apart(kind):
+def test_colour_blind_readers_tell_three_orders_two_sexes_and_two_networks_apart(kind):
     def seen(colour):
         linear = np.array(to_rgb(colour)) ** 2.2
         return np.clip(np.array(DEFICIENCIES[kind]) @ linear, 0, 1) ** (1 / 2.2)
@@ -257,6 +283,8 @@ def test_colour_blind_readers_tell_the_three_orders_and_the_two_sexes_apart(kind
         assert np.linalg.norm(seen(orders[pair[0]]) - seen(orders[pair[1]])) > 0.25
     female, male = (seen(colour) for colour in figures.SEX_COLOURS.values())
     assert np.linalg.norm(female - male) > 0.25
+    phone, speaker = (seen(colour) for colour, _, _ in figures.NETWORKS.values())
+    assert np.linalg.norm(phone - speaker) > 0.25
 
 
 def test_confusion_is_in_per_cent_of_each_true_class(ax):

@@ -6,15 +6,22 @@ colour, marker and line in every chapter (:data:`METHODS`).
 
 from earwitness.figures.curves import factor_curve, flipping
 from earwitness.figures.maps import (
+    phones,
     relevance_bar,
     relevance_map,
     relevance_on_spectrogram,
+    spectral_relevance,
     spectrogram,
     spectrogram_bar,
 )
+from earwitness.figures.pitch import autocorrelations, f0_contours
+from earwitness.figures.spectra import by_frequency, f_ratio, filter_bank, short_time_spectrum
 from earwitness.figures.style import (
+    LEVEL_CMAP,
     METHOD_COLOURS,
     METHODS,
+    NAMES,
+    NETWORKS,
     RELEVANCE_CMAP,
     SEX_COLOURS,
     SPECTROGRAM_CMAP,
@@ -24,11 +31,13 @@ from earwitness.figures.style import (
     use_style,
 )
 from earwitness.figures.summaries import bars, confusion, durations, voices
+from earwitness.figures.vowels import vowel_shares
 from earwitness.figures.waves import coloured_waveform, relevance_signal, waveform
 
 __all__ = [
-    "METHODS", "METHOD_COLOURS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP", "bars", "coloured_waveform",
-    "confusion", "durations", "factor_curve", "flipping", "method_style", "panels", "relevance_bar", "relevance_limit",
-    "relevance_map", "relevance_on_spectrogram", "relevance_signal", "spectrogram", "spectrogram_bar", "use_style",
-    "voices", "waveform",
+    "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
+    "autocorrelations", "bars", "by_frequency", "coloured_waveform", "confusion", "durations", "f0_contours", "f_ratio",
+    "factor_curve", "filter_bank", "flipping", "method_style", "panels", "phones", "relevance_bar", "relevance_limit",
+    "relevance_map", "relevance_on_spectrogram", "relevance_signal", "short_time_spectrum", "spectral_relevance",
+    "spectrogram", "spectrogram_bar", "use_style", "voices", "vowel_shares", "waveform",
 ]

@@ -5,10 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import as_array, method_style
-
-_NAMES = {"random": "random", "amplitude": "amplitude", "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+",
-          "random-weights": "random weights"}
+from earwitness.figures.style import NAMES, as_array, method_style
 
 
 def flipping(ax, fractions, accuracies: Mapping[str, Sequence], chance: float | None = None, spread=None):
@@ -40,7 +37,7 @@ def flipping(ax, fractions, accuracies: Mapping[str, Sequence], chance: float | 
     for name, accuracy in accuracies.items():
         mean, error = _mean_and_error(name, accuracy, (spread or {}).get(name), len(percent))
         style = method_style(name)
-        (lines[name],) = ax.plot(percent, 100 * mean, label=_NAMES.get(name, name), markevery=_every(percent), **style)
+        (lines[name],) = ax.plot(percent, 100 * mean, label=NAMES.get(name, name), markevery=_every(percent), **style)
         if error is not None:
             ax.fill_between(percent, 100 * (mean - error), 100 * (mean + error), color=style["color"], alpha=0.22, lw=0)
     _chance(ax, chance)

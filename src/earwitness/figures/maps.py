@@ -3,9 +3,18 @@
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patheffects import withStroke
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import RELEVANCE_CMAP, SPECTROGRAM_CMAP, as_array, checked_limit, symmetric
+from earwitness.figures.style import (
+    LEVEL_CMAP,
+    RELEVANCE_CMAP,
+    SPECTROGRAM_CMAP,
+    as_array,
+    checked_limit,
+    relevance_limit,
+    symmetric,
+)
 
 # The paper under the relevance: silence white, loud parts a middle grey that leaves red and blue their strength.
 _PALE = LinearSegmentedColormap.from_list("pale", colormaps["Greys"](np.linspace(0, 0.8, 256)))
@@ -82,6 +91,66 @@ def relevance_on_spectrogram(ax, relevance, level_db, times_s, freqs_hz, limit: 
     spectrogram(ax, level_db, times_s, freqs_hz, floor_db, cmap=_PALE)
     opacity = np.clip(np.abs(relevance) / scale.vmax, 0, 1) ** 0.6    # a tenth of the limit gets a quarter
     return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
+
+
+def spectral_relevance(ax, relevance, times_s, freqs_hz, floor_db: float = -40.0):
+    """Draw how strongly each frequency matters at each moment, in dB, and return the mesh.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    relevance : array_like, shape (freq, time)
+        Short-time spectral relevance, complex or its magnitude: it has a strength and no sign.
+    times_s, freqs_hz : array_like, shapes (time,), (freq,)
+        Centres of the cells in seconds and hertz.
+    floor_db : float
+        Lower end of the scale, relative to the largest magnitude.
+
+    Raises
+    ------
+    ParameterError
+        If relevance is zero everywhere or not finite.
+
+    Notes
+    -----
+    Muckenhirn et al. (2019), equation 4 for each window. :func:`spectrogram_bar` gives it a colour bar.
+    """
+    magnitude = np.abs(as_array(relevance))
+    tiny = 1e-12 * relevance_limit(magnitude)
+    level_db = 20 * np.log10(np.maximum(magnitude, tiny) / magnitude.max())
+    return _mesh(ax, level_db, times_s, freqs_hz, cmap=LEVEL_CMAP, vmin=floor_db, vmax=0)
+
+
+def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float = np.inf):
+    """Draw the boundaries of phones as thin lines, with the phones written above the axes; return the lines.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        With time in seconds from left to right.
+    table : DataFrame
+        ``start_s``, ``end_s`` and the labels; as ``corpus.phones(i)`` returns it.
+    column : str
+        The labels' column: ``"phone"`` as labelled, ``"phone_39"`` folded.
+    start_s, stop_s : float
+        Only phones that begin in this stretch. About twenty labels fit side by side; they stand in two rows by turns.
+
+    Raises
+    ------
+    ParameterError
+        If no phone begins in the stretch.
+    """
+    rows = table[(table["start_s"] >= start_s) & (table["start_s"] < stop_s)]
+    if rows.empty:
+        raise ParameterError(f"No phone begins between {start_s} s and {stop_s} s.")
+    edges_s = np.unique([*rows["start_s"], *rows["end_s"]])
+    lines = ax.vlines(edges_s, 0, 1, transform=ax.get_xaxis_transform(), colors="#1A1A1A", lw=0.7)
+    lines.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.6)])    # to be seen on dark and pale
+    for number, (start, end, label) in enumerate(zip(rows["start_s"], rows["end_s"], rows[column], strict=True)):
+        ax.annotate(label, ((start + end) / 2, 1), xycoords=ax.get_xaxis_transform(), ha="center", fontsize=9,
+                    xytext=(0, 2 + 10 * (number % 2)), textcoords="offset points", annotation_clip=False)
+    ax.set_title(ax.get_title(loc="left"), pad=28)
+    return lines
 
 
 def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False, **options):

@@ -11,6 +11,7 @@ from earwitness.errors import ParameterError, choose
 
 RELEVANCE_CMAP = "bwr"          # zennit's; red for, white zero, blue against
 SPECTROGRAM_CMAP = "magma"
+LEVEL_CMAP = "BuPu"           # magnitude of relevance, which has no sign: neither red nor blue, white is little
 WIDTH_IN = 5.6
 
 # Colour, marker and line of each way to choose or explain. Random, amplitude and LRP have the paper's blue, orange and
@@ -32,8 +33,19 @@ METHODS = {
     "audiolime": ("#661100", "8", "--"),
     "random-weights": ("#777777", "x", (0, (1, 1))),
     "dft-lrp": ("#6699CC", "H", (0, (3, 1, 1, 1))),
+    "original": ("#1A1A1A", "_", "-"),                       # the recording itself: the ceiling
+    "noise": ("#A08F5A", "+", (0, (2, 2))),                  # these three are floors, with random-weights
+    "permuted": ("#8C6D31", "1", ":"),
+    "constant": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),           # 7: a small triangle, tip down
 }
 METHOD_COLOURS = {name: colour for name, (colour, _, _) in METHODS.items()}
+NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", "--")}
+NAMES = {
+    "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+", "gradient-x-input": "gradient × input",
+    "integrated-gradients": "integrated gradients", "guided-backprop": "guided backpropagation",
+    "random-weights": "random weights", "noise": "white noise", "phone-cnn": "phone network",
+    "speaker-cnn": "speaker network",
+}
 SEX_COLOURS = {"female": "#5E3C99", "male": "#E08214"}
 
 
@@ -43,14 +55,15 @@ def use_style() -> None:
 
 
 def method_style(name: str) -> dict:
-    """Return colour, marker and line style of a method, as keyword arguments for ``plot``.
+    """Return colour, marker and line style of a method or network, as keyword arguments for ``plot``.
 
     Raises
     ------
     UnknownNameError
-        If no colour is declared for the method in :data:`METHODS`.
+        If no colour is declared for it in :data:`METHODS` or :data:`NETWORKS`.
     """
-    colour, marker, line = METHODS[choose(name, METHODS, "method with a colour")]
+    looks = METHODS | NETWORKS
+    colour, marker, line = looks[choose(name, looks, "method or network with a colour")]
     return {"color": colour, "marker": marker, "linestyle": line}
 
 
