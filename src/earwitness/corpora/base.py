@@ -193,6 +193,29 @@ def rotate(groups: list[list], n_train: int, rows: Callable) -> list[Fold]:
     ]
 
 
+def utterance_folds(table: pd.DataFrame) -> list[Fold]:
+    """Return a fold per utterance of a speaker: it tests that one of every speaker and trains on all others.
+
+    Validation is empty. The order is sx, si, sa and then by number, so that what everybody says is tested last.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``speaker``, ``kind`` and ``sentence`` ("sx12"); the index is the row numbers to use.
+    """
+    kind, number = table["kind"].map(["sx", "si", "sa"].index), table["sentence"].str[2:].astype(int)
+    ordered = table.assign(kind=kind, number=number).sort_values(["kind", "number"], kind="stable")
+    rank = ordered.groupby("speaker").cumcount().sort_index()
+    n = int(rank.max()) + 1
+    if n < 2:
+        raise FoldError("Folds by utterance train on one utterance of a speaker and test another; there is one only.")
+    return [
+        Fold(rank.index[rank != k].to_numpy(), np.array([], np.int64), rank.index[rank == k].to_numpy(),
+             name=f"test on utterance {k + 1} of {n} of every speaker")
+        for k in range(n)
+    ]
+
+
 def file_table(root: Path, rows: list[dict]) -> pd.DataFrame:
     """Return the table of a corpus of files (column ``path``, relative to ``root``), with durations in seconds.
 

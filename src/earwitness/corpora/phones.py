@@ -30,6 +30,18 @@ PHONES_39 = sorted({p39 for p39, *_ in _ENTRIES})
 ARPABET_OF_AEV = {"ae": "ae", "ah": "aa", "aw": "ao", "eh": "eh", "ei": "ey", "er": "er", "ih": "ih", "iy": "iy",
                   "oa": "ow", "oo": "uh", "uh": "ah", "uw": "uw"}
 
+# What eSpeak writes for English, by what the symbol stands for and not by the word: West Midlands' "she" ends in ei,
+# which is ey. It writes a vowel and the r or schwa that colours it as one phone; the vowel counts.
+_IPA = """
+aa: ɑː ɑːɹ ɑə aː a: aa ɒ ɔ ɔː ɔːɹ ɔə oə oːɹ | ae: æ a | ah: ʌ ə ɐ | aw: aʊ æʊ ʌʉ | ay: aɪ aɪə aɪɚ | b: b | ch: tʃ
+d: d | dh: ð | dx: ɾ | eh: ɛ eə ɛɹ | er: ɜː ɜ ɚ əɹ ʌɹ | ey: eɪ eː ei e | f: f | g: ɡ | hh: h | ih: ɪ ᵻ iə ɪɹ | iy: iː i
+jh: dʒ | k: k | l: l əl | m: m | n: n | ng: ŋ | ow: oʊ əʊ əu oː o ʌʊ | oy: ɔɪ oɪ | p: p | r: ɹ r | s: s | sh: ʃ ʒ
+t: t t̪ | th: θ | uh: ʊ ʊə ʊɹ | uw: uː ʉː ʉ ʉɹ | v: v | w: w ʍ | y: j ʲ | z: z
+"""
+IPA = {"": "sil"} | {symbol: phone for phone, *symbols in (entry.replace(":", "", 1).split()
+                                                           for entry in re.split(r"[|\n]", _IPA.strip()))
+                     for symbol in symbols}
+
 
 def fold(phones: Iterable[str], to: int = 39) -> np.ndarray:
     """Fold phones of TIMIT's 61 (or of the 48) into the 48 or the 39.

@@ -14,10 +14,13 @@ import sys
 
 import numpy as np
 import parselmouth
+import soxr
 from parselmouth.praat import call, run
 from tqdm import tqdm
 
 SAMPLE_RATE = 16000
+_ESPEAK_RATE = 22050
+_DECAY_S = 0.04  # what is kept of a sentence after its last phone
 _PITCH_MULTIPLIERS = (0.6, 1.9)  # where the synthesizer's F0 is measured; it takes 0.5 to 2.0
 _BANDWIDTHS_HZ = (60, 90, 150, 200, 250, 300)
 _CLOSURE_S, _BURST_S, _RAMP_S = 0.07, 0.012, 0.015
@@ -58,7 +61,9 @@ def speak_all(plan: list[list[dict]], processes: int | None = None) -> dict[str,
 def speak(clips: list[dict]) -> list[tuple[np.ndarray, list]]:
     """Return samples (int16) and phones (start_s, end_s, label) of each clip of one speaker."""
     run("random_initializeWithSeedUnsafelyButPredictably (1)")  # KlattGrid's aspiration noise
-    synthesize = _klatt if "vowel" in clips[0] else _Espeak(clips[0])
+    kinds = {"vowel": lambda clip: _klatt, "text": _Reader, "word": _Espeak}
+    kind = next(kind for key, kind in kinds.items() if key in clips[0])
+    synthesize = kind(clips[0])
     return [_record(clip, *synthesize(clip)) for clip in clips]
 
 
@@ -79,12 +84,35 @@ class _Espeak:
         # A tract shorter by the factor raises all resonances by it: speak at a lower sample rate, claim the usual one.
         # That raises F0 and shortens the clip, too: F0 is measured after it, the rate is corrected before it.
         scale = clip["tract_scale"]
-        speaker = call("Create SpeechSynthesizer", f"English ({clip['accent']})", clip["variant"])
-        call(speaker, "Speech output settings...", SAMPLE_RATE / scale, 0.01, pitch_multiplier, clip["pitch_range"],
-             clip["words_per_minute"] / scale, "IPA")
-        call(speaker, "Estimate speech rate from speech...", False)
-        grid, sound = call(speaker, "To Sound...", clip["word"], True)
+        grid, sound = _said(clip, SAMPLE_RATE / scale, 0.01, pitch_multiplier)
         return parselmouth.Sound(sound.values[0], SAMPLE_RATE), grid
+
+
+class _Reader(_Espeak):
+    """A speaker of whole sentences: no gaps between words, and no half second of silence at the end.
+
+    eSpeak's own rate is asked for, because Praat's way to another one takes ten times as long as the speaking.
+    """
+
+    def __call__(self, clip: dict) -> tuple[np.ndarray, list]:
+        samples, phones = super().__call__({**clip, "word": clip["text"]})
+        end_s = max(end for _, end, label in phones if label) + _DECAY_S
+        return samples[: round(end_s * SAMPLE_RATE)], phones
+
+    def _utter(self, clip: dict, pitch_multiplier: float) -> tuple[parselmouth.Sound, parselmouth.TextGrid]:
+        scale = clip["tract_scale"]
+        grid, sound = _said(clip, _ESPEAK_RATE, 0.0, pitch_multiplier)
+        samples = soxr.resample(sound.values[0], _ESPEAK_RATE * scale, SAMPLE_RATE)
+        return parselmouth.Sound(samples, SAMPLE_RATE), grid
+
+
+def _said(clip: dict, rate: float, word_gap_s: float, pitch_multiplier: float) -> tuple:
+    """Return what eSpeak says to ``clip["word"]`` before the tract is scaled: a TextGrid and a Sound."""
+    speaker = call("Create SpeechSynthesizer", f"English ({clip['accent']})", clip["variant"])
+    call(speaker, "Speech output settings...", rate, word_gap_s, pitch_multiplier, clip["pitch_range"],
+         clip["words_per_minute"] / clip["tract_scale"], "IPA")
+    call(speaker, "Estimate speech rate from speech...", False)
+    return call(speaker, "To Sound...", clip["word"], True)
 
 
 def _median_f0(sound: parselmouth.Sound) -> float:

@@ -1,4 +1,4 @@
-"""Generated speech, made offline and the same every time: digits and hVd words whose truth is known by construction."""
+"""Generated speech, made offline and the same every time: digits, hVd words and sentences, true by construction."""
 
 import json
 import subprocess
@@ -11,10 +11,12 @@ import parselmouth
 
 from earwitness import cache
 from earwitness.corpora import synthesizer
-from earwitness.corpora.base import LONG_CLIP_S, Corpus, balanced_groups, rotate
+from earwitness.corpora.base import LONG_CLIP_S, Corpus, balanced_groups, rotate, utterance_folds
+from earwitness.corpora.phones import ARPABET_OF_AEV, IPA, PHONES_39, fold
+from earwitness.corpora.sentences import DEALT, SHARED
 from earwitness.errors import DamagedDataError, FoldError, ParameterError, choose
 
-_GENERATOR = 1  # raise it whenever clips change, so that no cache hands out the old ones
+_GENERATOR = {"digits": 1, "hvd": 1, "sentences": 1}  # raise one whenever its clips change: no cache hands out old ones
 _MAX_FEMALE = 12  # as in AudioMNIST: 12 of 60
 _MAX_SPEAKERS, _MAX_REPETITIONS = 1000, 1000
 
@@ -43,11 +45,16 @@ _VOWELS = {
 }
 _TUBE_HZ = {"female": [5250, 6400], "male": [4500, 5500]}  # F5, F6
 _D_LOCUS_HZ = {"female": [300, 1900, 2900, 4000], "male": [280, 1700, 2600, 3500]}  # where F1 to F4 go before /d/
-_WORDS = {"digits": DIGITS, "hvd": list(_VOWELS)}
+_HVD_PHONES = {"": "sil", "h": "hh", "d": "d", **dict(zip(ARPABET_OF_AEV, fold(ARPABET_OF_AEV.values()), strict=True))}
+_TASKS = {
+    "digits": {"word": DIGITS, "digit": list(range(10))},
+    "hvd": {"vowel": list(_VOWELS), "word": [word for word, *_ in _VOWELS.values()]},
+    "sentences": {"phone": PHONES_39, "speaker": []},
+}
 
 
 class Voices(Corpus):
-    """Words of synthetic speakers at 16 kHz; every second of the first 24 speakers is female, all others are male.
+    """Words and sentences of synthetic speakers at 16 kHz; every second of the first 24 speakers is female, all others are male.
 
     Parameters
     ----------
@@ -56,20 +63,22 @@ class Voices(Corpus):
     n_speakers : int
         1 to 1000. With 60 there are 12 women and 48 men, as in AudioMNIST.
     repetitions : int
-        How often each speaker says each word, 1 to 1000.
+        How often each speaker says each word, 1 to 1000; for sentences, how many of the 42 each speaker says.
     words : str
         ``"digits"``: zero to nine by eSpeak, as Praat's SpeechSynthesizer offers it: voice variant, accent, vocal-tract
         length, F0, pitch range, rate, spectral tilt and noise differ by speaker; rate, F0, pauses and level differ by
-        repetition. ``"hvd"``: the twelve hVd words by Praat's KlattGrid; F0 and formants are known.
+        repetition. ``"hvd"``: the twelve hVd words by Praat's KlattGrid; F0 and formants are known. ``"sentences"``:
+        sentences of our own by eSpeak, by the same speakers as the digits; the first two are said by everybody.
     seed : int
         Chooses other speakers.
 
     Attributes
     ----------
     table : DataFrame
-        Beside the usual columns ``word`` and ``repetition``; for digits ``digit``, ``accent``, ``variant``,
-        ``tract_scale`` (all resonances of the variant are raised by it) and ``nominal_f0_hz``; for hVd words ``vowel``,
-        ``f0_hz`` at ``steady_s``, ``f1_hz`` to ``f4_hz`` (constant from the start to three quarters of the vowel),
+        Beside the usual columns ``repetition`` and ``n_phones``; for digits ``digit`` and ``word``; for sentences
+        ``sentence`` ("sa1"), ``kind`` ("sa": said by everybody, "sx") and ``text``; for both ``accent``, ``variant``,
+        ``tract_scale`` (all resonances of the variant are raised by it) and ``nominal_f0_hz``; for hVd words
+        ``vowel``, ``word``, ``f0_hz`` at ``steady_s``, ``f1_hz`` to ``f4_hz`` (constant from the start to three quarters of the vowel),
         ``vowel_start_s``, ``vowel_end_s``.
 
     Notes
@@ -77,6 +86,10 @@ class Voices(Corpus):
     A speaker's clips depend on ``seed`` and ``words`` only, and repetition k is the same whatever ``repetitions`` is:
     fewer speakers or repetitions give a part of the larger corpus. The same bytes come out on every run with the same
     version of parselmouth, which is part of the cache's key.
+
+    Sentences have the tasks ``phone`` (per frame, through ``phones(i)``), ``speaker`` and ``sex``.
+    ``folds("speaker", protocol="utterance")``: each tests one sentence of every speaker and trains on all others. All
+    other folds keep speakers apart; different speakers may have read the same sentence.
 
     The hVd words take the group means of Hillenbrand, Getty, Clark and Wheeler (1995), J. Acoust. Soc. Am. 97(5), for
     duration, F0 and F1 to F4 at the steady state; every speaker scales them (F0 by 10 %, all formants together by 4 %,
@@ -89,28 +102,32 @@ class Voices(Corpus):
 
     def __init__(self, root: str | Path | None = None, n_speakers: int = 60, repetitions: int = 5,
                  words: str = "digits", seed: int = 0):
-        choose(words, _WORDS, "set of words of voices")
+        plan_of, most = {"digits": (_digit_clips, _MAX_REPETITIONS), "hvd": (_hvd_clips, _MAX_REPETITIONS),
+                         "sentences": (_sentence_clips, len(SHARED) + len(DEALT))}[
+            choose(words, _TASKS, "set of words of voices")]
         self.n_speakers = _whole(n_speakers, "n_speakers", 1, _MAX_SPEAKERS)
-        repetitions = _whole(repetitions, "repetitions", 1, _MAX_REPETITIONS)
+        repetitions = _whole(repetitions, "repetitions", 1, most)
         seed = _whole(seed, "seed", 0, 2**32 - 1)
-        self.tasks = {"sex": ["male", "female"], "word": DIGITS} if words == "digits" else {"sex": ["male", "female"]}
-        self.tasks |= {"digit": list(range(10))} if words == "digits" else {
-            "vowel": list(_VOWELS), "word": [word for word, *_ in _VOWELS.values()]}
-        make = _digit_clips if words == "digits" else _hvd_clips
-        plan = [make(speaker, repetitions, seed) for speaker in range(self.n_speakers)]
-        specification = {"generator": _GENERATOR, "parselmouth": parselmouth.VERSION, "words": words, "seed": seed,
-                         "n_speakers": self.n_speakers, "repetitions": repetitions}
+        plan = [plan_of(speaker, repetitions, seed) for speaker in range(self.n_speakers)]
+        specification = {"generator": _GENERATOR[words], "parselmouth": parselmouth.VERSION, "words": words,
+                         "seed": seed, "n_speakers": self.n_speakers, "repetitions": repetitions}
+        self.tasks = {"sex": ["male", "female"], **_TASKS[words]}
         self.root = cache.stored("voices", specification, ".npz", lambda path: _generate(plan, path))
-        self._read(plan)
+        self._read(plan, _HVD_PHONES if words == "hvd" else IPA)
+        if words == "sentences":
+            self.tasks["speaker"] = self.table["speaker"].unique().tolist()
 
-    def _read(self, plan: list[list[dict]]) -> None:
+    def _read(self, plan: list[list[dict]], phones_39: dict[str, str]) -> None:
         with np.load(self.root) as file:
             spoken = {key: file[key] for key in file.files}
         self._audio = spoken["samples"]
         self._ends = np.cumsum(spoken["lengths"])
         self._phone_ends = np.cumsum(spoken["n_phones"])
         self._phone_table = pd.DataFrame({key: spoken[key] for key in ("start_s", "end_s", "phone")})
+        self._phone_table["phone_39"] = [phones_39[choose(phone, phones_39, "phone of voices that is mapped to the 39")]
+                                         for phone in spoken["phone"].tolist()]
         self.table = pd.DataFrame([clip["labels"] for clips in plan for clip in clips])
+        self.table["n_phones"] = spoken["n_phones"]
         self.table["duration_s"] = spoken["lengths"] / self.sample_rate
         self.table["longer_than_1s"] = self.table["duration_s"] > LONG_CLIP_S
 
@@ -119,9 +136,10 @@ class Voices(Corpus):
         return samples.astype(np.float32) / 32768, self.sample_rate
 
     def phones(self, index: int) -> pd.DataFrame:
-        """Return the phones of a clip: ``start_s``, ``end_s``, ``phone`` (IPA, or the vowel's code; ``""``: pause).
+        """Return the phones of a clip: ``start_s``, ``end_s``, ``phone`` and ``phone_39``.
 
-        They follow each other without gaps from 0 to the clip's end.
+        ``phone`` is IPA as eSpeak gives it, or the vowel's code, ``""`` in a pause; ``phone_39`` the one of TIMIT's 39
+        that comes nearest, ``"sil"`` in a pause. They follow each other without gaps from 0 to the clip's end.
         """
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.name} has {len(self)} clips; there is no clip {index}.")
@@ -148,6 +166,8 @@ class Voices(Corpus):
         return [women[:n], men[:n]]
 
     def _fold_makers(self, task):
+        if task == "speaker":
+            return {"utterance": lambda: utterance_folds(self.table)}
         return {"speaker": lambda: self._speaker_folds(task)}
 
     def _speaker_folds(self, task: str):
@@ -201,31 +221,53 @@ def _take(rng: np.random.Generator, room: dict) -> dict:
     }
 
 
-def _digit_clips(speaker: int, repetitions: int, seed: int) -> list[dict]:
-    """Return the plan of one speaker: for each clip its labels and what the synthesizer needs."""
+def _person(speaker: int, seed: int) -> dict:
+    """Return what an eSpeak speaker has in all clips."""
     rng = np.random.default_rng([seed, speaker, 0])
     sex = _sex(speaker)
     variants = np.random.default_rng([seed, len(_VARIANTS[sex])]).permutation(_VARIANTS[sex])
     rank = speaker // 2 if speaker < 2 * _MAX_FEMALE else speaker - _MAX_FEMALE  # among the speakers of this sex
-    variant, accent = str(variants[rank % len(variants)]), str(rng.choice(_ACCENTS))
-    f0_hz = _around(rng, 215, 17) if sex == "female" else _around(rng, 118, 13)
-    tract_scale = _around(rng, 1.02, 0.03) if sex == "female" else _around(rng, 1.0, 0.03)
-    words_per_minute, pitch_range, room = rng.uniform(130, 170), rng.uniform(0.6, 1.4), _room(rng)
+    person = {"sex": sex, "variant": str(variants[rank % len(variants)]), "accent": str(rng.choice(_ACCENTS))}
+    person["f0_hz"] = _around(rng, 215, 17) if sex == "female" else _around(rng, 118, 13)
+    person["tract_scale"] = _around(rng, 1.02, 0.03) if sex == "female" else _around(rng, 1.0, 0.03)
+    person["words_per_minute"], person["pitch_range"] = rng.uniform(130, 170), rng.uniform(0.6, 1.4)
+    return {**person, "room": _room(rng)}
+
+
+def _espeak_clip(person: dict, take: np.random.Generator, names: dict, said: dict) -> dict:
+    """Return the plan of one clip: its labels and what the synthesizer needs."""
+    clip_f0_hz = person["f0_hz"] * take.uniform(0.95, 1.05)
+    voice = {key: person[key] for key in ("accent", "variant", "tract_scale")}
+    return {
+        "labels": {**names, **voice, "nominal_f0_hz": clip_f0_hz}, **said, **voice, "f0_hz": clip_f0_hz,
+        "pitch_range": person["pitch_range"],
+        "words_per_minute": person["words_per_minute"] * take.uniform(0.94, 1.06), **_take(take, person["room"]),
+    }
+
+
+def _digit_clips(speaker: int, repetitions: int, seed: int) -> list[dict]:
+    """Return the plan of one speaker: for each clip its labels and what the synthesizer needs."""
+    person = _person(speaker, seed)
+    return [
+        _espeak_clip(person, np.random.default_rng([seed, speaker, 1, repetition, digit]), {
+            "id": f"{digit}_{speaker + 1:02d}_{repetition}", "speaker": f"{speaker + 1:02d}", "sex": person["sex"],
+            "digit": digit, "word": word, "repetition": repetition}, {"word": word})
+        for repetition in range(repetitions) for digit, word in enumerate(DIGITS)
+    ]
+
+
+def _sentence_clips(speaker: int, repetitions: int, seed: int) -> list[dict]:
+    """Return the plan of one speaker: the two sentences that everybody says, then others in an order of its own."""
+    person = _person(speaker, seed)
+    order = np.random.default_rng([seed, speaker, 4]).permutation(len(DEALT))
+    said = [(f"sa{i + 1}", text) for i, text in enumerate(SHARED)] + [(f"sx{i + 1}", DEALT[i]) for i in order]
     clips = []
-    for repetition in range(repetitions):
-        for digit, word in enumerate(DIGITS):
-            take = np.random.default_rng([seed, speaker, 1, repetition, digit])
-            clip_f0_hz = f0_hz * take.uniform(0.95, 1.05)
-            labels = {
-                "id": f"{digit}_{speaker + 1:02d}_{repetition}", "speaker": f"{speaker + 1:02d}", "sex": sex,
-                "digit": digit, "word": word, "repetition": repetition, "accent": accent, "variant": variant,
-                "tract_scale": tract_scale, "nominal_f0_hz": clip_f0_hz,
-            }
-            clips.append({
-                "labels": labels, "word": word, "accent": accent, "variant": variant, "tract_scale": tract_scale,
-                "f0_hz": clip_f0_hz, "pitch_range": pitch_range,
-                "words_per_minute": words_per_minute * take.uniform(0.94, 1.06), **_take(take, room),
-            })
+    for repetition, (sentence, text) in enumerate(said[:repetitions]):
+        take = np.random.default_rng([seed, speaker, 5, repetition])
+        names = {"id": f"{speaker + 1:02d}_{sentence}", "speaker": f"{speaker + 1:02d}", "sex": person["sex"],
+                 "sentence": sentence, "kind": sentence[:2], "text": text, "repetition": repetition}
+        pauses = {"onset_s": take.uniform(0.08, 0.16), "tail_s": take.uniform(0.06, 0.14)}
+        clips.append(_espeak_clip(person, take, names, {"text": text}) | pauses)
     return clips
 
 

@@ -1,0 +1,51 @@
+"""What the generated voices read: sentences of our own, short and varied; all 39 phones occur."""
+
+# said by everybody, like TIMIT's sa1 and sa2
+SHARED = [
+    "The quiet yellow moon rose over both hills.",
+    "Each boy should measure five cups of juice.",
+]
+
+# dealt out: every speaker says some of them, in an order of their own
+DEALT = [
+    "A young fox jumped past the garden gate.",
+    "She put the good book under his pillow.",
+    "Those three brothers took their boat to shore.",
+    "My uncle cooks spicy fish in the kitchen.",
+    "Nobody heard the loud noise from the attic.",
+    "We usually watch the sunset from that bridge.",
+    "Bright copper coins fell out of her pocket.",
+    "The zoo keeper feeds a huge gray owl.",
+    "He thought the path through town was shorter.",
+    "Please choose a better voice for the song.",
+    "Ten wooden chairs were pushed against the wall.",
+    "Joyful children sang loudly around the fire.",
+    "The pilot enjoyed a cup of hot cocoa.",
+    "Why did you throw away your brown shoes?",
+    "Dark clouds gather above the old stone house.",
+    "A measure of patience makes the job easy.",
+    "Fresh bread and butter taste great at noon.",
+    "The doctor saw six patients before dinner.",
+    "Our cat catches mice behind the barn.",
+    "Judge the cheese by its color and flavor.",
+    "They bought a cheap violin for their nephew.",
+    "Good wool keeps you warm in icy weather.",
+    "This machine washes thirty shirts within an hour.",
+    "Could anybody push that heavy box aside?",
+    "The author wrote about power, wealth and pleasure.",
+    "Foolish sheep chew thick grass by the river.",
+    "Put both feet down and breathe slowly.",
+    "An early train leaves the valley at four.",
+    "The nurse gave them a spoon of bitter syrup.",
+    "Young people usually vote on Thursday morning.",
+    "I found a rough diamond near the mouth.",
+    "The tailor cut seven yards of blue cloth.",
+    "Do not ever touch the wet paint there.",
+    "Rain turned the whole street into a pool.",
+    "Jack hid the treasure map above the shelf.",
+    "Her father owns a shop with toys and games.",
+    "Birds chirp while the engine coughs and stops.",
+    "You should visit the rich museum on the square.",
+    "Two mothers argued about the oil in the soup.",
+    "The vague answer annoyed a dozen teachers.",
+]
