@@ -4,10 +4,11 @@ from earwitness.features.frames import frame_centres, normalised, windows
 from earwitness.features.phonetics import autocorrelation, f0, f0_at, formants, lp_spectrum
 from earwitness.features.spectral import spectral_axes, spectral_relevance
 from earwitness.features.spectrogram import frame_times_s, frequencies_hz, log_spectrogram, scale_frequencies
+from earwitness.features.steady import SteadyState, steady_state
 from earwitness.features.waveform import fit_to_second, loudest_second, place, resample, waveform
 
 __all__ = [
-    "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres", "frame_times_s",
+    "SteadyState", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres", "frame_times_s",
     "frequencies_hz", "log_spectrogram", "loudest_second", "lp_spectrum", "normalised", "place", "resample",
-    "scale_frequencies", "spectral_axes", "spectral_relevance", "waveform", "windows",
+    "scale_frequencies", "spectral_axes", "spectral_relevance", "steady_state", "waveform", "windows",
 ]

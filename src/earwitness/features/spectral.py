@@ -2,11 +2,10 @@
 
 import numpy as np
 import torch
-from scipy.signal import get_window
 
 from earwitness.errors import ParameterError, choose
 
-_WINDOWS = {"hann": "hann", "hamming": "hamming", "rectangular": "boxcar"}
+_WINDOWS = {"hann": 0.5, "hamming": 0.54, "rectangular": 1.0}  # a in a - (1 - a) cos
 
 
 def spectral_relevance(
@@ -51,9 +50,10 @@ def spectral_relevance(
     """
     values, n_window, hop = _check(relevance, sample_rate, window_s, hop_s)
     if window_s is not None:
-        shape = get_window(_WINDOWS[choose(window, _WINDOWS, "window")], n_window).astype(values.dtype)
+        level = _WINDOWS[choose(window, _WINDOWS, "window")]
+        shape = level - (1 - level) * np.cos(2 * np.pi * np.arange(n_window) / n_window)
         frames = np.lib.stride_tricks.sliding_window_view(values, n_window, -1)[..., ::hop, :]
-        values = frames * shape  # (..., n_frames, N)
+        values = frames * shape.astype(values.dtype)  # (..., n_frames, N)
     else:
         values = values[..., None, :]  # (..., 1, T)
     spectra = np.fft.rfft(values).conj() / n_window  # the input is real: conjugating turns exp(-) into exp(+)
