@@ -71,6 +71,7 @@ def test_list_and_params_read_the_notebooks(make_toy, call):
     (["serve"], 1, "No site is built for profile demo"),
     (["train", "AudioNet", "--fold", "second"], 2, "fold must be a number"),
     (["train", "AudioNot"], 2, "Did you mean 'AudioNet'"),
+    (["train", "PhoneCNN", "--fold", "all", "--export", "phone-cnn.pt"], 2, "name its fold"),
     (["scoreboard", "--profile", "dema"], 2, "Did you mean 'demo'"),
     (["nothing"], 2, "No such command"),
 ])

@@ -128,6 +128,24 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(home):
     assert not list(home.iterdir())
 
 
+def test_the_command_line_exports_and_notes_the_command_that_does_it_again(home, monkeypatch, capsys):
+    from earwitness import cli
+
+    trained = untrained()
+    trained.confusion = np.eye(4, dtype=int)
+    asked = {}
+    monkeypatch.setattr(training, "fit", lambda *names, **options: asked.update(options, names=names) or trained)
+    arguments = ("train SpeakerCNN --corpus timit --task speaker --fold 3 --protocol utterance --recipe brief --seed 5 "
+                 f"--export {home / 'speaker-cnn.pt'}")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments.split())
+    assert ended.value.code == 0
+    assert models.pretrained("speaker-cnn").card["made"]["command"] == f"earwitness {arguments}"
+    assert asked["names"] == ("SpeakerCNN", "timit", "speaker", 3)
+    assert (asked["protocol"], asked["recipe"], asked["seed"]) == ("utterance", "brief", 5)
+    assert str(home / "speaker-cnn.pt") in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", weights.NAMES)
 def test_the_shipped_weights_are_small_intact_and_say_what_they_have_not_heard(name):
     shipped = models.pretrained(name)

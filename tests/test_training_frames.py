@@ -11,7 +11,7 @@ from earwitness import cache, features, models, training
 from earwitness.errors import ParameterError
 from earwitness.training import fitting, frames
 
-PLAIN = training.FrameRecipe("adamw", 1e-3, 40, batch_size=20)
+PLAIN = training.FrameRecipe("adamw", 1e-3, 24, batch_size=20)
 AA, S, SIL = 0, 2, 3
 
 
