@@ -11,6 +11,7 @@ from torch import nn
 
 from earwitness.attribution import audiolime, controls, dft_lrp, gradients, lrp
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
+from earwitness.attribution.filters import cumulative_response, dictionary_response, response_freqs_hz
 from earwitness.attribution.lrp import Conservation, conservation
 from earwitness.attribution.peers import DISAGREEMENTS
 from earwitness.attribution.sliding import pattern_share, relevance_signal, relevance_signals
@@ -81,6 +82,6 @@ def attribute(
 
 
 __all__ = [
-    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "methods", "options", "pattern_share",
-    "relevance_signal", "relevance_signals",
+    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "cumulative_response", "dictionary_response",
+    "methods", "options", "pattern_share", "relevance_signal", "relevance_signals", "response_freqs_hz",
 ]

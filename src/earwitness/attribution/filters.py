@@ -1,0 +1,83 @@
+"""What the first convolution of a raw-waveform network listens to, by its filters alone."""
+
+import numpy as np
+
+from earwitness.errors import ParameterError
+from earwitness.features.frames import SAMPLE_RATE
+
+
+def response_freqs_hz(n_fft: int, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Return the frequencies of the responses below in Hz, (n_fft // 2 + 1,): 0 to half the sample rate."""
+    return np.fft.rfftfreq(n_fft, 1 / sample_rate)
+
+
+def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
+    """Return the sum of the filters' magnitude spectra, each over its own norm: which frequencies the layer covers.
+
+    Parameters
+    ----------
+    filters : array, shape (n_filters, width)
+        The layer's kernels; a filter of zeros adds nothing.
+    n_fft : int
+        Length of the transform, at least ``width``; the filters are filled up with zeros, which draws the curve finer
+        and resolves nothing more.
+
+    Returns
+    -------
+    ndarray, shape (n_fft // 2 + 1,)
+        The norm is taken over these frequencies. Biases, and what later layers make of a filter, do not enter.
+
+    Raises
+    ------
+    ParameterError
+        If filters are not (n_filters, width) and finite, or ``n_fft`` is shorter than they are.
+
+    Notes
+    -----
+    Muckenhirn et al. (2019), equation (1); Palaz et al. (2019). Chapter: raw-waveform.
+    """
+    magnitudes = np.abs(np.fft.rfft(_check(filters, n_fft), n_fft))  # (n_filters, n_freq)
+    norms = np.linalg.norm(magnitudes, axis=1, keepdims=True)
+    return np.divide(magnitudes, norms, out=np.zeros_like(magnitudes), where=norms > 0).sum(0)
+
+
+def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 1024) -> np.ndarray:
+    """Return the magnitude spectrum of a frame as the filters build it: the sum of the filters, each times its answer.
+
+    Parameters
+    ----------
+    filters : array, shape (n_filters, width)
+        The layer's kernels.
+    frame : array, shape (width,)
+        As many samples as a filter is wide.
+    n_fft : int
+        As for :func:`cumulative_response`.
+
+    Returns
+    -------
+    ndarray, shape (n_fft // 2 + 1,)
+        In the unit of the frame times the filters' squared. Filters that are an orthonormal basis give the frame's own
+        magnitude spectrum.
+
+    Raises
+    ------
+    ParameterError
+        As :func:`cumulative_response`, or if the frame has another length than the filters.
+
+    Notes
+    -----
+    Muckenhirn et al. (2019), equation (2); Palaz et al. (2019). Chapter: raw-waveform.
+    """
+    filters, frame = _check(filters, n_fft), np.asarray(frame, float)
+    if frame.shape != filters.shape[1:]:
+        raise ParameterError(f"A frame for filters of {filters.shape[1]} samples must have as many, got {frame.shape}.")
+    return np.abs(np.fft.rfft((filters @ frame) @ filters, n_fft))
+
+
+def _check(filters: np.ndarray, n_fft: int) -> np.ndarray:
+    filters = np.asarray(filters, float)
+    if filters.ndim != 2 or filters.size == 0 or not np.isfinite(filters).all():
+        raise ParameterError(f"Filters must be finite numbers (n_filters, width), got shape {filters.shape}.")
+    if n_fft < filters.shape[1]:
+        raise ParameterError(f"n_fft must be at least the filters' width of {filters.shape[1]}, got {n_fft}.")
+    return filters
