@@ -28,7 +28,7 @@ def stoi(reference: np.ndarray, signal: np.ndarray, sample_rate: int, *, extende
     Returns
     -------
     float
-        1 for the speech itself. What has nothing to do with the speech does not get 0: envelopes are clipped to those of
+        1 for the speech itself. What has nothing to do with it does not get 0: envelopes are clipped to those of
         the speech before they are compared, and steady white noise reaches 0.2 to 0.4 (extended: 0). So give that as
         the floor. A rank, not a share of words: how it maps to words was fitted for noisy speech, not for relevance.
 
