@@ -51,6 +51,15 @@ def test_every_link_to_a_page_leads_to_a_page_or_notebook():
             assert any(file.exists() for file in files), f"{page.name} links to {target}"
 
 
+def test_every_term_that_is_linked_is_in_the_glossary_which_is_in_alphabetical_order():
+    glossary = (ROOT / "book" / "glossary.md").read_text()
+    entries = re.findall(r"^(\S.*)\n  \S", re.search(r"\{glossary\}\n(.*?)```", glossary, re.DOTALL)[1], re.MULTILINE)
+    assert entries == sorted(entries, key=str.lower)
+    texts = [path.read_text() for path in [*PAGES, *(ROOT / "notebooks").rglob("*.ipynb")]]
+    linked = {term for text in texts for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", text)}
+    assert "formant" in linked and linked <= set(entries)
+
+
 def test_every_image_of_a_page_is_there_and_described():
     for page in PAGES:
         for image in re.findall(r"\{figure\} (\S+)", page.read_text()):
