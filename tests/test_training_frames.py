@@ -176,7 +176,7 @@ def test_the_raw_waveform_paper_recipe_is_sgd_without_dropout_or_other_speeds():
     for name in ("PhoneCNN", "SpeakerCNN"):
         recipe = training.recipe_for("paper", name, "phone")
         assert (recipe.optimiser, recipe.learning_rate, recipe.momentum, recipe.schedule) == ("sgd", 0.1, 0.5, "halve")
-        assert (recipe.dropout, recipe.speeds, recipe.jitter_samples) == (0.0, (1.0,), 0)
+        assert (recipe.dropout, recipe.speeds, recipe.jitter_samples, recipe.batch_size) == (0.0, (1.0,), 0, 256)
 
 
 def test_an_optimiser_takes_momentum_and_weight_decay_from_the_recipe():
