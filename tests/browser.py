@@ -172,7 +172,8 @@ async def tried(tab: Tab, what: str, work) -> bool:
     tab.hosts.clear()
     try:
         await work
-        wrong = [f"console: {error}" for error in tab.errors] + [f"asks {host}" for host in tab.hosts - {"127.0.0.1", ""}]
+        wrong = [f"console: {error}" for error in tab.errors]
+        wrong += [f"asks {host}" for host in tab.hosts - {"127.0.0.1", ""}]
     except (AssertionError, RuntimeError) as error:
         wrong = [str(error)]
     print(f"{'✗' if wrong else '✓'} {what} {'; '.join(wrong)}")
