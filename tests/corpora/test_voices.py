@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earwitness import cache, corpora
+from earwitness import cache, corpora, features
 from earwitness.corpora import synthesizer
-from earwitness.corpora.voices import DIGITS, Voices, _sex
+from earwitness.corpora.phones import PHONES_39
+from earwitness.corpora.sentences import DEALT, SHARED
+from earwitness.corpora.voices import DIGITS, Voices, _hvd_clips, _sex
 from earwitness.errors import DamagedDataError, FoldError, ParameterError, UnknownNameError
 
 
@@ -33,6 +35,11 @@ def digits():
 @pytest.fixture(scope="module")
 def words():
     return corpora.load("voices", words="hvd", n_speakers=12, repetitions=1)
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    return corpora.load("voices", words="sentences", n_speakers=8, repetitions=4)
 
 
 def sound(clip):
@@ -148,7 +155,7 @@ def test_hvd_words_grow_loud_where_the_vowel_starts(words):
 
 
 def test_another_process_makes_the_same_bytes(tmp_path, cache_folder):
-    for words in ("digits", "hvd"):
+    for words in ("digits", "hvd", "sentences"):
         here = corpora.load("voices", n_speakers=2, repetitions=1, words=words)
         options = {"n_speakers": 2, "repetitions": 1, "words": words}
         subprocess.run([sys.executable, "-c", f"from earwitness import corpora; corpora.load('voices', **{options})"],
@@ -275,3 +282,104 @@ def test_words_and_classes_agree(digits, words):
     assert (digits.targets("word") == digits.targets("digit")).all()
     assert words.classes("word")[7] == "heed" and words.classes("vowel")[7] == "iy"
     assert (words.targets("word") == words.targets("vowel")).all() and len(set(words.targets("vowel"))) == 12
+
+
+def test_sentences_are_two_that_everybody_says_and_others_that_differ(sentences):
+    table = sentences.table
+    assert len(table) == 32 and table["id"].is_unique and table["duration_s"].between(1.5, 4).all()
+    by_repetition = [table[table["repetition"] == k] for k in range(4)]
+    assert [set(part["text"]) for part in by_repetition[:2]] == [{SHARED[0]}, {SHARED[1]}]
+    assert [set(part["sentence"]) for part in by_repetition[:2]] == [{"sa1"}, {"sa2"}]
+    dealt = table[table["kind"] == "sx"]
+    assert all(DEALT[int(row["sentence"][2:]) - 1] == row["text"] for _, row in dealt.iterrows())
+    assert not dealt.duplicated(["speaker", "sentence"]).any() and dealt["sentence"].nunique() > 10
+
+
+def test_sentences_begin_and_end_with_a_short_pause(sentences):
+    for i in range(len(sentences)):
+        phones = sentences.phones(i)
+        assert phones["phone_39"].iloc[[0, -1]].tolist() == ["sil", "sil"]
+        assert len(phones) == sentences.table["n_phones"][i]
+        lasts_s = (phones["end_s"] - phones["start_s"]).iloc[[0, -1]]
+        assert lasts_s.between(0.05, 0.3).all() and set(phones["phone_39"]) <= set(PHONES_39)
+        assert np.allclose(phones["end_s"].iloc[:-1], phones["start_s"].iloc[1:]) and phones["start_s"][0] == 0
+        assert phones["end_s"].iloc[-1] == pytest.approx(sentences.table["duration_s"][i])
+
+
+def test_in_sentences_hisses_hiss_vowels_do_not_and_pauses_are_soft(sentences):
+    """The labels are where the sound is: a shift of 60 ms would mix the three."""
+    hisses, vowels, pauses = [], [], []
+    for i, clip in enumerate(sentences):
+        for _, phone in sentences.phones(i).iterrows():
+            samples = clip.samples[round(phone["start_s"] * 16000) : round(phone["end_s"] * 16000)]
+            kinds = {"s": hisses, "aa": vowels, "iy": vowels, "ow": vowels, "sil": pauses}
+            measured = share_above_4_khz(samples), np.std(samples) / np.std(clip.samples)
+            kinds.get(phone["phone_39"], []).append(measured)
+    hisses, vowels, pauses = map(np.array, (hisses, vowels, pauses))
+    assert min(map(len, (hisses, vowels, pauses))) >= 30
+    assert np.percentile(hisses[:, 0], 10) > 0.4 > 0.1 > np.percentile(vowels[:, 0], 90)
+    assert np.percentile(pauses[:, 1], 75) < 0.3 < np.percentile(vowels[:, 1], 10)
+
+
+def test_women_read_sentences_at_a_higher_f0_than_men(sentences):
+    first = sentences.table[sentences.table["sentence"] == "sa1"]
+    f0_hz = {sex: [f0_of(sentences[i]) for i in rows.index] for sex, rows in first.groupby("sex")}
+    assert min(f0_hz["female"]) > 160 > max(f0_hz["male"])
+
+
+def test_sentences_have_the_tasks_of_timit_and_folds_by_speaker_and_by_utterance(sentences):
+    assert sentences.classes("phone") == PHONES_39 and len(sentences.classes("speaker")) == 8
+    with pytest.raises(ParameterError, match="per frame"):
+        sentences.targets("phone")
+    for fold in sentences.folds("phone"):
+        speakers = [set(sentences.table["speaker"].iloc[part]) for part in (fold.train, fold.validation, fold.test)]
+        assert sum(map(len, speakers)) == len(set.union(*speakers)) == 8
+    folds = sentences.folds("speaker", protocol="utterance")
+    assert len(folds) == 4 and all(len(f.test) == 8 and len(f.train) == 24 and not len(f.validation) for f in folds)
+    assert set(sentences.table["sentence"].iloc[folds[3].test]) == {"sa2"}
+
+
+def test_there_are_no_more_sentences_than_forty_two():
+    with pytest.raises(ParameterError, match="repetitions of voices must be a whole number from 1 to 42, got 43"):
+        corpora.load("voices", words="sentences", repetitions=43)
+
+
+def test_vowels_of_hvd_words_are_named_as_timit_does(words):
+    hawed = words.table.index[words.table["word"] == "hawed"][0]
+    assert words.phones(hawed)["phone_39"].tolist() == ["sil", "hh", "aa", "d", "sil"]
+
+
+def spoken_at(f0_hz, speakers):
+    """The hVd words of some speakers, at an F0 that is not theirs, with the labels that stay true."""
+    clips = [{**clip, "f0_hz": f0_hz} for speaker in speakers for clip in _hvd_clips(speaker, 1, 0)]
+    return [(samples / np.float32(32768), clip["labels"])
+            for clip, (samples, _) in zip(clips, synthesizer.speak(clips), strict=True)]
+
+
+def formants_at(samples, time_s):
+    """F1 and F2 as the chapter raw-waveform measures them: the mean of ten frames around the steady state."""
+    track = features.formants(samples, 16000)
+    return track.iloc[(track["time_s"] - time_s).abs().argsort()[:10]][["F1", "F2"]].mean().to_numpy()
+
+
+def test_formants_and_f0_of_vowels_with_close_harmonics_come_back_within_5_and_2_percent():
+    """All twelve vowels of two women and two men: what the synthesizer was told is what it does."""
+    for samples, labels in spoken_at(80.0, range(4)):
+        truth_hz = [labels["f1_hz"], labels["f2_hz"]]
+        assert formants_at(samples, labels["steady_s"]) == pytest.approx(truth_hz, rel=0.05), labels["id"]
+        assert features.f0_at(samples, 16000, [labels["steady_s"]], floor_hz=50)[0] == pytest.approx(80, rel=0.02)
+
+
+def test_at_the_speakers_own_f0_only_f1_is_off_and_drawn_to_the_nearest_harmonic(words):
+    """Why F1 of the women's "heed" and "who'd" is hard: it lies between harmonics that are 230 Hz apart."""
+    off, pull = [], []
+    for clip in words:
+        f0_hz, *truth_hz = (clip.labels[key] for key in ("f0_hz", "f1_hz", "f2_hz"))
+        found_hz = formants_at(clip.samples, clip.labels["steady_s"])
+        assert features.f0_at(clip.samples, 16000, [clip.labels["steady_s"]])[0] == pytest.approx(f0_hz, rel=0.02)
+        assert found_hz[1] == pytest.approx(truth_hz[1], rel=0.05), clip.id
+        off.append((found_hz[0] - truth_hz[0]) / f0_hz)
+        pull.append(np.round(truth_hz[0] / f0_hz) - truth_hz[0] / f0_hz)
+    off, pull = np.array(off), np.array(pull)
+    between = (np.abs(pull) > 0.1) & (np.abs(pull) < 0.4)
+    assert np.abs(off).max() < 0.3 and (np.sign(off) == np.sign(pull))[between].mean() > 0.95

@@ -14,7 +14,7 @@ from earwitness.errors import AudioError, DamagedDataError, FoldError, MissingDa
 
 SAMPLE_RATE = 16000
 # dr1-fvmh0/sa1.wav in the sample, TRAIN/DR1/FCJF0/SA1.WAV in the corpus, SA1.WAV.wav where somebody made it RIFF
-_FILE = re.compile(r"(?:.*/)?(?:(?P<part>train|test)/)?dr(?P<dialect>[1-8])[-/](?P<speaker>[mf][a-z]{3}\d)/"
+_FILE = re.compile(r"(?:.*?/)??(?:(?P<part>train|test)/)?dr(?P<dialect>[1-8])[-/](?P<speaker>[mf][a-z]{3}\d)/"
                    r"(?P<sentence>s[aix]\d+)\.wav(?:\.wav)?")
 _SAMPLE_SPEAKERS = ["fvmh0", "mcpm0", "faem0", "marc0", "falk0", "madc0", "falr0", "maeb0", "ftlg0", "mbgt0", "fapb0",
                     "mbma1", "fblv0", "madd0", "fbcg1", "mbcg0"]
@@ -43,8 +43,8 @@ class Timit(Corpus):
     excluded : DataFrame
         ``id`` and ``reason`` of recordings whose ``.phn`` is missing or does not match: it does not start at 0, has a
         gap or an overlap, names a phone that TIMIT does not have, goes on past the end, or ends more than 0.25 s
-        before it. They are not in ``table``, and a warning says how many they are. A shorter rest at the end is left
-        as it is, for all but 6 of the 160 recordings of the sample have one: no phone is there.
+        before it. They are not in ``table``, and a warning says how many they are. (In the sample there is none.) A
+        shorter rest at the end has no phone; 154 of the sample's 160 recordings have one.
     missing_speakers : list of str
         Speakers of the sample, or of ``spkrinfo.txt`` in the whole corpus, who have no recording here.
 
@@ -173,7 +173,8 @@ def _recordings(files: dict[str, Path]) -> list[tuple[str, dict]]:
             "id": f"{speaker}_{sentence}", "speaker": speaker, "sex": "male" if speaker[0] == "m" else "female",
             "dialect": int(match["dialect"]), "sentence": sentence, "kind": sentence[:2], "part": part,
         }))
-    return [rows[key] for key in sorted(rows)]
+    whole = {key: row for key, row in rows.items() if key[0] != "sample"}  # where both lie, the sample is part of it
+    return [row for _, row in sorted((whole or rows).items())]
 
 
 def _check_sphere(path: Path) -> None:
