@@ -43,7 +43,7 @@ def test_the_pitch_period_stands_at_its_lag_and_is_named_in_milliseconds(ax):
     figures.autocorrelations(ax, [0, 0.004, 0.008], {"original": [1, 0, 0.9], "speaker-cnn": [1, 0.1, 0.8]}, 0.008)
     marked = next(line for line in ax.get_lines() if "pitch period" in line.get_label())
     assert list(marked.get_xdata()) == [0.008, 0.008] and marked.is_dashed()
-    assert labels(ax) == ["waveform", "speaker network", "pitch period, 8.0 ms"]
+    assert labels(ax) == ["original sound", "speaker network", "pitch period, 8.0 ms"]
 
 
 def test_signals_in_one_panel_differ_in_line_as_well_as_in_colour(ax):
@@ -128,8 +128,14 @@ def test_phones_are_written_above_the_middle_of_their_stretch_and_bounded_by_lin
     lines = figures.phones(ax, PHONES, column="phone_39", start_s=0.1)
     assert [(text.get_text(), round(text.xy[0], 6)) for text in ax.texts] == [("aa", 0.35), ("t", 0.7)]
     assert [segment[0][0] for segment in lines.get_segments()] == [0.2, 0.5, 0.9]
-    heights = [text.xyann[1] for text in ax.texts]
-    assert heights[0] != heights[1]
+
+
+@pytest.mark.parametrize("seconds, rows", [(0.9, 1), (9, 2), (18, 4)])
+def test_labels_of_phones_get_more_rows_the_closer_they_stand(ax, seconds, rows):
+    ax.set_xlim(0, seconds)
+    many = pd.DataFrame({"start_s": 0.3 * np.arange(5), "end_s": 0.3 * np.arange(1, 6), "phone": list("abcde")})
+    figures.phones(ax, many)
+    assert len({text.xyann[1] for text in ax.texts}) == rows
 
 
 # --- Table 2
@@ -153,7 +159,7 @@ def test_paper_ceiling_and_every_floor_have_a_marker_of_their_own(ax):
     assert list(drawn) == names and len({artist.get_marker() for artist in drawn.values()}) == len(names)
     assert drawn["paper"].get_markerfacecolor() == "white"
     assert to_hex(drawn["noise"].get_color()) == figures.METHOD_COLOURS["noise"].lower()
-    assert "recording (ceiling)" in labels(ax) and "paper" in labels(ax)
+    assert "original (ceiling)" in labels(ax) and "paper" in labels(ax)
 
 
 def test_only_one_of_several_panels_needs_the_legend(ax):

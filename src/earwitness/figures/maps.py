@@ -133,7 +133,7 @@ def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float
     column : str
         The labels' column: ``"phone"`` as labelled, ``"phone_39"`` folded.
     start_s, stop_s : float
-        Only phones that begin in this stretch. About twenty labels fit side by side; they stand in two rows by turns.
+        Only phones that begin in this stretch. Where labels would touch, they stand in up to four rows by turns.
 
     Raises
     ------
@@ -146,11 +146,19 @@ def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float
     edges_s = np.unique([*rows["start_s"], *rows["end_s"]])
     lines = ax.vlines(edges_s, 0, 1, transform=ax.get_xaxis_transform(), colors="#1A1A1A", lw=0.7)
     lines.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.6)])    # to be seen on dark and pale
+    n_rows = _rows_of_labels(ax, rows["end_s"] - rows["start_s"])
     for number, (start, end, label) in enumerate(zip(rows["start_s"], rows["end_s"], rows[column], strict=True)):
         ax.annotate(label, ((start + end) / 2, 1), xycoords=ax.get_xaxis_transform(), ha="center", fontsize=9,
-                    xytext=(0, 2 + 10 * (number % 2)), textcoords="offset points", annotation_clip=False)
-    ax.set_title(ax.get_title(loc="left"), pad=28)
+                    xytext=(0, 2 + 10 * (number % n_rows)), textcoords="offset points", annotation_clip=False)
+    ax.set_title(ax.get_title(loc="left"), pad=8 + 10 * n_rows)
     return lines
+
+
+def _rows_of_labels(ax, durations_s) -> int:
+    """Return how many rows give each label about a quarter of an inch, judged by the shorter phones."""
+    width_in = ax.figure.get_size_inches()[0] * ax.get_position().width
+    one_in = width_in * np.quantile(durations_s, 0.25) / np.ptp(ax.get_xlim())
+    return int(np.clip(np.ceil(0.25 / one_in), 1, 4))
 
 
 def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False, **options):

@@ -35,7 +35,7 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
     lines = {}
     for number, (name, values) in enumerate(curves.items()):
         values = _as_long(name, values, len(lags_s), "lag")
-        (lines[name],) = ax.plot(lags_s, values, label=_label(name), **_line(name, number))
+        (lines[name],) = ax.plot(lags_s, values, label=NAMES.get(name, name), **_line(name, number))
     ax.axhline(0, color="#777777", linewidth=0.6, zorder=0)
     if period_s is not None:
         ax.axvline(period_s, color="#1A1A1A", linestyle=(0, (6, 3)), linewidth=1, zorder=0,
@@ -72,7 +72,7 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
         f0_hz = _as_long(name, f0_hz, len(times_s), "time")
         look = _line(name, number) | ({"linewidth": 5, "alpha": 0.3} if name == "original" else {"markersize": 4})
         marker = None if name == "original" else look.pop("marker", None)
-        (lines[name],) = ax.plot(start_s + as_array(times_s), f0_hz, label=_label(name), marker=marker, **look)
+        (lines[name],) = ax.plot(start_s + as_array(times_s), f0_hz, label=NAMES.get(name, name), marker=marker, **look)
         voiced.append(f0_hz[np.isfinite(f0_hz)])
     heard = np.concatenate(voiced) if voiced else np.zeros(0)
     if not heard.size:
@@ -88,10 +88,6 @@ def _as_long(name: str, values, length: int, of_what: str) -> np.ndarray:
     if values.shape != (length,):
         raise ParameterError(f"{name} has shape {values.shape}; one value per {of_what} is needed, {length} in all.")
     return values
-
-
-def _label(name: str) -> str:
-    return "waveform" if name == "original" else NAMES.get(name, name)
 
 
 def _line(name: str, number: int) -> dict:

@@ -77,7 +77,7 @@ def filter_bank(ax, freqs_hz, responses):
     number = np.arange(1, len(responses) + 1)
     mesh = ax.pcolormesh(number, freqs_hz, (responses / largest)[order].T, cmap=SPECTROGRAM_CMAP, vmin=0, vmax=1,
                          shading="nearest", rasterized=True)
-    ax.set(xlabel="Filters, by the frequency of their peak", ylabel="Frequency (Hz)")
+    ax.set(xlabel="Filters, sorted by peak", ylabel="Frequency (Hz)")
     return mesh
 
 

@@ -43,8 +43,8 @@ NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", 
 NAMES = {
     "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+", "gradient-x-input": "gradient × input",
     "integrated-gradients": "integrated gradients", "guided-backprop": "guided backpropagation",
-    "random-weights": "random weights", "noise": "white noise", "phone-cnn": "phone network",
-    "speaker-cnn": "speaker network",
+    "original": "original sound", "random-weights": "random weights", "noise": "white noise",
+    "phone-cnn": "phone network", "speaker-cnn": "speaker network",
 }
 SEX_COLOURS = {"female": "#5E3C99", "male": "#E08214"}
 

@@ -71,7 +71,7 @@ def _dots(ax, signal: str, rows: pd.DataFrame, x: np.ndarray, ours: str):
     look = {key: value for key, value in method_style(signal).items() if key != "linestyle"}
     if signal == "original":
         return ax.plot(x, share, "_", markersize=19, markeredgewidth=2.2, color=look["color"],
-                       label="recording (ceiling)", zorder=2)[0]
+                       label="original (ceiling)", zorder=2)[0]
     name = NAMES.get(signal, signal)
     if signal == ours:
         if {"low", "high"} <= set(rows):
