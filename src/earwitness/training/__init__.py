@@ -7,12 +7,12 @@ frame of an utterance, stands in ``clips`` and ``frames``; ``export`` writes wei
 from earwitness.training.clips import TrainedOnClips, represent, seconds
 from earwitness.training.export import export
 from earwitness.training.fitting import cross_validate, fit, summary
-from earwitness.training.frames import TrainedOnFrames
+from earwitness.training.frames import TrainedOnFrames, frame_targets
 from earwitness.training.recipes import RECIPES, FrameRecipe, Recipe, recipe_for
 from earwitness.training.tasks import Task, tasks
 from earwitness.training.trained import Trained
 
 __all__ = [
     "RECIPES", "FrameRecipe", "Recipe", "Task", "Trained", "TrainedOnClips", "TrainedOnFrames", "cross_validate",
-    "export", "fit", "recipe_for", "represent", "seconds", "summary", "tasks",
+    "export", "fit", "frame_targets", "recipe_for", "represent", "seconds", "summary", "tasks",
 ]
