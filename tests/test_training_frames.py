@@ -151,6 +151,16 @@ def test_a_speaker_is_who_has_most_log_probability_summed_over_frames(fit):
     assert training.summary([trained])["utterance_accuracy_percent"].tolist() == [100.0]
 
 
+def test_a_network_and_a_corpus_that_do_not_fit_are_refused_in_a_sentence(fit, monkeypatch):
+    with pytest.raises(ParameterError, match="A phone is shorter than a clip"):
+        training.fit("AudioNet", "utterances", "phone")
+    without_phones = utterances.Utterances()
+    without_phones.tasks = {"speaker": ["a", "b", "c", "d"]}
+    monkeypatch.setattr(fitting, "_load", lambda name, options: without_phones)
+    with pytest.raises(ParameterError, match="utterances has none. timit has"):
+        fit("SpeakerCNN")
+
+
 def test_a_pass_is_never_longer_than_the_recipe(fit, monkeypatch):
     monkeypatch.setitem(training.RECIPES["smoke"], "PhoneCNN", training.FrameRecipe("adamw", 1e-3, 2, batch_size=10))
     drawn = []

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from earwitness import corpora, features, models
-from earwitness.errors import choose
+from earwitness.errors import ParameterError, choose
 from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
 
@@ -54,6 +54,12 @@ class ClipExamples:
         self.corpus, self.model = corpus, specification["model"]
         self.targets = torch.tensor(corpus.targets(specification["task"]))
         self.mean = self._training_mean(train)
+
+    @staticmethod
+    def check(corpus: corpora.Corpus, task: str) -> None:
+        """Raise ParameterError if the task has no label for a whole clip."""
+        if task not in corpus.table:
+            raise ParameterError(f"A {task} is shorter than a clip; AlexNet and AudioNet learn one label for each.")
 
     def _training_mean(self, rows: np.ndarray) -> torch.Tensor:
         if self.model == "AudioNet":  # the paper centres spectrograms only; silence stays zero in waveforms

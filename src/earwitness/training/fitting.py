@@ -60,12 +60,15 @@ def fit(
     ------
     UnknownNameError, FoldError, MissingDataError
         For names and folds that do not exist and corpora that are not here.
+    ParameterError
+        If the corpus does not say what the network learns from: the phones of its utterances, one label for a clip.
     EarwitnessError
         If the loss stops being a number.
     """
     plan = recipe_for(recipe, model, task)
     data = _load(corpus, tuple(sorted((corpus_options or {}).items())))
     find_fold(data, task, protocol, fold)
+    _EXAMPLES[model].check(data, task)
     specification = {
         "version": VERSION, "model": model, "corpus": corpus, "corpus_options": dict(corpus_options or {}),
         "fingerprint": data.fingerprint(), "task": task, "protocol": protocol, "fold": fold,

@@ -119,6 +119,13 @@ class FrameExamples:
         self.labels, self.centres, self.clips = (np.concatenate(parts) for parts in (labels, centres, clips))
         self._windows = {speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.settings.speeds}}
 
+    @staticmethod
+    def check(corpus: corpora.Corpus, task: str) -> None:
+        """Raise ParameterError if the corpus does not say where its phones are."""
+        if not hasattr(corpus, "phones") or PHONE not in corpus.tasks:
+            raise ParameterError(f"PhoneCNN and SpeakerCNN learn from utterances whose phones are known; "
+                                 f"{corpus.name} has none. timit has, and voices with words='sentences'.")
+
     def within(self, rows: np.ndarray) -> np.ndarray:
         """Return the frames that count of some rows of the table."""
         return np.flatnonzero(np.isin(self.clips, rows) & (self.labels[self.centres] >= 0))
