@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from earwitness import evaluation
 from earwitness.errors import ParameterError
+from earwitness.evaluation.listening import rates
 
 # for "nine": TP 2, FN 1, FP 1, TN 4
 ACTUAL = ["nine", "nine", "nine", "five", "five", "one", "one", "one"]
@@ -37,11 +38,24 @@ def test_markedness_is_informedness_with_the_roles_exchanged(pairs):
     assert evaluation.informedness(actual, guessed, True) == pytest.approx(same)
 
 
-def test_scores_that_are_not_defined_are_refused():
-    with pytest.raises(ParameterError, match="no answer 'three'"):
-        evaluation.informedness(ACTUAL, GUESSED, "three")
-    with pytest.raises(ParameterError, match="no guess other than 1"):
-        evaluation.markedness([0, 1], [1, 1], 1)
+def test_scores_whose_denominator_is_zero_are_no_numbers():
+    assert np.isnan(evaluation.informedness(ACTUAL, GUESSED, "three"))       # never the answer
+    assert np.isnan(evaluation.informedness([1, 1], [0, 1], 1))              # always the answer
+    assert np.isnan(evaluation.markedness([0, 1], [1, 1], 1))                # always guessed
+    assert np.isnan(evaluation.markedness(ACTUAL, GUESSED, "three"))         # never guessed
+
+
+def test_a_confusion_matrix_gives_the_same_scores_for_all_classes_at_once():
+    classes = ["one", "five", "nine"]
+    confusion = [[sum(a == row and g == column for a, g in zip(ACTUAL, GUESSED, strict=True)) for column in classes]
+                 for row in classes]
+    informed, marked = rates([confusion, np.multiply(confusion, 3)])          # weights do not matter
+    for column, label in enumerate(classes):
+        assert informed[:, column] == pytest.approx(evaluation.informedness(ACTUAL, GUESSED, label))
+        assert marked[:, column] == pytest.approx(evaluation.markedness(ACTUAL, GUESSED, label))
+
+
+def test_lists_that_do_not_fit_each_other_are_refused():
     with pytest.raises(ParameterError, match="one guess for each answer"):
         evaluation.informedness([0, 1], [1], 1)
     with pytest.raises(ParameterError, match="one guess for each answer"):

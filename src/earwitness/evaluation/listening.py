@@ -7,20 +7,6 @@ import numpy as np
 from earwitness.errors import ParameterError
 
 
-def _outcomes(actual: Sequence, guessed: Sequence, label) -> tuple[np.ndarray, np.ndarray]:
-    """Return two bool arrays: the answer is ``label``, the guess is ``label``."""
-    actual, guessed = np.asarray(actual), np.asarray(guessed)
-    if actual.ndim != 1 or actual.shape != guessed.shape or actual.size == 0:
-        raise ParameterError(f"There must be one guess for each answer, got {actual.shape} and {guessed.shape}.")
-    return actual == label, guessed == label
-
-
-def _rate(of: np.ndarray, among: np.ndarray, what: str) -> float:
-    if not among.any():
-        raise ParameterError(f"The score is not defined: there is no {what}.")
-    return float(of[among].mean())
-
-
 def informedness(actual: Sequence, guessed: Sequence, label) -> float:
     """Return how informed guesses of ``label`` are: TP / P - FP / N. 1 perfect, 0 chance, below 0 misled.
 
@@ -31,30 +17,59 @@ def informedness(actual: Sequence, guessed: Sequence, label) -> float:
     label
         The class that is scored against all others.
 
+    Returns
+    -------
+    float
+        NaN where a denominator is zero: ``label`` is never, or always, the answer.
+
     Raises
     ------
     ParameterError
-        If lengths differ, or ``label`` is never or always the answer.
+        If lengths differ, or there is no answer.
 
     Notes
     -----
     Powers (2011). TP, FP: guesses of ``label`` that are right, wrong; P, N: answers that are ``label``, are not.
     """
-    is_label, says_label = _outcomes(actual, guessed, label)
-    hit = _rate(says_label, is_label, f"answer {label!r}")
-    return hit - _rate(says_label, ~is_label, f"answer other than {label!r}")
+    return float(rates(_two_by_two(actual, guessed, label))[0][1])
 
 
 def markedness(actual: Sequence, guessed: Sequence, label) -> float:
     """Return how far a guess can be trusted: TP / (TP + FP) - FN / (TN + FN). 1 perfect, 0 chance, below 0 misleading.
 
-    Arguments as for :func:`informedness`, with the roles of answers and guesses exchanged.
-
-    Raises
-    ------
-    ParameterError
-        If lengths differ, or ``label`` is never or always guessed.
+    Arguments as for :func:`informedness`, with the roles of answers and guesses exchanged: NaN where ``label`` is
+    never, or always, guessed.
     """
-    is_label, says_label = _outcomes(actual, guessed, label)
-    right = _rate(is_label, says_label, f"guess {label!r}")
-    return right - _rate(is_label, ~says_label, f"guess other than {label!r}")
+    return float(rates(_two_by_two(actual, guessed, label))[1][1])
+
+
+def rates(confusion) -> tuple[np.ndarray, np.ndarray]:
+    """Return informedness and markedness of each class, each against all others.
+
+    Parameters
+    ----------
+    confusion : array_like, shape (..., n_classes, n_classes)
+        Counts, or weights, by true (row) and guessed (column) class.
+
+    Returns
+    -------
+    informedness, markedness : ndarray, shape (..., n_classes)
+        NaN where a denominator is zero.
+    """
+    confusion = np.asarray(confusion, np.float64)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)                          # (..., n_classes), TP
+    answers, guesses = confusion.sum(-1), confusion.sum(-2)                    # P and TP + FP
+    total = confusion.sum((-2, -1))[..., None]                                 # (..., 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        informed = hits / answers - (guesses - hits) / (total - answers)
+        marked = hits / guesses - (answers - hits) / (total - guesses)
+    return informed, marked
+
+
+def _two_by_two(actual: Sequence, guessed: Sequence, label) -> np.ndarray:
+    """Return the counts (2, 2) of not ``label`` and ``label``, by answer and guess."""
+    actual, guessed = np.asarray(actual), np.asarray(guessed)
+    if actual.ndim != 1 or actual.shape != guessed.shape or actual.size == 0:
+        raise ParameterError(f"There must be one guess for each answer, got {actual.shape} and {guessed.shape}.")
+    codes = 2 * (actual == label) + (guessed == label)
+    return np.bincount(codes, minlength=4).reshape(2, 2)

@@ -1,0 +1,280 @@
+"""The listening study: which digit did the network hear? Who sees which item how, and what the answers say.
+
+A study shows items, half of them classified rightly, each as one of four :data:`FORMATS`. A participant's answers are
+rows with the columns :data:`COLUMNS`, as the study's page in the book writes them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from earwitness.errors import DamagedDataError, ParameterError
+from earwitness.evaluation.listening import rates
+
+FORMATS = ("signal-heard", "explanation-heard", "signal-seen", "explanation-seen")
+COLUMNS = ("study", "participant", "position", "item", "format", "spoken", "predicted", "answer", "seconds")
+OUTCOMES = ("right", "wrong")
+SIMULATED = "simulated"
+_DIGITS = range(10)
+
+
+def formats(n_items: int, group: int) -> list[str]:
+    """Return the format in which a participant of a group meets the items of rank 0, 1, ... ``n_items`` - 1.
+
+    A cyclic Latin square: over four consecutive groups every item is met once in every format, and a participant
+    meets every format equally often (up to one). Which item has which rank is drawn when the study is made.
+    """
+    return [FORMATS[(rank + group) % len(FORMATS)] for rank in range(n_items)]
+
+
+# --- answers
+
+
+def read_answers(sources: Iterable) -> pd.DataFrame:
+    """Return the answers of CSV files from the study's page, one row each; skipped items are left out.
+
+    Parameters
+    ----------
+    sources : iterable of path or text
+        Files, or (``str`` with a line break) what stands in them.
+
+    Returns
+    -------
+    DataFrame
+        The columns :data:`COLUMNS`, and ``outcome``: whether the network was right or wrong.
+
+    Raises
+    ------
+    DamagedDataError
+        If a column is missing, a digit or format is unknown, two rows answer one item by one participant, or the
+        answers were simulated; the sentence names file and line.
+    """
+    tables = [_read(source) for source in sources]
+    if not tables:
+        raise ParameterError("There is no file of answers to read.")
+    answers = pd.concat(tables, ignore_index=True)
+    _refuse_double(answers, "the files together")
+    return answers
+
+
+def _read(source) -> pd.DataFrame:
+    is_text = isinstance(source, str) and "\n" in source
+    name = "the answers" if is_text else Path(source).name
+    try:
+        table = pd.read_csv(StringIO(source) if is_text else source, dtype=str, keep_default_na=False,
+                            index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"{name} is no table of comma-separated values: {error}.") from None
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise DamagedDataError(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+                               f"a file of the study has {', '.join(COLUMNS)}.")
+    answered = table[table["answer"] != ""].copy()                            # what could not be perceived is skipped
+    for column in ("spoken", "predicted", "answer"):
+        answered[column] = _digits(answered[column], name)
+    _refuse(answered, ~answered["format"].isin(FORMATS), name, "format", f"known are {', '.join(FORMATS)}")
+    _refuse(answered, answered["participant"].str.startswith(SIMULATED), name, "participant",
+            "simulated answers are no answers of people")
+    for column in ("position", "seconds"):
+        answered[column] = pd.to_numeric(answered[column], errors="coerce")
+    _refuse_double(answered, name)
+    return with_outcome(answered[[*COLUMNS]])
+
+
+def _digits(column: pd.Series, name: str) -> pd.Series:
+    wrong = ~column.str.fullmatch("[0-9]")
+    if wrong.any():
+        line, said = column.index[wrong][0] + 2, column[wrong].iloc[0]
+        raise DamagedDataError(f"{name}, line {line}: {column.name} is {said!r}, which is no digit from 0 to 9.")
+    return column.astype(int)
+
+
+def _refuse(table: pd.DataFrame, wrong: pd.Series, name: str, column: str, why: str) -> None:
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise DamagedDataError(f"{name}, line {row.name + 2}: {column} is {row[column]!r}; {why}.")
+
+
+def _refuse_double(table: pd.DataFrame, name: str) -> None:
+    double = table.duplicated(["study", "participant", "item"])
+    if double.any():
+        row = table[double].iloc[0]
+        raise DamagedDataError(f"{name}: participant {row['participant']} answers item {row['item']} twice "
+                               "(was one file given two times?).")
+
+
+def with_outcome(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return answers with the column ``outcome``: was the network ``"right"`` or ``"wrong"``?"""
+    right = answers["spoken"] == answers["predicted"]
+    return answers.assign(outcome=np.where(right, *OUTCOMES))
+
+
+def is_simulated(answers: pd.DataFrame) -> bool:
+    """Tell whether any of the answers came from :func:`simulate`."""
+    return bool(answers["participant"].str.startswith(SIMULATED).any())
+
+
+# --- what they say
+
+
+def score_table(answers: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0, level: float = 0.95) -> pd.DataFrame:
+    """Return informedness and markedness per outcome, format and digit, with bootstrap intervals.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As :func:`read_answers` or :func:`simulate` return them.
+    n_resamples : int
+        Both participants and items are drawn anew, with replacement, each time.
+    seed : int
+    level : float
+        Of the percentile intervals.
+
+    Returns
+    -------
+    DataFrame
+        Index (outcome, format, digit), where digit is the one the *network* answered, or ``"mean"``: the mean over the
+        digits for which the score is defined. Columns ``answers`` (their number), ``informedness``,
+        ``informedness_low``, ``informedness_high``, and the same for ``markedness``. A score whose denominator is zero
+        is NaN; its interval is that of the resamples in which it is defined.
+
+    Notes
+    -----
+    Becker et al. (2024), user study. Resampling both crossed factors: Owen (2007), "The pigeonhole bootstrap".
+    """
+    rows = {}
+    for (outcome, form), confusion in resampled(answers, n_resamples, seed).items():
+        scores = [np.concatenate([each, _nanmean(each)[:, None]], axis=1) for each in rates(confusion)]  # (1 + n, 11)
+        counts = [*confusion[0].sum(1), confusion[0].sum()]
+        for column, digit in enumerate([*_DIGITS, "mean"]):
+            row = {"answers": int(counts[column])}
+            for name, score in zip(("informedness", "markedness"), scores, strict=True):
+                low, high = _interval(score[1:, column], level)
+                row |= {name: score[0, column], f"{name}_low": low, f"{name}_high": high}
+            rows[outcome, form, digit] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["outcome", "format", "digit"])
+
+
+def difference(answers: pd.DataFrame, outcome: str, more: str, less: str, *, n_resamples: int = 1000, seed: int = 0,
+               level: float = 0.95) -> pd.DataFrame:
+    """Return how far one format lies above another: mean scores over digits, with intervals of the paired difference.
+
+    Parameters
+    ----------
+    answers : DataFrame
+    outcome : {"right", "wrong"}
+    more, less : str
+        Two of :data:`FORMATS`; the same participants and items are drawn for both.
+
+    Returns
+    -------
+    DataFrame
+        Rows informedness and markedness; columns difference, low, high.
+    """
+    drawn = resampled(answers, n_resamples, seed)
+    if missing := [form for form in (more, less) if (outcome, form) not in drawn]:
+        raise ParameterError(f"Nobody answered {missing[0]} where the network was {outcome}.")
+    pairs = zip(rates(drawn[outcome, more]), rates(drawn[outcome, less]), strict=True)
+    gaps = [_nanmean(first) - _nanmean(second) for first, second in pairs]
+    rows = [[gap[0], *_interval(gap[1:], level)] for gap in gaps]
+    return pd.DataFrame(rows, index=["informedness", "markedness"], columns=["difference", "low", "high"])
+
+
+def taken_for(answers: pd.DataFrame, outcome: str, form: str) -> pd.DataFrame:
+    """Return what the network's digits (rows) were taken for (columns), in per cent of the answers to each."""
+    some = answers[(answers["outcome"] == outcome) & (answers["format"] == form)]
+    counts = pd.crosstab(some["predicted"], some["answer"]).reindex(columns=_DIGITS, fill_value=0)
+    return 100 * counts.div(counts.sum(axis=1), axis=0)
+
+
+def resampled(answers: pd.DataFrame, n_resamples: int, seed: int) -> dict[tuple[str, str], np.ndarray]:
+    """Return weighted counts (1 + n_resamples, 10, 10) of network's digit and answer, by outcome and format.
+
+    The first is the data as it is; in the others participants and items count as often as they were drawn.
+    """
+    rng = np.random.default_rng(seed)
+    weights = np.ones((1 + n_resamples, len(answers)))
+    for column in ("participant", "item"):
+        codes, names = pd.factorize(answers[column])
+        weights[1:] *= rng.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)[:, codes]
+    pair = np.eye(100)[10 * answers["predicted"] + answers["answer"]]                        # (n_answers, 100)
+    found = {}
+    for key in ((outcome, form) for outcome in OUTCOMES for form in FORMATS):
+        mine = ((answers["outcome"] == key[0]) & (answers["format"] == key[1])).to_numpy()
+        if mine.any():
+            found[key] = (weights[:, mine] @ pair[mine]).reshape(-1, 10, 10)
+    return found
+
+
+def _nanmean(scores: np.ndarray) -> np.ndarray:
+    """Return means (n,) over the defined ones of scores (n, 10); NaN where none is."""
+    defined = np.isfinite(scores)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, scores, 0).sum(1) / defined.sum(1)
+
+
+def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+# --- answers that nobody gave
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a simulated listener does with one format: two probabilities, and a digit at random with the rest.
+
+    Attributes
+    ----------
+    spoken : float
+        Says the digit that was spoken.
+    predicted : float
+        Says the digit that the network answered, as if the explanation had told it.
+    """
+
+    spoken: float
+    predicted: float = 0.0
+
+    def __post_init__(self):
+        if min(self.spoken, self.predicted) < 0 or self.spoken + self.predicted > 1:
+            raise ParameterError(f"spoken and predicted must be probabilities of at most 1 together, got {self}.")
+
+
+def simulate(items: pd.DataFrame, behaviours: Mapping[str, Behaviour], *, n_listeners: int,
+             seed: int = 0) -> pd.DataFrame:
+    """Return the answers of listeners that do not exist, as :func:`read_answers` returns those of people.
+
+    Parameters
+    ----------
+    items : DataFrame
+        Columns item, spoken, predicted, in the order of their ranks.
+    behaviours : mapping
+        A :class:`Behaviour` for each of :data:`FORMATS`.
+    n_listeners : int
+        They take turns in the groups of the Latin square.
+    seed : int
+
+    Notes
+    -----
+    Every participant is named ``simulated-...``; such answers test the analysis and say nothing about people.
+    """
+    if missing := [form for form in FORMATS if form not in behaviours]:
+        raise ParameterError(f"There is no behaviour for {', '.join(missing)}.")
+    rng = np.random.default_rng(seed)
+    rows = []
+    for listener in range(n_listeners):
+        order = rng.permutation(len(items)) + 1
+        for item, form, position in zip(items.to_dict("records"), formats(len(items), listener), order, strict=True):
+            how, chance = behaviours[form], rng.random()
+            answer = (item["spoken"] if chance < how.spoken else
+                      item["predicted"] if chance < how.spoken + how.predicted else int(rng.integers(10)))
+            rows.append((SIMULATED, f"{SIMULATED}-{listener + 1:02d}", position, item["item"], form, item["spoken"],
+                         item["predicted"], answer, np.nan))
+    return with_outcome(pd.DataFrame(rows, columns=[*COLUMNS]))
