@@ -1,4 +1,4 @@
-"""Run benchmarks and write their tables: ``python -m benchmarks [runtime] [relevance] [flipping] [--out FOLDER]``."""
+"""Run benchmarks and write their tables: ``python -m benchmarks [NAME]... [--out FOLDER]``."""
 
 import argparse
 import importlib
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import write
 
-NAMES = ["runtime", "relevance", "flipping"]
+NAMES = ["runtime", "relevance", "flipping", "dft_lrp", "audiolime"]
 
 
 def main() -> None:
