@@ -75,6 +75,18 @@ def test_one_file_given_twice_is_noticed_and_none_at_all_too():
         study.read_answers([])
 
 
+def test_collected_answers_are_those_of_the_study_and_none_without_a_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "listening-study"
+    folder.mkdir()
+    (folder / "ann.csv").write_text(csv(("ann", "a", HEARD, 9, 9, 9)))
+    (folder / "old.csv").write_text(csv(("bob", "a", HEARD, 9, 9, 9)).replace("voices-1", "voices-0"))
+    monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
+    assert study.collected("voices-1")["participant"].tolist() == ["ann"]
+    assert study.collected("fsdd-1") is None
+    monkeypatch.delenv("EARWITNESS_DATA")
+    assert study.collected("voices-1") is None
+
+
 # --- scores
 
 

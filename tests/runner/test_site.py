@@ -190,6 +190,20 @@ def test_what_a_notebook_measured_goes_when_it_leaves_the_book(copy):
     assert "not run" in page(copy, "scoreboard").split("toy/<wbr>one")[1].split("</tr>")[0]
 
 
+def test_a_page_can_show_what_a_tagged_cell_shows_and_says_if_there_is_none(copy, tmp_path):
+    path = copy.parent / "executed" / "toy" / "01-passes.ipynb"
+    content = json.loads(path.read_text())
+    (sound,) = [cell for cell in content["cells"] if "<audio" in json.dumps(cell.get("outputs", []))]
+    sound["metadata"]["tags"] = ["sound"]
+    path.write_text(json.dumps(content))
+    asked = "# Rerun\n\n<!-- cell sound of toy/passes -->\n\n<!-- cell more of toy/passes -->\n"
+    (copy.parents[2] / "book" / "rerun.md").write_text(asked)
+    site.assemble("smoke", tmp_path / "source")
+    shown = (tmp_path / "source" / "rerun.md").read_text()
+    assert '<figure><audio controls src="data:audio/wav;base64,UklGRg==">' in shown
+    assert "did not execute toy/passes as far as" in shown and "<!-- cell" not in shown
+
+
 def test_a_notebook_that_was_not_executed_says_so(built):
     shown = json.loads(pages.page(notebooks.find("passes"), None))
     assert "was not executed" in shown["cells"][1]["source"]

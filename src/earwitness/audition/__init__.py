@@ -4,8 +4,9 @@ from earwitness.audition.filtering import filter_by_relevance
 from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
 from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, resynthesise, snr_db
+from earwitness.audition.study import Session, Study, StudyItem
 
 __all__ = [
-    "Analysis", "Comparison", "Player", "analyse", "compare", "consistency_db", "filter_by_relevance", "player",
-    "players", "relevance_times_signal", "resynthesise", "snr_db",
+    "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "compare", "consistency_db",
+    "filter_by_relevance", "player", "players", "relevance_times_signal", "resynthesise", "snr_db",
 ]

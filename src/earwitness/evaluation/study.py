@@ -4,6 +4,7 @@ A study shows items, half of them classified rightly, each as one of four :data:
 rows with the columns :data:`COLUMNS`, as the study's page in the book writes them.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -59,6 +60,15 @@ def read_answers(sources: Iterable) -> pd.DataFrame:
     answers = pd.concat(tables, ignore_index=True)
     _refuse_double(answers, "the files together")
     return answers
+
+
+def collected(study: str) -> pd.DataFrame | None:
+    """Return all answers to a study of that name in ``EARWITNESS_DATA/listening-study/*.csv``; ``None`` without any."""
+    folder = os.environ.get("EARWITNESS_DATA")
+    files = sorted(Path(folder).expanduser().glob("listening-study/*.csv")) if folder else []
+    answers = read_answers(files) if files else pd.DataFrame({"study": []})
+    mine = answers[answers["study"] == study]
+    return mine.reset_index(drop=True) if len(mine) else None
 
 
 def _read(source) -> pd.DataFrame:

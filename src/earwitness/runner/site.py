@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from earwitness.runner import notebooks, pages, profiles
 from earwitness.runner.notebooks import Notebook
 
 MARK = "<!-- scoreboard -->"
+_CELL = re.compile(r"<!-- cell (\S+) of (\S+) -->")      # of a page: what the cell with this tag of a notebook shows
 
 
 def folder(profile: str) -> Path:
@@ -107,14 +109,29 @@ def assemble(profile: str, source: Path) -> dict[str, str]:
     for notebook in chapters():
         wanted[f"{notebook.page}.ipynb"] = pages.page(notebook, executed(profile, notebook)).encode()
     for name, content in wanted.items():
-        if name.endswith(".md") and MARK.encode() in content:
-            wanted[name] = content.replace(MARK.encode(), scoreboard(profile).encode())
+        if name.endswith(".md") and b"<!-- " in content:
+            wanted[name] = _filled(profile, content.decode()).encode()
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
         if path.relative_to(source).as_posix() not in wanted:
             path.unlink()
     return {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
+
+
+def _filled(profile: str, text: str) -> str:
+    """Return a page with the scoreboard and the outputs of cells where it asks for them."""
+    text = text.replace(MARK, scoreboard(profile)) if MARK in text else text
+    return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
+
+
+def _shown(profile: str, tag: str, name: str) -> str:
+    """Return the HTML that the cells of that tag show in an executed notebook, or that they were not executed."""
+    content = executed(profile, notebooks.find(name)) or {"cells": []}
+    found = ["".join(output["data"]["text/html"]) for cell in content["cells"] if tag in notebooks.tags(cell)
+             for output in cell.get("outputs", []) if "text/html" in output.get("data", {})]
+    missing = f":::{{warning}}\nThis build did not execute {name} as far as the cell that belongs here.\n:::"
+    return "\n".join(found) or missing
 
 
 def _prose(base: Path) -> list[Path]:
