@@ -45,6 +45,8 @@ class Timit(Corpus):
         gap or an overlap, names a phone that TIMIT does not have, goes on past the end, or ends more than 0.25 s
         before it. They are not in ``table``, and a warning says how many they are. (In the sample there is none.) A
         shorter rest at the end has no phone; 154 of the sample's 160 recordings have one.
+    whole : bool
+        Whether this is (a part of) the whole corpus rather than the sample.
     missing_speakers : list of str
         Speakers of the sample, or of ``spkrinfo.txt`` in the whole corpus, who have no recording here.
 
@@ -85,7 +87,7 @@ class Timit(Corpus):
         kept = np.flatnonzero(reasons == "")
         self._phones, self._words = [read[i][0] for i in kept], [notes[i]["wrd"] for i in kept]
         self.table = table.iloc[kept].reset_index(drop=True).assign(
-            text=[_text(notes[i]["txt"]) for i in kept], n_phones=[*map(len, self._phones)])
+            text=[_text(notes[i]["txt"]) for i in kept], n_phones=[len(phone) for _, _, phone in self._phones])
         self.whole = bool((self.table["part"] != "sample").all())
         self.missing_speakers = sorted(_listed_speakers(files, self.whole) - set(self.table["speaker"]))
         trained = self.table.loc[self.table["part"] != "test", "speaker"]
@@ -107,7 +109,9 @@ class Timit(Corpus):
 
         They follow each other without gaps from 0. ``phone_48`` and ``phone_39`` are ``""`` for the glottal stop q.
         """
-        return self._phones[self._checked(index)].copy()
+        start, end, phone = self._phones[self._checked(index)]
+        return pd.DataFrame({"start_s": start / SAMPLE_RATE, "end_s": end / SAMPLE_RATE, "phone": phone,
+                             "phone_48": fold(phone, 48), "phone_39": fold(phone, 39)})
 
     def words(self, index: int) -> pd.DataFrame:
         """Return the words of a recording: ``start_s``, ``end_s``, ``word``; words may overlap or leave gaps.
@@ -192,18 +196,16 @@ def _check_sphere(path: Path) -> None:
         raise AudioError(f"{path} is cut off: {path.stat().st_size} of {promised} bytes are there; fetch it again.")
 
 
-def _read_phones(path: Path | None, duration_s: float) -> tuple[pd.DataFrame | None, str]:
-    """Return the phones of a recording and "", or None and why its ``.phn`` is of no use."""
+def _read_phones(path: Path | None, duration_s: float) -> tuple[tuple | None, str]:
+    """Return what :func:`_read_labels` does of a recording and "", or None and why its ``.phn`` is of no use."""
     if path is None:
         return None, "there is no .phn file"
     try:
-        start, end, phone = _read_labels(path)
+        labels = _read_labels(path)
     except DamagedDataError as error:
         return None, str(error)
-    if reason := _mismatch(start, end, phone, round(duration_s * SAMPLE_RATE)):
-        return None, reason
-    return pd.DataFrame({"start_s": start / SAMPLE_RATE, "end_s": end / SAMPLE_RATE, "phone": phone,
-                         "phone_48": fold(phone, 48), "phone_39": fold(phone, 39)}), ""
+    reason = _mismatch(*labels, round(duration_s * SAMPLE_RATE))
+    return (None if reason else labels), reason
 
 
 def _mismatch(start: np.ndarray, end: np.ndarray, phone: list[str], n_samples: int) -> str:
