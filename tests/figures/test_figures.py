@@ -61,6 +61,7 @@ CALLS = {
     "waveform": lambda ax, x: figures.waveform(ax, x["samples"], 100),
     "relevance_signal": lambda ax, x: figures.relevance_signal(ax, x["signal"], 100),
     "coloured_waveform": lambda ax, x: figures.coloured_waveform(ax, x["samples"], x["signal"], 100, 0.1, 0.5),
+    "relevance_on_waveform": lambda ax, x: figures.relevance_on_waveform(ax, x["samples"], x["signal"], 100),
     "flipping": lambda ax, x: figures.flipping(ax, x["fractions"], {"random": x["curve"]}, chance=0.1)["random"],
     "factor_curve": lambda ax, x: figures.factor_curve(
         ax, 0.5 + x["fractions"], {"male": x["curve"]}, figures.SEX_COLOURS, marked={"male": 1.25})["male"],
@@ -151,6 +152,7 @@ def test_the_colour_bar_prints_both_limits(ax, relevance):
     lambda ax: figures.relevance_on_spectrogram(ax, np.zeros((9, 12)), np.zeros((9, 12)), TIMES, FREQS),
     lambda ax: figures.relevance_signal(ax, np.zeros(100), 100),
     lambda ax: figures.coloured_waveform(ax, np.ones(100), np.zeros(100), 100),
+    lambda ax: figures.relevance_on_waveform(ax, np.ones(100), np.zeros(100), 100),
     lambda ax: figures.relevance_limit(np.zeros(3)),
     lambda ax: figures.spectral_relevance(ax, np.zeros((9, 12), complex), TIMES, FREQS),
 ])
@@ -197,6 +199,14 @@ def test_the_direction_of_a_bar_repeats_its_colour(ax):
     assert (up[0, 0], down[0, 0]) == (0.25, 0.5)       # seconds
 
 
+def test_the_overlaid_waveform_draws_what_matters_in_its_colour_and_leaves_the_rest_grey(ax):
+    lines = figures.relevance_on_waveform(ax, np.array([0.5, -0.5, 0.5, 0.2]), np.array([2.0, -2.0, 0.01, 0.0]), 4)
+    (first, second), colours = lines.get_segments(), lines.get_colors()[:, :3]
+    assert first[1].tolist() == [0.0, 0.5] and colours[0, 0] > 0.8 > colours[0, 2]
+    assert second[1].tolist() == [0.25, -0.5] and colours[1, 2] > 0.8 > colours[1, 0]
+    assert np.ptp(to_rgb(ax.lines[0].get_color())) == 0
+
+
 def test_the_zoom_shows_its_stretch_and_keeps_the_scale_of_the_whole(ax):
     relevance = np.zeros(1000)
     relevance[0], relevance[520] = 10.0, 1.0
@@ -217,6 +227,7 @@ def test_a_zoom_outside_the_clip_is_refused(ax):
     lambda ax: figures.spectrogram(ax, np.zeros((12, 9)), TIMES, FREQS),
     lambda ax: figures.relevance_on_spectrogram(ax, np.ones((9, 12)), np.zeros((9, 11)), TIMES, FREQS),
     lambda ax: figures.coloured_waveform(ax, np.ones(5), np.ones(4), 10),
+    lambda ax: figures.relevance_on_waveform(ax, np.ones(5), np.ones(4), 10),
     lambda ax: figures.relevance_map(ax, np.ones((9, 12)), TIMES, FREQS, limit=0),
     lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": np.ones(4)}),
     lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": 90 * np.ones(5)}),

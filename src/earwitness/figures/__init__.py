@@ -32,12 +32,12 @@ from earwitness.figures.style import (
 )
 from earwitness.figures.summaries import bars, confusion, durations, voices
 from earwitness.figures.vowels import vowel_shares
-from earwitness.figures.waves import coloured_waveform, relevance_signal, waveform
+from earwitness.figures.waves import coloured_waveform, relevance_on_waveform, relevance_signal, waveform
 
 __all__ = [
     "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
     "autocorrelations", "bars", "by_frequency", "coloured_waveform", "confusion", "durations", "f0_contours", "f_ratio",
     "factor_curve", "filter_bank", "flipping", "method_style", "panels", "phones", "relevance_bar", "relevance_limit",
-    "relevance_map", "relevance_on_spectrogram", "relevance_signal", "short_time_spectrum", "spectral_relevance",
-    "spectrogram", "spectrogram_bar", "use_style", "voices", "vowel_shares", "waveform",
+    "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal", "short_time_spectrum",
+    "spectral_relevance", "spectrogram", "spectrogram_bar", "use_style", "voices", "vowel_shares", "waveform",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import RELEVANCE_CMAP, as_array, checked_limit, symmetric
+from earwitness.figures.style import RELEVANCE_CMAP, as_array, checked_limit, relevance_limit, symmetric
 
 _INK = "#37474F"
 
@@ -82,6 +82,42 @@ def coloured_waveform(ax, samples, relevance, sample_rate: int, start_s: float =
     ax.margins(x=0.01)
     ax.set(xlabel="Time (s)", ylabel="Amplitude")
     return dots
+
+
+def relevance_on_waveform(ax, samples, relevance, sample_rate: int, limit: float | None = None):
+    """Draw a whole waveform in grey, and over it a line for each sample that matters, red for and blue against.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    samples, relevance : array_like, shape (T,)
+    sample_rate : int
+        Hz.
+    limit : float, optional
+        End of the symmetric scale; default the 99th percentile of the magnitude. Below a twentieth of it nothing is
+        drawn over the grey.
+
+    Returns
+    -------
+    LineCollection
+
+    Raises
+    ------
+    ParameterError
+        If shapes differ, relevance is zero everywhere, or the limit is not positive.
+
+    Notes
+    -----
+    The visual explanation of Becker et al. (2024). For single samples see :func:`coloured_waveform`.
+    """
+    samples, relevance = as_array(samples), as_array(relevance)
+    if samples.shape != relevance.shape:
+        raise ParameterError(f"Samples {samples.shape} and relevance {relevance.shape} differ in shape.")
+    scale = symmetric(checked_limit(relevance, relevance_limit(relevance, quantile=0.99) if limit is None else limit))
+    waveform(ax, samples, sample_rate, colour="#B0B0B0")
+    matters = np.abs(relevance) >= 0.05 * scale.vmax
+    colours = colormaps[RELEVANCE_CMAP](scale(np.clip(relevance[matters], scale.vmin, scale.vmax)))
+    return ax.vlines(_times_s(samples, sample_rate, 0.0)[matters], 0, samples[matters], colors=colours, lw=1.2)
 
 
 def _times_s(samples, sample_rate: int, start_s: float) -> np.ndarray:
