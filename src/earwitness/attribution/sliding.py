@@ -64,8 +64,8 @@ def relevance_signal(
     -----
     Muckenhirn et al. (2019), section 3.2; the paper does not say how windows are put together. Chapter: raw-waveform.
 
-    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 of them by default, fewer near
-    the ends). For gradients this is, but for the scale of each window, the gradient of the sum of all windows' scores
+    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 by default, fewer near the
+    ends). For gradients this is, but for the scale of each window, the gradient of the sum of all windows' scores
     divided by the number of windows that see the sample: what the utterance as a whole says. What windows disagree
     about cancels. ``"centre"``: a sample keeps the relevance from the one window in whose middle hop it lies, where the
     network was asked what is spoken. Nothing is averaged, and windows meet every hop with a jump.
