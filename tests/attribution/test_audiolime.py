@@ -80,7 +80,7 @@ def test_the_kernel_is_one_for_the_whole_and_falls_with_what_is_missing():
     assert (np.diff(near) < 0).all() and near[3] == pytest.approx(np.exp(-8))
 
 
-def test_every_clip_is_asked_about_in_batches_and_no_more_than_it_needs():
+def test_every_mixture_is_asked_about_once_and_in_batches():
     seen = []
 
     class Counting(Energy):
@@ -88,8 +88,11 @@ def test_every_clip_is_asked_about_in_batches_and_no_more_than_it_needs():
             seen.append(len(x))
             return super().forward(x)
 
-    audiolime.explain(Counting(), audiolime.components(sound(), RATE, "none", 4), 0, n_samples=250, batch_size=100)
+    audiolime.explain(Counting(), audiolime.components(sound(), RATE, "nmf", 8), 0, n_samples=250, batch_size=100)
     assert seen == [100, 100, 50]
+    seen.clear()
+    audiolime.explain(Counting(), audiolime.components(sound(), RATE, "none", 4), 0, n_samples=250, batch_size=10)
+    assert seen == [10, 6]  # two to the fourth: each mixture once
 
 
 def test_another_representation_can_be_prepared_from_the_mixtures():

@@ -89,6 +89,19 @@ def test_clips_that_maximise_a_channel_come_in_order():
             concepts.maximising_clips(relevance, channel, n_clips)
 
 
+def test_channels_switched_off_are_silent_inside_the_block_only():
+    model, inputs = two_ears(), torch.arange(1.0, 9.0, dtype=torch.float64).view(1, 1, 8)
+    whole = model(inputs)
+    with concepts.switched_off(model, "1", [1]):
+        torch.testing.assert_close(model(inputs), torch.tensor([[10.0, 0]], dtype=torch.float64))
+    torch.testing.assert_close(model(inputs), whole)
+    with pytest.raises(ParameterError, match="some of 0 to 1 of '1'"), concepts.switched_off(model, "1", [2]):
+        model(inputs)
+    with pytest.raises(UnknownNameError, match="no layer of the model"), concepts.switched_off(model, "conv1", [0]):
+        pass
+    assert not model[1]._forward_hooks
+
+
 class Twice(nn.Module):
     def __init__(self):
         super().__init__()

@@ -187,14 +187,16 @@ def explain(
     -----
     Haunschmid, Manilow and Widmer (2020) [haunschmid2020]; kernel, distance and ridge regression of Ribeiro, Singh and
     Guestrin (2016) [ribeiro2016], as in the authors' program. Every component is on in half of the mixtures. The cost
-    is that of the forward passes: mixtures are one matrix product a batch. Chapter: audible-explanations.
+    is that of the forward passes: mixtures are one matrix product a batch, and one that is drawn twice (common with few
+    components) is asked about once. Chapter: audible-explanations.
     """
     if n_samples < 2 or kernel_width <= 0 or alpha < 0 or batch_size < 1:
         raise ParameterError(f"audioLIME needs n_samples >= 2, kernel_width > 0, alpha >= 0 and batch_size >= 1, got "
                              f"{n_samples!r}, {kernel_width!r}, {alpha!r}, {batch_size!r}.")
     switches = np.random.default_rng(seed).integers(0, 2, (n_samples, len(parts)))
     switches[0] = 1
-    answers = _answers(model, parts, target, switches, of, prepare, autocast, batch_size)
+    different, which = np.unique(switches, axis=0, return_inverse=True)
+    answers = _answers(model, parts, target, different, of, prepare, autocast, batch_size)[which]
     linear = Ridge(alpha=alpha).fit(switches, answers, sample_weight=(near := kernel(switches, kernel_width)))
     return Explanation(parts, linear.coef_, float(linear.intercept_), float(linear.score(switches, answers, near)))
 

@@ -167,3 +167,29 @@ def conditional_relevance(
             parts.append(attribution.attribute(
                 model, inputs[clips.to(inputs.device)], targets[clips], method, batch_size=len(clips), **options))
     return torch.cat(parts).unflatten(0, (len(inputs), len(channels)))
+
+
+@contextmanager
+def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Iterator[nn.Module]:
+    """Set channels of a layer to zero for the ``with`` block: what does the network answer without them?
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such layer.
+    ParameterError
+        If there is no such channel, when the model runs.
+    """
+    def silence(_, __, output):
+        if not all(0 <= channel < output.shape[1] for channel in channels):
+            raise ParameterError(f"channels must name some of 0 to {output.shape[1] - 1} of {layer!r}, got {channels}.")
+        left = output.clone()
+        left[:, list(channels)] = 0
+        return left
+
+    name = choose(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
+    handle = model.get_submodule(name).register_forward_hook(silence)
+    try:
+        yield model
+    finally:
+        handle.remove()
