@@ -2,8 +2,9 @@
 
 Every page of the table of contents at desktop and phone width, light and dark: errors on the console, requests to
 other hosts, a page wider than its window, images that did not load, formulas that were not set, players without a
-duration, and a search that finds nothing. Then the players are played (:mod:`browser_players`). Screenshots go to
-``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install chromium``).
+duration, and a search that finds nothing. Then the players are played (:mod:`browser_players`) and the listening study
+is taken (:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it needs a
+browser (``apt-get install chromium``).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import browser_players
+import browser_study
 from tornado.websocket import websocket_connect
 
 from earwitness.runner import notebooks, site
@@ -162,6 +164,8 @@ async def look(base: str, port: int, folder: Path) -> int:
     print(f"{'✓' if found else '✗'} search finds {found} pages")
     with browser_players.Served() as players:
         bad += await tried(tab, "players", browser_players.check(tab, players))
+    if browser_study.PAGE in notebooks.toc_pages():
+        bad += await tried(tab, "listening study", browser_study.check(tab, base))
     listening.cancel()
     return bad + (not found)
 

@@ -101,7 +101,7 @@
         throw new Error("This file answers an item twice, or one that is not in the study.");
       }
       return { code, answers: rows.map((row) => ({
-        item: row.item, format: row.format, position: Number(row.position), answer: row.answer, seconds: Number(row.seconds),
+        item: row.item, format: row.format, position: Number(row.position), answer: row.answer, seconds: Number(row.seconds).toFixed(1),
       })) };
     };
     const load = async (file, told) => {
@@ -125,7 +125,10 @@
       make("button", { type: "button", className, textContent: text, onclick: action });
     const sound = (address, text, started = () => {}) => {
       const audio = new Audio(address);
-      const made = button(text, () => { audio.currentTime = 0; audio.play().then(started); }, "ew-study-button ew-study-play");
+      const made = button(text, () => {
+        audio.currentTime = 0;
+        audio.play().then(started, (error) => made.after(` This browser does not play it: ${error.message}`));
+      }, "ew-study-button ew-study-play");
       made.stop = () => audio.pause();
       return made;
     };
@@ -176,7 +179,7 @@
         make("p", { className: "ew-study-row" }, onwards, button("I cannot perceive this", () => answer(""), "ew-study-plain"),
           button("Save and pause", save, "ew-study-plain"), button("Erase", erase, "ew-study-plain")),
         make("p", { className: "ew-keys", textContent: "Keys: space plays, 0 to 9 choose, Enter goes on." }));
-      heading.focus({ preventScroll: true });
+      heading.focus();
       root.onkeydown = (event) => {
         if (event.ctrlKey || event.altKey || event.metaKey) return;
         const target = event.target;
@@ -207,7 +210,7 @@
         make("p", { className: "ew-study-row" }, button("Save my answers (CSV)", save), button("Erase and start again", erase, "ew-study-plain")),
         table("How often you said what the network answered", ["Shown as", "Hits", "of"], byFormat),
         table("All items", ["", "Shown as", "You said", "The network answered", "Spoken was"], all));
-      heading.focus({ preventScroll: true });
+      heading.focus();
     }
 
     function next() {
