@@ -42,6 +42,7 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
                    label=f"pitch period, {1000 * period_s:.1f} ms")
     ax.margins(x=0)
     ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (1)", ylim=(-1.05, 1.05))
+    ax.locator_params(axis="x", nbins=5)
     _legend_above(ax, rows=-(-(len(curves) + (period_s is not None)) // 2))
     return lines
 
