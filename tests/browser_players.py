@@ -36,8 +36,11 @@ LISTEN = """(() => {
 })()"""
 
 
-def page() -> str:
-    """Return a page with one comparison of two tones, one as spectrograms, and two single players."""
+def page(before: str = "") -> str:
+    """Return a page with one comparison of two tones, one as spectrograms, and two single players.
+
+    ``before`` stands before the players' script, for instance another script.
+    """
     seconds = np.arange(int(RATE * SECONDS)) / RATE
     tone, high = (0.3 * np.sin(2 * np.pi * hertz * seconds) for hertz in (437, 1313))
     parts = [
@@ -48,7 +51,7 @@ def page() -> str:
     body = "".join(part._repr_html_() for part in parts)
     return (f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Players</title>'
             f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-            f'<link rel="stylesheet" href="_static/earwitness.css"><script src="_static/player.js"></script>'
+            f'<link rel="stylesheet" href="_static/earwitness.css">{before}<script src="_static/player.js"></script>'
             f'<body class="bd-content">{body}</body></html>')
 
 
@@ -122,6 +125,13 @@ async def check(tab, base: str) -> None:
     await tab.evaluate("document.querySelectorAll('.ew-play')[3].click()")
     ids = await tab.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids)), ids
+    await tab.open(f"{base}/beside-require.html")                     # as on pages with widgets
+    await wait(tab, "document.querySelectorAll('.ew-deck').length === 4", "four decks beside require.js")
+    await tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    await tab.open(f"{base}/players.html")
+    await tab.call("Emulation.setScriptExecutionDisabled", value=False)
+    native = await tab.evaluate("[...document.querySelectorAll('audio')].filter((a) => a.checkVisibility()).length")
+    assert native == 6, f"{native} of 6 native players without scripts"
 
 
 class Served:
@@ -133,6 +143,8 @@ class Served:
         (home / "_static").symlink_to(book / "_static")
         (home / "vendor").symlink_to(book / "_extra" / "vendor")
         (home / "players.html").write_text(page(), encoding="utf-8")
+        require = '<script src="vendor/widgets/require.js"></script>'
+        (home / "beside-require.html").write_text(page(require), encoding="utf-8")
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(home)))
         Thread(target=self.server.serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{self.server.server_port}"
