@@ -13,7 +13,7 @@ from earwitness import project
 from earwitness.runner import notebooks, parameters, profiles, site
 
 EVERY = notebooks.every()
-PLOTS = re.compile(r"\b(plt\.subplots|plt\.figure|figures\.(?!use_style)\w+\()")
+PLOTS = re.compile(r"\b(plt\.subplots|plt\.figure|figures\.(?!use_style|relevance_limit)\w+\()")
 each = pytest.mark.parametrize("notebook", EVERY, ids=[notebook.id for notebook in EVERY])
 
 
