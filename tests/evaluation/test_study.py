@@ -141,7 +141,15 @@ def test_the_bootstrap_draws_participants_and_items_whole():
     totals = sum(confusion.sum((1, 2)) for confusion in drawn.values())
     assert totals[1:] == pytest.approx(4 * 20)                               # as many answers as there were
     each_item = sum(confusion.sum(2) for key, confusion in drawn.items() if key[0] == "right")[1:]
-    assert set(np.unique(each_item % 4)) == {0}                              # an item comes with all four listeners
+    assert {0, 4, 8} <= set(np.unique(each_item)) and not (each_item % 4).any()    # each with all four listeners
+
+
+def test_the_bootstrap_knows_that_one_person_gives_many_answers():
+    good = study.simulate(ITEMS, PERFECT, n_listeners=4)
+    poor = good.assign(participant=good["participant"] + "b", answer=(good["predicted"] + 1) % 10)
+    (confusion, *_) = study.resampled(pd.concat([good, poor]), 300, 0).values()
+    right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum((1, 2))
+    assert right[0] == 0.5 and np.nanstd(right[1:]) > 0.1                    # drawing items alone leaves it at a half
 
 
 def test_a_difference_is_paired():
