@@ -144,6 +144,7 @@ def test_matching_stops_at_full_scale_and_leaves_silence_silent():
     given = [(tone(0.9), RATE, "a"), (click, RATE, "b"), (np.zeros(800), RATE, "c")]
     clips = audition.players(given, gain="match").clips
     assert np.abs(heard(clips[1])[0]).max() == pytest.approx(32767 / 32768, abs=1e-4)
+    assert clips[1].gain == pytest.approx(2, abs=1e-3)                   # more would be clipped by the file
     assert not heard(clips[2])[0].any()
 
 
