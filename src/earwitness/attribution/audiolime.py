@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from sklearn.linear_model import Ridge
 from torch import nn
 
 from earwitness import runtime
@@ -190,6 +189,8 @@ def explain(
     is that of the forward passes: mixtures are one matrix product a batch, and one that is drawn twice (common with few
     components) is asked about once. Chapter: audible-explanations.
     """
+    from sklearn.linear_model import Ridge  # takes as long to import as torch, and only this function needs it
+
     if n_samples < 2 or kernel_width <= 0 or alpha < 0 or batch_size < 1:
         raise ParameterError(f"audioLIME needs n_samples >= 2, kernel_width > 0, alpha >= 0 and batch_size >= 1, got "
                              f"{n_samples!r}, {kernel_width!r}, {alpha!r}, {batch_size!r}.")
