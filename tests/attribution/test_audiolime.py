@@ -41,6 +41,14 @@ def test_components_are_sources_times_segments_of_where_it_sounds_and_add_up():
     assert parts.label(6) == "percussive, 0.05 to 0.06 s"
 
 
+def test_silence_around_a_clip_changes_nothing():
+    clip = sound(1000)
+    padded = np.r_[np.zeros(3000), clip, np.zeros(4000)]
+    alone, inside = (audiolime.components(samples, RATE) for samples in (clip, padded))
+    np.testing.assert_array_equal(inside.parts[:, 3000:4000], alone.parts)
+    np.testing.assert_array_equal(inside.spans, alone.spans + 3000)
+
+
 def test_what_a_network_adds_up_from_segments_is_found_exactly():
     signal = sound()
     parts = audiolime.components(signal, RATE, "none", n_segments=4)

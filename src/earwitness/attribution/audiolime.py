@@ -63,7 +63,7 @@ def components(
     Parameters
     ----------
     signal : array_like, shape (n_samples,)
-        Silence before and behind (exact zeros) is not cut into segments: it has no parts.
+        Silence before and behind (exact zeros) has no parts: only what lies between is separated and cut.
     sample_rate : int
         Hz; chooses the length of the separators' windows.
     separator : str
@@ -90,11 +90,11 @@ def components(
     if not 1 <= n_segments <= last - first:
         raise ParameterError(f"n_segments must lie between 1 and the {last - first} samples, got {n_segments!r}.")
     edges = np.linspace(first, last, n_segments + 1).round().astype(int)
-    sources = separate(signal, sample_rate, separator, **options)
+    sources = separate(signal[first:last], sample_rate, separator, **options)  # silence would pass for steadiness
     spans = np.array([*zip(edges[:-1], edges[1:], strict=True)] * len(sources))
     parts = np.zeros((len(spans), len(signal)))
     for row, (start, stop) in enumerate(spans):
-        parts[row, start:stop] = [*sources.values()][row // n_segments][start:stop]
+        parts[row, start:stop] = [*sources.values()][row // n_segments][start - first : stop - first]
     names = tuple(name for name in sources for _ in range(n_segments))
     return Components(parts, names, spans, sample_rate)
 
