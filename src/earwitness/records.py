@@ -66,6 +66,7 @@ class Claim:
     order: str = ""
     measure: str = ""
     control: str = ""
+    every_step: bool = False
     anywhere: bool = False
     corpus: str = ""
     ours: bool = False
@@ -345,7 +346,7 @@ def _strength(claim: Claim, entry: Mapping) -> int:
     """Return 2 if the criterion is met, 1 if its weaker form is, else 0."""
     if claim.order:
         held, steps = entry["steps_held"], len(claim.steps)
-        return 2 if held == steps else int(held > 0)
+        return 2 if held == steps else int(held > 0 and not claim.every_step)
     if claim.tolerance is not None:
         distance = abs(entry["value"] - claim.value)
         return (distance <= claim.tolerance) + (distance <= 2 * claim.tolerance)
