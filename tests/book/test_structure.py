@@ -106,3 +106,9 @@ def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
         pytest.skip("not a git checkout")
     for name in listed.stdout.splitlines():
         assert Path(name).suffix not in (".wav", ".flac", ".mp3", ".ogg"), name
+
+
+def test_every_chapter_has_its_notebooks_run_by_a_test():
+    chapters = {notebook.id.split("/")[0] for notebook in EVERY}
+    files = {path.stem.removeprefix("test_").replace("_", "-") for path in (project.root() / "tests" / "notebooks").glob("test_*.py")}
+    assert files == chapters
