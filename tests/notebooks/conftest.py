@@ -1,4 +1,4 @@
-"""Each notebook runs through the runner from its first cell to its last; a file per chapter, so that they share cores."""
+"""Each notebook runs through the runner from first to last cell; a file per chapter, so that they share the cores."""
 
 import json
 
