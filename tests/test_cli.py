@@ -192,6 +192,11 @@ def alive(pid):
         return False
 
 
+def listen_to_interrupts():
+    """What a shell's ``&`` and ``nohup`` switch off, and programs started from there inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
@@ -205,11 +210,14 @@ def test_a_killed_build_loses_only_the_notebooks_in_flight_and_their_kernels_end
     log = tmp_path / "log"
     make_toy({"toy/02-quick": lines("n"), "toy/03-waits": lines(WAITS, parameters=f"log: str = {str(log)!r}")})
     command = [sys.executable, "-m", "earwitness.cli", "build", "--workers", workers]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
-        entries = cache.directory("executed")
-        until(lambda: log.exists() and log.read_text() and len(list(entries.glob("*.ipynb.json"))) == 2)
-        os.kill(first.pid, blow)
-        said = first.communicate(timeout=20)[1]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_interrupts) as first:
+        try:
+            entries = cache.directory("executed")
+            until(lambda: log.exists() and log.read_text() and len(list(entries.glob("*.ipynb.json"))) == 2)
+            os.kill(first.pid, blow)
+            said = first.communicate(timeout=20)[1]
+        finally:
+            first.kill()  # a failure above must not wait for a build that waits
     assert first.returncode == (-9 if blow == signal.SIGKILL else 130)
     assert blow == signal.SIGKILL or ("2 of 3 notebooks are done and kept" in said and "Traceback" not in said)
     until(lambda: not alive(int(log.read_text())), seconds=10)
@@ -226,7 +234,7 @@ def test_the_built_site_is_served_on_this_machine(make_toy, tmp_path):
     html.mkdir(parents=True)
     (html / "index.html").write_text("<h1>here</h1>")
     command = [sys.executable, "-u", "-m", "earwitness.cli", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=listen_to_interrupts) as server:
         address = server.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address) as answer:
