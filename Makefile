@@ -7,7 +7,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := book
 
 book: $(READY)    ## execute the demo profile, render the site, print its path
-	$(BIN)/earwitness build
+	$(BIN)/earwitness build --workers 2
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -190,3 +190,9 @@ def test_a_notebook_that_cannot_be_tried_does_not_stop_the_others(make_toy):
     (_, gone), (_, good) = parallel.run(jobs)
     assert isinstance(gone, Failure) and gone.error == "UnknownNameError" and gone.cell == 0
     assert good.failure is None
+
+
+def test_chapters_take_turns_and_each_keeps_its_order():
+    names = ["a/1", "a/2", "a/3", "b/1", "b/2", "c/1"]
+    jobs = [execute.Job(name, "demo", {}, {}) for name in names]
+    assert [job.notebook for job in parallel.in_turns(jobs)] == ["a/1", "b/1", "c/1", "a/2", "b/2", "a/3"]

@@ -41,8 +41,15 @@ def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iter
     else:
         workers = min(workers, len(jobs))
         share = max(1, (os.cpu_count() or 1) // workers)
-        shared = [replace(job, threads=share) for job in jobs]
+        shared = [replace(job, threads=share) for job in in_turns(jobs)]
         yield from _on_dask(shared, n_workers=1, threads_per_worker=workers, processes=False, dashboard_address=None)
+
+
+def in_turns(jobs: list[Job]) -> list[Job]:
+    """Return the jobs with chapters taking turns: notebooks of one chapter would wait for each other's networks."""
+    chapters = [job.notebook.split("/")[0] for job in jobs]
+    rank = [chapters[:i].count(chapter) for i, chapter in enumerate(chapters)]
+    return [jobs[i] for i in sorted(range(len(jobs)), key=rank.__getitem__)]
 
 
 def attempt(job: Job) -> Executed | Failure:
