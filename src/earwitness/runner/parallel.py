@@ -41,15 +41,8 @@ def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iter
     else:
         workers = min(workers, len(jobs))
         share = max(1, (os.cpu_count() or 1) // workers)
-        shared = [replace(job, threads=share) for job in in_turns(jobs)]
+        shared = [replace(job, threads=share) for job in jobs]
         yield from _on_dask(shared, n_workers=1, threads_per_worker=workers, processes=False, dashboard_address=None)
-
-
-def in_turns(jobs: list[Job]) -> list[Job]:
-    """Return the jobs with chapters taking turns: notebooks of one chapter would wait for each other's networks."""
-    chapters = [job.notebook.split("/")[0] for job in jobs]
-    rank = [chapters[:i].count(chapter) for i, chapter in enumerate(chapters)]
-    return [jobs[i] for i in sorted(range(len(jobs)), key=rank.__getitem__)]
 
 
 def attempt(job: Job) -> Executed | Failure:
@@ -60,6 +53,24 @@ def attempt(job: Job) -> Executed | Failure:
     try:
         return contextvars.Context().run(execute, job)
     except (EarwitnessError, OSError) as error:
+        return Failure(job.notebook, 0, type(error).__name__, str(error))
+
+
+def lines(jobs: list[Job]) -> list:
+    """Return what each job stands in line for: jobs of one line run one after the other, lines at the same time.
+
+    Notebooks of one chapter share their networks; at the same time they would wait for each other's training. The runs
+    of a sweep are of one notebook and stand in no line.
+    """
+    names = [job.notebook for job in jobs]
+    return [number if names.count(name) > 1 else name.split("/")[0] for number, name in enumerate(names)]
+
+
+def _attempt_after(job: Job, _previous) -> Executed | Failure:
+    """Execute a job when the one before it in its line has ended, well or not."""
+    try:
+        return attempt(job)
+    except Exception as error:  # an error here would end the whole line
         return Failure(job.notebook, 0, type(error).__name__, str(error))
 
 
@@ -86,7 +97,11 @@ def _on_dask(jobs: list[Job], **cluster) -> Iterator[tuple[Job, Executed | Failu
     from distributed import Client, as_completed
 
     client = _client(Client, **cluster)
-    futures = {client.submit(attempt, job, pure=False, retries=0): job for job in jobs}
+    futures, last = {}, {}
+    together = "address" in cluster  # machines that do not share a processor have nothing to wait in line for
+    for job, line in zip(jobs, range(len(jobs)) if together else lines(jobs), strict=True):
+        last[line] = client.submit(_attempt_after, job, last.get(line), pure=False, retries=0)
+        futures[last[line]] = job
     try:
         for future in as_completed(futures):
             error = future.exception()
