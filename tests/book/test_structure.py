@@ -111,4 +111,4 @@ def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
 def test_every_chapter_has_its_notebooks_run_by_a_test():
     chapters = {notebook.id.split("/")[0] for notebook in EVERY}
     files = (project.root() / "tests" / "notebooks").glob("test_chapter_*.py")
-    assert {path.stem.removeprefix("test_").replace("_", "-") for path in files} == chapters
+    assert {path.stem.removeprefix("test_chapter_").replace("_", "-") for path in files} == chapters
