@@ -27,8 +27,9 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
         for name, module in control.named_modules():
             if next(module.parameters(recurse=False), None) is None:
                 continue
-            if not hasattr(module, "reset_parameters"):
+            reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+            if reset is None:
                 raise ParameterError(f"Layer {name or 'model'!r} ({type(module).__name__}) has weights and no "
                                      "reset_parameters: it cannot be randomised.")
-            module.reset_parameters()
+            reset()  # torch's MultiheadAttention hides its own
     return control

@@ -1,6 +1,7 @@
 """From waveforms to what networks eat, and to what phonetics measures."""
 
 from earwitness.features.frames import frame_centres, normalised, windows
+from earwitness.features.mel import mel_edges_hz, mel_spectrogram
 from earwitness.features.phonetics import autocorrelation, f0, f0_at, formants, lp_spectrum
 from earwitness.features.spectral import spectral_axes, spectral_relevance
 from earwitness.features.spectrogram import frame_times_s, frequencies_hz, log_spectrogram, scale_frequencies
@@ -9,6 +10,7 @@ from earwitness.features.waveform import fit_to_second, loudest_second, place, r
 
 __all__ = [
     "SteadyState", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres", "frame_times_s",
-    "frequencies_hz", "log_spectrogram", "loudest_second", "lp_spectrum", "normalised", "place", "resample",
-    "scale_frequencies", "spectral_axes", "spectral_relevance", "steady_state", "waveform", "windows",
+    "frequencies_hz", "log_spectrogram", "loudest_second", "lp_spectrum", "mel_edges_hz", "mel_spectrogram",
+    "normalised", "place", "resample", "scale_frequencies", "spectral_axes", "spectral_relevance", "steady_state",
+    "waveform", "windows",
 ]

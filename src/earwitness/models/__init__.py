@@ -9,7 +9,7 @@ from torch import nn
 
 from earwitness import features
 from earwitness.errors import choose
-from earwitness.models import weights
+from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
@@ -109,5 +109,5 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.fram
 
 __all__ = [
     "AlexNet", "AudioNet", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "frame_logits", "logits",
-    "names", "pretrained",
+    "names", "nisqa", "pretrained",
 ]

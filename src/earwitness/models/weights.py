@@ -67,11 +67,12 @@ def restore(name: str, create) -> Pretrained:
     """Return a shipped network; ``create(network, n_classes)`` makes its architecture."""
     card, _ = read_card(folder() / f"{choose(name, NAMES, 'pretrained network')}.md")
     model = create(card["network"], len(card["classes"]))
-    model.load_state_dict(_read_state(folder() / f"{name}.pt", card["weights"]["sha256"]))  # copies into float32
+    model.load_state_dict(read_state(folder() / f"{name}.pt", card["weights"]["sha256"]))  # copies into float32
     return Pretrained(name, model.eval(), card["classes"], card)
 
 
-def _read_state(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+def read_state(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    """Return shipped weights, float16, if the file has the checksum of its card."""
     if not path.is_file():
         raise MissingDataError(f"The weights {path} are not there; `git checkout data/weights` brings them back.")
     if cache.file_digest(path) != sha256:
