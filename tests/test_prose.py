@@ -15,7 +15,7 @@ PAGES = sorted((ROOT / "book").rglob("*.md"))
 REQUIRED = {
     "article": {"journal", "volume", "year"}, "inproceedings": {"booktitle", "year"},
     "incollection": {"booktitle", "year"}, "misc": {"year"}, "techreport": {"institution", "year"},
-    "unpublished": {"note", "year"},
+    "unpublished": {"note", "year"}, "book": {"publisher", "year"},
 }
 
 
