@@ -6,7 +6,8 @@ from pathlib import Path
 from earwitness.corpora.base import Clip, Corpus, Fold
 from earwitness.errors import choose
 
-_CLASSES = {"aev": "Aev", "audiomnist": "AudioMnist", "fsdd": "Fsdd", "timit": "Timit", "voices": "Voices"}
+_CLASSES = {"aev": "Aev", "audiomnist": "AudioMnist", "fsdd": "Fsdd", "scenes": "Scenes", "timit": "Timit",
+            "voices": "Voices"}
 
 
 def names() -> list[str]:

@@ -1,5 +1,12 @@
 """From waveforms to what networks eat, and to what phonetics measures."""
 
+from earwitness.features.ambisonics import (
+    ambisonic_stft,
+    intensity,
+    magnitude_phase,
+    network_input,
+    pseudo_intensity_direction,
+)
 from earwitness.features.frames import frame_centres, normalised, windows
 from earwitness.features.mel import mel_edges_hz, mel_spectrogram
 from earwitness.features.phonetics import autocorrelation, f0, f0_at, formants, lp_spectrum
@@ -9,8 +16,9 @@ from earwitness.features.steady import SteadyState, steady_state
 from earwitness.features.waveform import fit_to_second, loudest_second, place, resample, waveform
 
 __all__ = [
-    "SteadyState", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres", "frame_times_s",
-    "frequencies_hz", "log_spectrogram", "loudest_second", "lp_spectrum", "mel_edges_hz", "mel_spectrogram",
-    "normalised", "place", "resample", "scale_frequencies", "spectral_axes", "spectral_relevance", "steady_state",
-    "waveform", "windows",
+    "SteadyState", "ambisonic_stft", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres",
+    "frame_times_s", "frequencies_hz", "intensity", "log_spectrogram", "loudest_second", "lp_spectrum",
+    "magnitude_phase", "mel_edges_hz", "mel_spectrogram", "network_input", "normalised", "place",
+    "pseudo_intensity_direction", "resample", "scale_frequencies", "spectral_axes", "spectral_relevance",
+    "steady_state", "waveform", "windows",
 ]

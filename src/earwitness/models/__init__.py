@@ -12,6 +12,7 @@ from earwitness.errors import choose
 from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
+from earwitness.models.doacrnn import DoaCRNN
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
 from earwitness.models.weights import Pretrained
 
@@ -108,6 +109,6 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.fram
 
 
 __all__ = [
-    "AlexNet", "AudioNet", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "frame_logits", "logits",
-    "names", "nisqa", "pretrained",
+    "AlexNet", "AudioNet", "DoaCRNN", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "frame_logits",
+    "logits", "names", "nisqa", "pretrained",
 ]

@@ -1,0 +1,237 @@
+"""Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed anew each time."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from earwitness import cache, corpora, features, models, runtime
+from earwitness.corpora import scenes, sphere
+from earwitness.errors import choose
+
+VERSION = 1  # raise it when a change here or in scenes and features changes what is learnt
+INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
+_EVERY = 250  # iterations between looks at the validation scenes and checkpoints
+
+
+@dataclass(frozen=True)
+class DirectionRecipe:
+    """How a network learns directions: AdamW under a one-cycle schedule, batches of scenes made on the fly.
+
+    Attributes
+    ----------
+    n_scenes : int
+        Rooms with speech in them that are simulated once; each is met many times, turned and mirrored, in other babble.
+    snr_db : pair of float
+        Range from which each mixture's ratio is drawn.
+    frames_early, share_early : int, float
+        During the first share of the iterations the network sees scenes of so few frames, later all 50.
+    smoothing_deg : float
+        Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last share of the
+        iterations, when all frames are seen, the target is the nearest class alone.
+    """
+
+    iterations: int
+    n_scenes: int = 8000
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    snr_db: tuple[float, float] = (0.0, 30.0)
+    frames_early: int = 25
+    share_early: float = 0.8
+    smoothing_deg: float = 6.0
+    mixed_precision: bool = True
+
+
+DIRECTION_RECIPES = {
+    "fast": DirectionRecipe(12_000),
+    "paper": DirectionRecipe(100_000, n_scenes=40_000),
+    "smoke": DirectionRecipe(2, n_scenes=4, batch_size=4, frames_early=5),
+}
+
+
+class DirectionExamples:
+    """Scenes to learn from: speech in its room from one scene, babble from another, both turned at random."""
+
+    def __init__(self, corpus: scenes.Scenes, kind: str, snr_db: tuple[float, float]):
+        self.pool, self.directions = corpus.pool, corpus.unit_vectors()
+        self.kind, self.order, self.snr_db = kind, INPUTS[kind][0], snr_db
+        self.energy = np.array([np.square(scene[:, 0].astype(np.float32)).sum(-1) for scene in self.pool])  # of W
+
+    def draw(self, rng: np.random.Generator, n: int, n_frames: int) -> tuple[torch.Tensor, np.ndarray]:
+        """Return network inputs (n, channels, n_frames, 512) and unit vectors to the sources (n, 3)."""
+        mixtures, truth = zip(*(self._mixture(rng, n_frames) for _ in range(n)), strict=True)
+        return features.network_input(torch.from_numpy(np.stack(mixtures)), self.kind), np.stack(truth)
+
+    def _mixture(self, rng: np.random.Generator, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+        speech, noise = rng.integers(len(self.pool), size=2)
+        power, noise_power = self.energy[speech, 0], self.energy[noise, 1]
+        ratio = 10 ** (rng.uniform(*self.snr_db) / 10)
+        level = scenes.LEVEL / np.sqrt(power * (1 + 1 / ratio) / scenes.LENGTH)
+        start = features.ambisonics.N_HOP * int(rng.integers(features.ambisonics.N_FRAMES - n_frames + 1))
+        part = slice(start, start + n_frames * features.ambisonics.N_HOP)
+        turn, other_turn = ((rng.uniform(-np.pi, np.pi), *(rng.random(2) < 0.5)) for _ in range(2))
+        mixture = self._turned(speech, 0, part, turn, level)
+        mixture += self._turned(noise, 1, part, other_turn, level * np.sqrt(power / noise_power / ratio))
+        return mixture, sphere.turned(self.directions[speech], *turn)
+
+    def _turned(self, scene: int, sound: int, part: slice, turn: tuple, scale: float) -> np.ndarray:
+        samples = self.pool[scene, sound, : sphere.n_channels(self.order), part].astype(np.float32)
+        return (sphere.turn(self.order, *turn) * scale).astype(np.float32) @ samples
+
+
+def targets(directions: np.ndarray, smoothing_deg: float) -> torch.Tensor:
+    """Return a distribution over the classes (n, 425) for each direction (n, 3); without smoothing one class."""
+    if smoothing_deg == 0:
+        return nn.functional.one_hot(torch.from_numpy(sphere.nearest(directions)), len(sphere.directions())).float()
+    closeness = torch.from_numpy(directions @ sphere.directions().T).float()
+    return (closeness / np.deg2rad(smoothing_deg) ** 2).softmax(-1)
+
+
+def quick_logits(network: models.DoaCRNN, inputs: torch.Tensor) -> torch.Tensor:
+    """Return ``network(inputs)``, pooling before ELU, which grows monotonically: the same result for less work."""
+    maps = network.normalisation(inputs).contiguous(memory_format=torch.channels_last)
+    for conv, norm, elu, pool in zip(*[iter(network.convolutions())] * 4, strict=True):
+        maps = elu(pool(norm(conv(maps))))
+    sequence, _ = network.lstm1(network.frames(maps).float())
+    sequence, _ = network.lstm2(sequence)
+    return network.fc2(network.elu4(network.fc1(sequence)))
+
+
+def normalise(network: models.DoaCRNN, inputs: torch.Tensor, kind: str) -> None:
+    """Set mean and standard deviation from training inputs: one pair for magnitudes, one for phases; none else.
+
+    Notes
+    -----
+    Kiyan et al., Experimental Setup; Table 1: "HOA only". Intensities lie between -1 and 1 already.
+    """
+    if kind == "intensity":
+        return
+    n = inputs.shape[1] // 2
+    for part in (slice(0, n), slice(n, None)):
+        network.normalisation.mean[part] = inputs[:, part].mean()
+        network.normalisation.std[part] = inputs[:, part].std()
+
+
+@torch.no_grad()
+def estimate(network: models.DoaCRNN, mixtures: np.ndarray, kind: str, batch_size: int = 50) -> np.ndarray:
+    """Return the estimated directions (n, 3) of scenes (n, C, T): the class with the largest mean softmax."""
+    was_training = network.training
+    network.eval()
+    try:
+        found = [network.scores(features.network_input(torch.from_numpy(part), kind)).argmax(-1).numpy()
+                 for part in np.array_split(mixtures, -(-len(mixtures) // batch_size))]
+    finally:
+        network.train(was_training)
+    return sphere.directions()[np.concatenate(found)]
+
+
+def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed: int = 0, source_root=None,
+                   progress: bool = True) -> tuple[models.DoaCRNN, dict]:
+    """Return a network that finds directions and how its training went: from the cache, or trained now.
+
+    A killed run goes on where its last checkpoint was written.
+
+    Parameters
+    ----------
+    kind : str
+        ``"intensity"``, or ``"order1"`` to ``"order4"``.
+    source : str
+        Who speaks in the scenes.
+    recipe : str
+        One of ``DIRECTION_RECIPES``.
+    seed : int
+        Of scenes, initial weights and order.
+    source_root : path, optional
+    progress : bool
+        Print a line at each checkpoint.
+    """
+    plan = DIRECTION_RECIPES[choose(recipe, DIRECTION_RECIPES, "recipe for directions")]
+    specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": choose(kind, INPUTS, "input"),
+                     "source": source, "seed": seed, "recipe": asdict(plan)}
+    path = cache.stored("models", specification, ".pt",
+                        lambda path: _train(specification, plan, source_root, progress, path))
+    stored = torch.load(path, weights_only=True)
+    network = models.DoaCRNN(INPUTS[kind][1])
+    network.load_state_dict(stored["state"])
+    return network.eval(), {"specification": specification, "history": stored["history"]}
+
+
+def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bool, path: Path) -> None:
+    runtime.tune()
+    kind, source, seed = (specification[key] for key in ("kind", "source", "seed"))
+    order, n_channels = INPUTS[kind]
+    options = {"source": source, "source_root": source_root, "seed": seed, "snr_db": plan.snr_db}
+    pool_order = max(order, 2)  # intensity, order 1 and order 2 share their scenes: a lower order is the first channels
+    examples = DirectionExamples(corpora.load("scenes", n_scenes=plan.n_scenes, order=pool_order, split="train",
+                                              **options), kind, plan.snr_db)
+    held_back = corpora.load("scenes", n_scenes=min(200, plan.n_scenes), order=order, split="validation", **options)
+    validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
+    runtime.seed(seed)
+    network = models.DoaCRNN(n_channels)
+    normalise(network, examples.draw(np.random.default_rng([seed, 1]), 4 * plan.batch_size, 50)[0], kind)
+    checkpoint = cache.directory("unfinished") / f"{cache.digest(specification)}.pt"
+    history = _loop(network, examples, validation, plan, seed, kind, checkpoint, progress)
+    torch.save({"state": network.state_dict(), "history": history}, path)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _loop(network, examples, validation, plan: DirectionRecipe, seed: int, kind: str, checkpoint: Path,
+          progress: bool) -> list[dict]:
+    optimiser = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, max(plan.iterations, 8),
+                                                   pct_start=0.15)
+    parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
+    history, done = _resume(parts, checkpoint)
+    mixed = plan.mixed_precision and runtime.has_fast_bfloat16(torch.device("cpu"))
+    network.train().to(memory_format=torch.channels_last)
+    losses, began = [], time.monotonic()
+    for iteration, inputs, directions, smoothing in _batches(examples, plan, seed, done):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            logits = quick_logits(network, inputs)
+        wanted = targets(directions, smoothing)[:, :, None].expand(-1, -1, logits.shape[1])
+        loss = nn.functional.cross_entropy(logits.float().transpose(1, 2), wanted)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), plan.gradient_clip)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+        if (iteration + 1) % _EVERY == 0 or iteration + 1 == plan.iterations:
+            history.append(_look(network, validation, kind, iteration + 1, losses, time.monotonic() - began))
+            if progress:
+                print(history[-1], flush=True)
+            with cache.atomic(checkpoint) as temporary:
+                torch.save({name: part.state_dict() for name, part in parts.items()} | {"history": history}, temporary)
+            losses = []
+    return history
+
+
+def _batches(examples, plan: DirectionRecipe, seed: int, done: int) -> Iterator[tuple]:
+    """Yield iteration, inputs, directions and smoothing; each batch depends on seed and iteration alone."""
+    for iteration in range(done, plan.iterations):
+        early = iteration < plan.share_early * plan.iterations
+        rng = np.random.default_rng([seed, 2, iteration])
+        n_frames = plan.frames_early if early else features.ambisonics.N_FRAMES
+        yield iteration, *examples.draw(rng, plan.batch_size, n_frames), plan.smoothing_deg if early else 0.0
+
+
+def _resume(parts: dict, checkpoint: Path) -> tuple[list[dict], int]:
+    if not checkpoint.is_file():
+        return [], 0
+    stored = torch.load(checkpoint, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(stored[name])
+    return stored["history"], stored["history"][-1]["iteration"]
+
+
+def _look(network, validation, kind: str, iteration: int, losses: list[float], seconds: float) -> dict:
+    mixtures, truth = validation
+    error_deg = np.rad2deg(sphere.angle_between(estimate(network, mixtures, kind), truth))
+    return {"iteration": iteration, "loss": float(np.mean(losses)), "within_10_deg": float(np.mean(error_deg <= 10)),
+            "median_error_deg": float(np.median(error_deg)), "seconds": round(seconds, 1)}
