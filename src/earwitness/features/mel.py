@@ -1,5 +1,6 @@
 """The mel spectrogram in decibels that speech-quality networks take: amplitudes in bands that widen with frequency."""
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -9,41 +10,25 @@ from earwitness.errors import ParameterError
 
 FLOOR_DB = -80.0  # of an amplitude of 1e-4 or less: what silence and a band above Nyquist get
 RANGE_DB = 80.0  # below the loudest point everything is cut
-# Slaney's mel scale: linear to 1 kHz, three mel for 200 Hz; from there 27 mel for every factor of 6.4
-_LINEAR_HZ, _KNEE_HZ, _STEP = 200 / 3, 1000.0, np.log(6.4) / 27
-
-
-def mel(frequency_hz):
-    """Return Slaney's mel of frequencies in Hz (the Auditory Toolbox, 1998); 15 mel is 1 kHz."""
-    frequency_hz = np.asarray(frequency_hz, float)
-    above = _KNEE_HZ / _LINEAR_HZ + np.log(np.maximum(frequency_hz, _KNEE_HZ) / _KNEE_HZ) / _STEP
-    return np.where(frequency_hz < _KNEE_HZ, frequency_hz / _LINEAR_HZ, above)
-
-
-def hertz(mels):
-    """Return the frequencies in Hz of Slaney's mels, the inverse of :func:`mel`."""
-    mels = np.asarray(mels, float)
-    knee = _KNEE_HZ / _LINEAR_HZ
-    return np.where(mels < knee, mels * _LINEAR_HZ, _KNEE_HZ * np.exp(_STEP * (np.maximum(mels, knee) - knee)))
 
 
 def mel_edges_hz(n_mels: int = 48, fmax_hz: float = 8000.0) -> np.ndarray:
-    """Return the corners (n_mels + 2,) of the triangular bands in Hz: band k rises from k, peaks at k + 1, ends at k + 2.
+    """Return the corners (n_mels + 2,) of the triangular bands in Hz: band k rises from k to k + 1, falls to k + 2.
 
     ``mel_edges_hz(n)[1:-1]`` are the centres, the frequency axis of a picture.
     """
-    return hertz(np.linspace(0.0, mel(fmax_hz), n_mels + 2))
+    import librosa  # here, for it takes a second
+
+    return librosa.mel_frequencies(n_mels + 2, fmin=0.0, fmax=fmax_hz)
 
 
 @lru_cache(maxsize=16)
 def mel_filters(sample_rate: int, n_fft: int = 4096, n_mels: int = 48, fmax_hz: float = 8000.0) -> np.ndarray:
     """Return the weights (n_mels, n_fft // 2 + 1) of the triangular bands, each of area 1 over frequency in Hz."""
-    edges = mel_edges_hz(n_mels, fmax_hz)
-    bins_hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    rising = (bins_hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]  # (n_mels, n_bins)
-    falling = (edges[2:, None] - bins_hz) / (edges[2:] - edges[1:-1])[:, None]
-    height = 2 / (edges[2:] - edges[:-2])  # of a triangle of area 1
-    return (np.clip(np.minimum(rising, falling), 0, None) * height[:, None]).astype(np.float32)
+    import librosa
+
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # empty bands: bands_above counts them
+        return librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmax=fmax_hz)
 
 
 def mel_spectrogram(
