@@ -7,7 +7,7 @@ from earwitness.corpora.base import Clip, Corpus, Fold
 from earwitness.errors import choose
 
 _CLASSES = {"aev": "Aev", "audiomnist": "AudioMnist", "fsdd": "Fsdd", "scenes": "Scenes", "timit": "Timit",
-            "voices": "Voices"}
+            "transmission": "Transmission", "voices": "Voices"}
 
 
 def names() -> list[str]:
