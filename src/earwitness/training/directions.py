@@ -15,7 +15,7 @@ from earwitness.errors import choose
 
 VERSION = 1  # raise it when a change here or in scenes and features changes what is learnt
 INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
-_EVERY = 250  # iterations between looks at the validation scenes and checkpoints
+_EVERY = 500  # iterations between looks at the validation scenes and checkpoints
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class DirectionRecipe:
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     snr_db: tuple[float, float] = (0.0, 30.0)
-    frames_early: int = 25
-    share_early: float = 0.8
+    frames_early: int = 20
+    share_early: float = 0.85
     smoothing_deg: float = 6.0
     mixed_precision: bool = True
 
 
 DIRECTION_RECIPES = {
-    "fast": DirectionRecipe(12_000),
+    "fast": DirectionRecipe(10_000),
     "paper": DirectionRecipe(100_000, n_scenes=40_000),
     "smoke": DirectionRecipe(2, n_scenes=4, batch_size=4, frames_early=5),
 }
@@ -170,7 +170,7 @@ def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bo
     pool_order = max(order, 2)  # intensity, order 1 and order 2 share their scenes: a lower order is the first channels
     examples = DirectionExamples(corpora.load("scenes", n_scenes=plan.n_scenes, order=pool_order, split="train",
                                               **options), kind, plan.snr_db)
-    held_back = corpora.load("scenes", n_scenes=min(200, plan.n_scenes), order=order, split="validation", **options)
+    held_back = corpora.load("scenes", n_scenes=min(100, plan.n_scenes), order=order, split="validation", **options)
     validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
     runtime.seed(seed)
     network = models.DoaCRNN(n_channels)
