@@ -68,9 +68,9 @@ def level(samples, sample_rate, rng, gain_db: float, part: float = 1.0):
                                 {"gain_db": gain_db})
 
 
-def noise(samples, sample_rate, rng, snr_db: float, colour: str = "white", babble: np.ndarray | None = None):
-    """Add noise ``snr_db`` below the active speech; ``colour``: ``"white"`` or ``"babble"``, of which samples come."""
-    kinds = {"white": lambda: rng.standard_normal(len(samples)), "babble": lambda: np.asarray(babble, np.float64)}
+def noise(samples, sample_rate, rng, snr_db: float, colour: str = "white", babble: Callable | None = None):
+    """Add noise ``snr_db`` below the active speech; ``colour``: ``"white"`` or ``"babble"``, from :func:`degrade`."""
+    kinds = {"white": lambda: rng.standard_normal(len(samples)), "babble": lambda: babble(len(samples), rng)}
     added = kinds[choose(colour, kinds, "colour of noise")]()
     added *= active_level(samples, sample_rate) * _gain(-snr_db) / np.sqrt((added**2).mean())
     return (samples + added).astype(np.float32), _everywhere(samples, sample_rate, f"{colour} noise", snr_db=snr_db)
@@ -87,7 +87,7 @@ def band(samples, sample_rate, rng, low_hz: float, high_hz: float):
     nyquist = sample_rate / 2
     edges = [edge for edge in (low_hz, high_hz) if 0 < edge < nyquist]
     removed = tuple(gap for gap in ((0.0, low_hz), (high_hz, nyquist)) if gap[1] > gap[0])
-    taps = firwin(_N_TAPS, edges, pass_zero=low_hz <= 0, fs=sample_rate) if edges else np.ones(1)
+    taps = firwin(_N_TAPS, edges, pass_zero=bool(low_hz <= 0), fs=sample_rate) if edges else np.ones(1)
     kept = fftconvolve(samples, taps, mode="same")  # symmetric taps, centred: no delay
     return kept.astype(np.float32), Disturbance("band", ((0.0, len(samples) / sample_rate),), removed,
                                                 {"low_hz": low_hz, "high_hz": high_hz})
@@ -197,7 +197,7 @@ DEGRADATIONS: dict[str, Callable] = {
 }
 
 
-def degrade(samples, sample_rate: int, steps, rng, babble: np.ndarray | None = None):
+def degrade(samples, sample_rate: int, steps, rng, babble: Callable | None = None):
     """Apply one degradation after the other.
 
     Parameters
@@ -208,8 +208,8 @@ def degrade(samples, sample_rate: int, steps, rng, babble: np.ndarray | None = N
     steps : sequence of (str, dict)
         Name of a degradation and its options.
     rng : numpy.random.Generator
-    babble : ndarray, shape (T,), optional
-        Voices in the background; needed where a step asks for them.
+    babble : callable, optional
+        (n, rng) -> n samples of voices in the background; needed where a step asks for them.
 
     Returns
     -------
@@ -220,9 +220,13 @@ def degrade(samples, sample_rate: int, steps, rng, babble: np.ndarray | None = N
     ------
     UnknownNameError
         If a step names no degradation.
+    ParameterError
+        If a step asks for voices in the background and there are none.
     """
     samples, disturbances = np.asarray(samples, np.float32), []
     for name, options in steps:
+        if options.get("colour") == "babble" and babble is None:
+            raise ParameterError("Babble needs voices: give degrade a function (n, rng) that returns so many samples.")
         given = {"babble": babble} if options.get("colour") == "babble" else {}
         apply = DEGRADATIONS[choose(name, DEGRADATIONS, "degradation")]
         samples, disturbance = apply(samples, sample_rate, rng, **options, **given)

@@ -330,7 +330,7 @@ def _make(speech: Speech, plan, seed: int, path: Path) -> None:
     for condition, row, labels in plan:
         rng = np.random.default_rng([seed, order[condition.name], labels["sample"]])
         samples, spoken = speech.sentence(row)
-        degraded, disturbances = degrade(samples, SAMPLE_RATE, condition.steps, rng, speech.babble(len(samples), rng))
+        degraded, disturbances = degrade(samples, SAMPLE_RATE, condition.steps, rng, speech.babble)
         sent.append(_whole(samples))
         received.append(_whole(degraded))
         truths.append({"disturbances": [asdict(one) for one in disturbances], "speech_s": spoken})

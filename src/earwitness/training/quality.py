@@ -1,0 +1,278 @@
+"""A small network that predicts PESQ from degraded speech alone, of the architecture that Tilkorn et al. explain.
+
+``python -m earwitness.training.quality data/weights/quality.pt`` makes the weights that the repository ships, and their
+card.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from earwitness import cache, corpora, features, runtime
+from earwitness.corpora import transmission
+from earwitness.corpora.degradations import degrade
+from earwitness.corpora.timit import Timit
+from earwitness.corpora.transmission import SAMPLE_RATE, Speech
+from earwitness.corpora.voices import Voices
+from earwitness.errors import AudioError
+from earwitness.models import nisqa
+
+VERSION = 1  # raise it when a change here or in what it uses changes what is learnt
+SETTINGS = nisqa.Settings(segment_hop=4, max_segments=1500)
+# conditions of the 54 whose kind training never draws: the codec, the band or the combination is new
+HELD_OUT = ("level-drop", "band-1000-8000", "plc-burst-10", "g721", "ima-adpcm", "mp3-16", "room-0.5-clip-5",
+            "white-15-gsm-gsm")
+DURATIONS_S = (2.0, 2.6, 3.2)
+_SHARD = 100
+_AMR_RATES = (4750, 5150, 5900, 6700, 7400, 7950, 10200, 12200)
+
+
+@dataclass(frozen=True)
+class QualityRecipe:
+    """How it learns: AdamW, one-cycle, squared error.
+
+    Attributes
+    ----------
+    n_clips, n_validation : int
+        Degraded clips to learn from; of two further speakers of each corpus, to look at while it learns.
+    passes : int
+        Over all clips.
+    early_hop, share_early : int, float
+        During the first share of the passes segments are ``early_hop`` frames apart, then as in use.
+    """
+
+    n_clips: int = 3000
+    n_validation: int = 200
+    passes: int = 12
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    early_hop: int = 8
+    share_early: float = 0.7
+
+
+def random_steps(rng: np.random.Generator) -> tuple:
+    """Draw a degradation, or two at once, with parameters that vary continuously."""
+    def white():
+        return "noise", {"snr_db": rng.uniform(0, 45)}
+
+    def babble():
+        return "noise", {"snr_db": rng.uniform(0, 45), "colour": "babble"}
+
+    def mnru():
+        return "mnru", {"q_db": rng.uniform(5, 40)}
+
+    def band():
+        return "band", {"low_hz": rng.choice([0.0, rng.uniform(50, 700)]), "high_hz": rng.uniform(2000, 7900)}
+
+    def clipping():
+        return "clipping", {"share": 10 ** rng.uniform(-3, -0.4)}
+
+    def gaps():
+        n = int(rng.integers(1, 9))
+        return "interruptions", {"length_s": rng.uniform(0.02, min(0.4, 0.6 / n)), "n": n}
+
+    def loss():
+        return "packet_loss", {"loss": 10 ** rng.uniform(-2, -0.5), "conceal": bool(rng.random() < 0.5)}
+
+    def codec():
+        name = str(rng.choice(["g711-mu", "g711-a", "gsm", "amr-nb", "g722", "opus", "opus"]))
+        rate = {"amr-nb": int(rng.choice(_AMR_RATES)), "opus": 500 * int(rng.integers(12, 65)), "g722": 64000}
+        return "codec", {"name": name, "bit_rate": rate.get(name, 0)}
+
+    def room():
+        return "reverberation", {"t60_s": rng.uniform(0.15, 1.3), "direct_db": rng.uniform(0, 20)}
+
+    single = (white, babble, mnru, band, clipping, gaps, loss, codec, room)
+    n_steps = rng.choice([0, 1, 2], p=[0.06, 0.7, 0.24])
+    chosen = rng.choice(len(single) - (n_steps == 2), n_steps, replace=False)  # rooms come alone
+    return tuple(single[i]() for i in chosen)
+
+
+def sources(part: str) -> list[Speech]:
+    """Return who speaks in the part ``"train"`` or ``"validation"``: timit and voices; none is in the 54 conditions."""
+    timit = Timit()
+    fold, table = timit.folds("phone")[0], timit.table
+    rows = fold.train if part == "train" else fold.validation
+    voices = Voices(words="sentences", n_speakers=40, repetitions=8)
+    names = [f"{i:02d}" for i in (range(13, 37) if part == "train" else range(37, 41))]
+    return [_closed(timit, table["speaker"].iloc[rows].unique()), _closed(voices, names)]
+
+
+def _closed(corpus, speakers) -> Speech:
+    """Return some speakers who also babble in the background: nobody else is heard."""
+    own = transmission.speech(corpus, list(speakers))
+    return Speech(corpus, own.foreground, [row for rows in own.foreground.values() for row in rows])
+
+
+def example(speech: Speech, rng: np.random.Generator) -> tuple[np.ndarray, float, str]:
+    """Return the mel spectrogram (48, n_frames) of a degraded clip, its PESQ, and what was done to it."""
+    rows = speech.foreground[str(rng.choice(list(speech.foreground)))]
+    sent, _ = speech.sentence(int(rng.choice(rows)))
+    n = int(SAMPLE_RATE * rng.choice(DURATIONS_S))
+    start = int(rng.integers(max(len(sent) - n, 0) + 1))
+    sent = np.pad(sent, (0, max(n - len(sent), 0)))[start : start + n]
+    steps = random_steps(rng)
+    received, _ = degrade(sent, SAMPLE_RATE, steps, rng, speech.babble)
+    quality = transmission.pesq_wideband(sent, received)
+    spectrogram = features.mel_spectrogram(np.clip(received, -1, 1), SAMPLE_RATE, fmax_hz=SETTINGS.fmax_hz)
+    return spectrogram.numpy(), quality, "+".join(name for name, _ in steps)
+
+
+def examples(part: str, n: int, seed: int, progress: bool = False) -> list[tuple[np.ndarray, float]]:
+    """Return ``n`` examples, made a hundred at a time and cached; a killed run goes on where it was."""
+    speeches = sources(part)
+    prints = [speech.corpus.fingerprint() for speech in speeches]
+    found = []
+    for shard in range(-(-n // _SHARD)):
+        specification = {"version": VERSION, "part": part, "shard": shard, "seed": seed, "corpora": prints}
+        path = cache.stored("quality", specification, ".npz", partial(_make_shard, speeches, specification))
+        with np.load(path) as file:
+            starts = np.concatenate([[0], np.cumsum(file["lengths"])])
+            spectrograms = file["spectrograms"]
+            found += [(spectrograms[:, a:b], quality) for a, b, quality in
+                      zip(starts[:-1], starts[1:], file["pesq"], strict=True)]
+        if progress:
+            print(f"{part}: {len(found)} of {n} clips", flush=True)
+    return found[:n]
+
+
+def _make_shard(speeches: list[Speech], specification: dict, path: Path) -> None:
+    made, number = [], 0
+    while len(made) < _SHARD:
+        rng = np.random.default_rng([specification["seed"], specification["part"] == "train", specification["shard"],
+                                     number])
+        number += 1
+        try:
+            made.append(example(speeches[number % len(speeches)], rng))
+        except AudioError:  # a stretch without speech, which PESQ does not judge
+            continue
+    with open(path, "wb") as file:
+        np.savez(file, spectrograms=np.concatenate([one[0] for one in made], axis=1).astype(np.float16),
+                 lengths=[one[0].shape[1] for one in made], pesq=[one[1] for one in made],
+                 kinds=[one[2] for one in made])
+
+
+def fit_quality(recipe: QualityRecipe | None = None, seed: int = 0, progress: bool = False):
+    """Return the network and how its training went: from the cache, or trained now.
+
+    A killed run goes on after the last whole pass.
+    """
+    recipe = recipe or QualityRecipe()
+    specification = {"version": VERSION, "settings": asdict(SETTINGS), "recipe": asdict(recipe), "seed": seed}
+    path = cache.stored("models", specification, ".pt", partial(_train, specification, recipe, seed, progress))
+    stored = torch.load(path, weights_only=True)
+    model = nisqa.Nisqa(SETTINGS)
+    model.load_state_dict(stored["state"])
+    return model.eval(), {"specification": specification, "history": stored["history"]}
+
+
+def _train(specification: dict, recipe: QualityRecipe, seed: int, progress: bool, path: Path) -> None:
+    runtime.tune()
+    train = examples("train", recipe.n_clips, seed, progress)
+    validation = examples("validation", recipe.n_validation, seed, progress)
+    runtime.seed(seed)
+    model = nisqa.Nisqa(SETTINGS).to(memory_format=torch.channels_last)
+    nn.init.constant_(model.pools[0].linear.bias, float(np.mean([quality for _, quality in train])))
+    n_steps = recipe.passes * len(list(_batches(train, recipe, np.random.default_rng(0))))
+    optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, n_steps + recipe.passes,
+                                                   pct_start=0.15)
+    parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
+    checkpoint = cache.directory("unfinished") / f"{cache.digest(specification)}.pt"
+    history = _resume(parts, checkpoint)
+    for i in range(len(history), recipe.passes):
+        began = time.monotonic()
+        loss = _one_pass(model, train, recipe, i, seed, optimiser, schedule)
+        truth, guess = quality_of(model, validation)
+        history.append({"pass": i + 1, "loss": loss, "correlation": float(np.corrcoef(truth, guess)[0, 1]),
+                        "rmse": float(np.sqrt(np.mean((truth - guess) ** 2))), "seconds": time.monotonic() - began})
+        if progress:
+            print(history[-1], flush=True)
+        with cache.atomic(checkpoint) as temporary:
+            torch.save({name: one.state_dict() for name, one in parts.items()} | {"history": history}, temporary)
+    torch.save({"state": model.state_dict(), "history": history}, path)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _resume(parts: dict, checkpoint: Path) -> list[dict]:
+    if not checkpoint.is_file():
+        return []
+    stored = torch.load(checkpoint, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(stored[name])
+    return stored["history"]
+
+
+def _batches(clips: list, recipe: QualityRecipe, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the numbers of the clips of each batch; all of a batch are of one length."""
+    lengths = np.array([spectrogram.shape[1] for spectrogram, _ in clips])
+    shuffled = [rng.permutation(np.flatnonzero(lengths == length)) for length in np.unique(lengths)]
+    batches = [group[i : i + recipe.batch_size] for group in shuffled for i in range(0, len(group), recipe.batch_size)]
+    yield from (batches[i] for i in rng.permutation(len(batches)) if len(batches[i]) > 1)
+
+
+def _one_pass(model, clips, recipe: QualityRecipe, i: int, seed: int, optimiser, schedule) -> float:
+    rng = np.random.default_rng([seed, 2, i])
+    hop = recipe.early_hop if i < recipe.share_early * recipe.passes else SETTINGS.segment_hop
+    mixed = runtime.has_fast_bfloat16(torch.device("cpu"))
+    model.train()
+    losses = []
+    for batch in _batches(clips, recipe, rng):
+        spectrograms = torch.from_numpy(np.stack([clips[k][0] for k in batch])).float()
+        spectrograms += torch.from_numpy(rng.uniform(-15, 5, len(batch)))[:, None, None].float()  # PESQ ignores level
+        wanted = torch.tensor([clips[k][1] for k in batch], dtype=torch.float32)
+        segments = spectrograms.clamp_min(features.mel.FLOOR_DB).unfold(2, SETTINGS.segment_length, hop)
+        segments = segments[:, :, int(rng.integers(0, 2)) :].permute(0, 2, 1, 3)  # (batch, n_segments, 48, 15)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            cnn_features = model.cnn(segments.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last))
+        guess = model.rate(cnn_features.float().reshape(*segments.shape[:2], -1))[:, 0]
+        loss = nn.functional.mse_loss(guess, wanted)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+@torch.no_grad()
+def quality_of(model: nisqa.Nisqa, clips: list) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and predictions of examples, (n,) each; the model is left in evaluation mode."""
+    model.eval()
+    guess = [float(model(torch.from_numpy(spectrogram).float()[None])[0, 0]) for spectrogram, _ in clips]
+    return np.array([quality for _, quality in clips]), np.array(guess)
+
+
+def measure(model: nisqa.Nisqa, source: str) -> tuple[dict, pd.DataFrame]:
+    """Return correlation and error of predictions on all 216 clips of held-out speakers, and per condition."""
+    corpus = corpora.load("transmission", source=source)
+    table = corpus.table[["condition", "kind", "speaker"]].assign(
+        pesq=corpus.pesq(), predicted=[model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus])
+    new = table["condition"].isin(HELD_OUT)
+    means = table.groupby("condition", sort=False)[["pesq", "predicted"]].mean()
+    return {"all": _agreement(table), "held_out_conditions": _agreement(table[new]),
+            "per_condition": _agreement(means)}, table
+
+
+def _agreement(table: pd.DataFrame) -> dict:
+    difference = table["predicted"] - table["pesq"]
+    return {"n": len(table), "correlation": round(float(table["pesq"].corr(table["predicted"])), 3),
+            "rank_correlation": round(float(table["pesq"].corr(table["predicted"], method="spearman")), 3),
+            "rmse": round(float(np.sqrt((difference**2).mean())), 3)}
+
+
+if __name__ == "__main__":
+    from earwitness.training import exporting
+
+    exporting.export_quality(*fit_quality(progress=True), Path(sys.argv[1]))
