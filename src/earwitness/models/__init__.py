@@ -12,7 +12,7 @@ from earwitness.errors import choose
 from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
-from earwitness.models.doacrnn import DoaCRNN
+from earwitness.models.doacrnn import DoaCRNN, locate
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
 from earwitness.models.weights import Pretrained
 
@@ -22,7 +22,10 @@ _MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def pretrained(name: str) -> Pretrained:
-    """Return a network with the weights that the repository ships: ``"phone-cnn"`` or ``"speaker-cnn"``.
+    """Return a network with the weights that the repository ships, one of ``weights.NAMES``.
+
+    ``"phone-cnn"`` and ``"speaker-cnn"`` hear waveforms; ``"doa-intensity"``, ``"doa-order1"`` and ``"doa-order2"``
+    find directions, and their ``classes`` are pairs of azimuth and elevation in degrees.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def pretrained(name: str) -> Pretrained:
     DamagedDataError
         If the card cannot be read, or the weights are not the file it describes.
     """
-    return weights.restore(name, create)
+    return weights.restore(name, {**_MODELS, "DoaCRNN": DoaCRNN})
 
 
 def names() -> list[str]:
@@ -110,5 +113,5 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.fram
 
 __all__ = [
     "AlexNet", "AudioNet", "DoaCRNN", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "frame_logits",
-    "logits", "names", "nisqa", "pretrained",
+    "locate", "logits", "names", "nisqa", "pretrained",
 ]

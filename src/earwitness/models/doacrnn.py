@@ -1,8 +1,11 @@
 """The convolutional recurrent network that tells where speech comes from (Kiyan et al., Table 1)."""
 
+import numpy as np
 import torch
 from torch import nn
 
+from earwitness import features
+from earwitness.corpora import sphere
 from earwitness.errors import ParameterError
 
 N_FILTERS = 64
@@ -98,3 +101,27 @@ class DoaCRNN(nn.Module):
     def scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the mean over frames of the softmax, (batch, n_classes)."""
         return self(inputs).softmax(-1).mean(1)
+
+
+@torch.no_grad()
+def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int = 50) -> np.ndarray:
+    """Return where a network hears scenes come from, unit vectors (n, 3): the class with the largest mean softmax.
+
+    Parameters
+    ----------
+    network : DoaCRNN
+        Switched to evaluation mode meanwhile.
+    mixtures : ndarray, shape (n, C, T)
+        Scenes; channels beyond those that it needs are not used.
+    kind : str
+        What it eats: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
+    batch_size : int
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
+        found = [network.scores(features.network_input(torch.from_numpy(part), kind)).argmax(-1) for part in parts]
+    finally:
+        network.train(was_training)
+    return sphere.directions()[torch.cat(found).numpy()]

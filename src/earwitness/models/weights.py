@@ -1,5 +1,6 @@
 """Weights that the repository ships: small networks trained here, each with a card that says what it was made from."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,10 +64,11 @@ def read_card(path: Path) -> tuple[dict, str]:
     return head, parts[2]
 
 
-def restore(name: str, create) -> Pretrained:
-    """Return a shipped network; ``create(network, n_classes)`` makes its architecture."""
+def restore(name: str, makers: Mapping[str, Callable[..., nn.Module]]) -> Pretrained:
+    """Return a shipped network; ``makers[network](n_classes=...)`` makes its architecture."""
     card, _ = read_card(folder() / f"{choose(name, NAMES, 'pretrained network')}.md")
-    model = create(card["network"], len(card["classes"]))
+    channels = {"n_channels": card["n_channels"]} if "n_channels" in card else {}
+    model = makers[card["network"]](n_classes=len(card["classes"]), **channels)
     model.load_state_dict(read_state(folder() / f"{name}.pt", card["weights"]["sha256"]))  # copies into float32
     return Pretrained(name, model.eval(), card["classes"], card)
 

@@ -52,8 +52,8 @@ def export(trained: Trained, path: str | Path, command: str = "") -> dict:
     card = {"name": path.stem, **_origin(trained), "measured": _measured(trained, rounded),
             "weights": {"sha256": cache.file_digest(path), "n": sum(weight.numel() for weight in state.values()),
                         "dtype": "float16"},
-            "made": _made(command)}
-    _write_card(path.with_suffix(".md"), card)
+            "made": made(command)}
+    write_card(path.with_suffix(".md"), card)
     return card
 
 
@@ -81,7 +81,8 @@ def _measured(trained: TrainedOnFrames, rounded: torch.nn.Module) -> dict:
             "n_utterances": len(trained.fold.test), **{k: round(v, 2) for k, v in there.more().items()}}
 
 
-def _made(command: str) -> dict:
+def made(command: str) -> dict:
+    """Return what a card says about who made the weights, when and on what."""
     return {"command": command, "commit": project.commit(), "date": datetime.date.today().isoformat(),
             "hardware": project.provenance()["processor"], "torch": str(torch.__version__)}
 
@@ -90,7 +91,8 @@ def _licence(corpus: str) -> str:
     return store.describe()[corpus]["licence"]
 
 
-def _write_card(path: Path, card: dict) -> None:
+def write_card(path: Path, card: dict) -> None:
+    """Write the head of a card; prose that is there already is kept."""
     try:
         prose = weights.read_card(path)[1]
     except MissingDataError:
