@@ -290,8 +290,8 @@ class Nisqa(nn.Module):
         """
         s = self.settings
         if spectrograms.ndim != 3 or spectrograms.shape[1] != s.n_mels or not spectrograms.is_floating_point():
-            raise ParameterError(f"Nisqa takes float spectrograms (batch, {s.n_mels}, frames), got {spectrograms.dtype} "
-                                 f"{tuple(spectrograms.shape)}.")
+            raise ParameterError(f"Nisqa takes float spectrograms (batch, {s.n_mels}, frames), got "
+                                 f"{spectrograms.dtype} {tuple(spectrograms.shape)}.")
         if spectrograms.shape[-1] < s.segment_length:
             raise AudioError(f"The clip has {spectrograms.shape[-1]} frames; one segment has {s.segment_length}: "
                              f"at least {s.shortest_s:.2f} s are needed.")
@@ -339,10 +339,10 @@ class Nisqa(nn.Module):
         if (empty := mel.bands_above(sample_rate, s.n_mels, s.fmax_hz)) > 0:
             warnings.warn(f"{empty} of {s.n_mels} mel bands, which reach {s.fmax_hz:.0f} Hz, lie above "
                           f"{sample_rate / 2:.0f} Hz and stay empty: the network hears speech of that bandwidth.",
-                          EmptyBandsWarning, stacklevel=2)
+                          EmptyBandsWarning, stacklevel=3)
         if spectrogram.max() <= mel.FLOOR_DB:
             warnings.warn("The clip is silent: what is returned is the network's value for an empty spectrogram, not a "
-                          "quality of speech.", SilenceWarning, stacklevel=2)
+                          "quality of speech.", SilenceWarning, stacklevel=3)
         device, was_training = next(self.parameters()).device, self.training
         self.eval()
         try:
@@ -422,8 +422,8 @@ def _read_checkpoint(path: Path) -> Nisqa:
         args, state = checkpoint["args"], checkpoint["model_state_dict"]
         model = Nisqa(_settings(args))
         model.load_state_dict({_renamed(key): value for key, value in state.items()})
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, TypeError, AttributeError, ValueError,
-            RuntimeError) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, TypeError, AttributeError,
+            ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DamagedDataError(f"{path} is not a NISQA checkpoint that fits this family: {reason}") from None
     return model.eval()
