@@ -214,7 +214,7 @@ def test_an_unknown_method_names_the_nearest():
 
 
 @pytest.mark.parametrize(("method", "option", "message"), [
-    ("lrp-epsilon", {"gamma": 0.1}, "lrp-epsilon has no option gamma; it takes batch_size, epsilon"),
+    ("lrp-epsilon", {"gamma": 0.1}, "lrp-epsilon has no option gamma; it takes batch_size, bias_factor, epsilon"),
     ("gradient", {"n_steps": 3}, "gradient has no option n_steps; it takes batch_size"),
     ("random", {"batch_size": 3}, "random has no option batch_size; it takes seed"),
     ("gradient", {"epsilon": 0.1}, "gradient has no option epsilon"),

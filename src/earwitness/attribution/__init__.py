@@ -39,7 +39,7 @@ def attribute(
     inputs: torch.Tensor,
     target: int | Sequence[int] | torch.Tensor,
     method: str = "lrp-epsilon",
-    epsilon: float = _EPSILON,
+    epsilon: float | None = None,
     **chosen,
 ) -> torch.Tensor:
     """Return how much each input value speaks for (> 0) or against (< 0) the target, in a model left as it was.
@@ -55,8 +55,9 @@ def attribute(
         Output index to explain; its logit is explained, not its probability.
     method : str
         One of :func:`methods`.
-    epsilon : float
-        Stabiliser of the LRP rules, in units of the pre-activations; methods without one refuse other values.
+    epsilon : float, optional
+        Stabiliser of the LRP rules, in units of the pre-activations; by default the method's own: 1e-6, or 0.01 in
+        ``"sound-direction"``. Methods without one refuse other values than 1e-6.
     **chosen
         The method's own options, see :func:`options`; ``batch_size`` (clips at a time) for most.
 
@@ -72,7 +73,8 @@ def attribute(
     ParameterError
         If an option, the target or the inputs are not what the method takes.
     """
-    if "epsilon" in options(method) or epsilon != _EPSILON:
+    taken = options(method)
+    if epsilon is not None and ("epsilon" in taken or epsilon != _EPSILON):
         chosen["epsilon"] = epsilon
     check_options(_METHODS[method], method, chosen)
     inner, index = prepare(model, inputs, target)

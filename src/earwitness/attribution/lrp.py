@@ -4,7 +4,12 @@ zennit's own hooks run every layer a second time in the backward pass, and also 
 result they then discard: two to three times the cost of one forward and backward pass. The hook here takes the
 pre-activation from the forward pass that has happened anyway, and runs one backward pass of the layer. It performs the
 same operations on the same numbers otherwise: ``tests/attribution/test_lrp.py`` holds it against zennit bit for bit.
-It also treats a layer that is used twice, which zennit's hooks confuse.
+It also treats a layer that is used twice, which zennit's hooks confuse, and :class:`torch.nn.LSTM`, whose gradient
+zennit's hooks leave as it is (:mod:`earwitness.attribution.lstm`).
+
+What bias and stabiliser of a sum take is lost on the way to the input. Every method has an option ``bias_factor`` for
+it: 0 leaves it lost, 1 hands it down, so that the relevance of the input sums to the explained logit. It goes evenly to
+all inputs of the sum; with the plus rule in proportion to the positive contributions, where there are any.
 """
 
 from collections.abc import Callable
@@ -19,8 +24,10 @@ from zennit.core import Composite, Hook, ParamMod, RemovableHandleList, collect_
 from zennit.rules import ClampMod, GammaMod
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution, Linear
 
+from earwitness.attribution import lstm
 from earwitness.attribution.calls import check_options, explained, frozen, in_batches, prepare
 from earwitness.errors import ParameterError, choose
+from earwitness.models.doacrnn import Normalisation
 
 Rule = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(layer, its input, its output with graph, relevance of the output) -> relevance of the input."""
@@ -65,20 +72,55 @@ class _RuleHook(Hook):
         return _Redistribute.apply(x, output.detach(), redistribute)
 
 
+class _LstmHook(_RuleHook):
+    """The same for an LSTM, which answers (outputs of all steps, (last h, last c)); the last h is among the outputs."""
+
+    def copy(self):
+        return _LstmHook(self.rule, self.note)
+
+    def register(self, module):
+        return RemovableHandleList([module.register_forward_hook(self.forward_states, with_kwargs=True)])
+
+    def forward_states(self, module, inputs, options, output):
+        x = lstm.check_call(inputs, options)
+        output, states = output
+        output = self.forward(module, (x,), output)
+        return output, lstm.last_states(module, output, *states)
+
+
 def pass_rule(layer, x, output, relevance):
     """Leave relevance as it is: activations answer one output to one input."""
     return relevance
 
 
-def epsilon_rule(layer, x, output, relevance, epsilon):
+def epsilon_rule(layer, x, output, relevance, epsilon, bias_factor=0.0):
     """Share relevance in proportion to the contributions z_ij = x_i w_ij; bias and ``epsilon`` keep their part.
 
     Notes
     -----
     R_i = sum_j x_i w_ij R_j / (z_j + epsilon sign z_j): Bach et al. (2015), Eq. (58) [bach2015].
     """
-    (gradient,) = torch.autograd.grad(output, x, relevance / stabilize(output, epsilon))
-    return x.detach() * gradient
+    stable = stabilize(output, epsilon)
+    ratio = relevance / stable
+    (gradient,) = torch.autograd.grad(output, x, ratio)
+    of_x = x.detach() * gradient
+    if bias_factor:
+        of_x = of_x + _evenly(layer, x, bias_factor * ratio * (stable - output.detach() + _bias(layer, output.ndim)))
+    return of_x
+
+
+def _bias(layer, n_axes: int) -> torch.Tensor | float:
+    """Return the bias of a dense layer or convolution in a shape that adds to its output."""
+    if layer.bias is None:
+        return 0.0
+    return layer.bias if isinstance(layer, nn.Linear) else layer.bias.view(-1, *[1] * (n_axes - 2))
+
+
+def _evenly(layer, x, share):
+    """Hand the ``share`` of every output to its inputs in equal parts; zeros that a convolution pads with get none."""
+    ones = ParamMod(lambda value, name: torch.ones_like(value), zero_params="bias")
+    leaf, n_inputs = _run(layer, torch.ones_like(x), ones)
+    return torch.autograd.grad(n_inputs, leaf, share / n_inputs.detach())[0]
 
 
 def _run(layer, x, modifier: ParamMod) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,7 +148,7 @@ def _share(inputs, outputs, relevance, epsilon):
     return sum(map(mul, (part.detach() for part in inputs), gradients))
 
 
-def plus_rule(layer, x, output, relevance, epsilon):
+def plus_rule(layer, x, output, relevance, epsilon, bias_factor=0.0):
     """Share relevance in proportion to the positive contributions alone (alpha = 1, beta = 0; z+).
 
     Notes
@@ -114,11 +156,14 @@ def plus_rule(layer, x, output, relevance, epsilon):
     A contribution is positive if x and w are both positive or both negative; of the bias, the positive part takes its
     share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
     """
-    inputs, outputs = _signed_parts(layer, x, ClampMod(min=0.0), ClampMod(max=0.0, zero_params="bias"))
+    def positive(value, name):
+        return value.clamp(min=0.0) * (1 - bias_factor if name == "bias" else 1)
+
+    inputs, outputs = _signed_parts(layer, x, ParamMod(positive), ClampMod(max=0.0, zero_params="bias"))
     return _share(inputs, outputs, relevance, epsilon)
 
 
-def gamma_rule(layer, x, output, relevance, epsilon, gamma):
+def gamma_rule(layer, x, output, relevance, epsilon, gamma, bias_factor=0.0):
     """Share relevance by contributions in which those of the output's own sign count 1 + ``gamma`` times.
 
     Notes
@@ -134,7 +179,16 @@ def gamma_rule(layer, x, output, relevance, epsilon, gamma):
         if own.any():
             inputs, outputs = _signed_parts(layer, x, modifiers[sign], without_bias[-sign])
             total = total + _share(inputs, outputs, own, epsilon)
+            if bias_factor:
+                z = sum(outputs).detach()
+                stable = stabilize(z, epsilon)
+                with modifiers[sign](layer):
+                    kept = stable - z + _bias(layer, z.ndim)
+                total = total + _evenly(layer, x, bias_factor * own / stable * kept)
     return total
+
+
+_KNOWN = (Linear, BatchNorm, Activation, nn.LSTM)
 
 
 def _check_layers(model: nn.Module) -> None:
@@ -148,15 +202,17 @@ def _check_layers(model: nn.Module) -> None:
                                  f"and needs its weights and running statistics; {leaf} does not have them.")
         before = leaf
     for name, module in model.named_modules():
-        known = isinstance(module, (Linear, BatchNorm, Activation)) and not isinstance(module, nn.MultiheadAttention)
+        if isinstance(module, nn.LSTM):
+            lstm.check(name or "model", module)
+        known = isinstance(module, _KNOWN) and not isinstance(module, nn.MultiheadAttention)
         if not known and next(module.parameters(recurse=False), None) is not None:
             raise ParameterError(f"LRP has no rule for layer {name or 'model'!r} ({type(module).__name__}).")
 
 
-def _composite(convolution: Rule, dense: Rule, ledger: dict[str, torch.Tensor] | None) -> Composite:
+def _composite(convolution: Rule, dense: Rule, recurrent: Rule, ledger: dict[str, torch.Tensor] | None) -> Composite:
     """Return the zennit composite of these rules; ``ledger`` receives what each layer absorbs."""
-    rules = [(Activation, pass_rule), (BatchNorm, pass_rule), (Convolution, convolution), (nn.Linear, dense),
-             (AvgPool, partial(epsilon_rule, epsilon=1e-6))]
+    rules = [(Activation, pass_rule), (BatchNorm, pass_rule), (Normalisation, pass_rule), (Convolution, convolution),
+             (nn.Linear, dense), (nn.LSTM, recurrent), (AvgPool, partial(epsilon_rule, epsilon=1e-6))]
 
     def note(name, relevance, result):
         ledger[name] = ledger.get(name, 0) + relevance.flatten(1).sum(1) - result.flatten(1).sum(1)
@@ -164,12 +220,13 @@ def _composite(convolution: Rule, dense: Rule, ledger: dict[str, torch.Tensor] |
     def hook(context, name, module):
         rule = next((rule for kind, rule in rules if isinstance(module, kind)), None)
         keep = (lambda *_: None) if ledger is None or rule is pass_rule else partial(note, name)
-        return None if rule is None else _RuleHook(rule, keep)
+        kind = _LstmHook if isinstance(module, nn.LSTM) else _RuleHook
+        return None if rule is None else kind(rule, keep)
 
     return Composite(hook, canonizers=[SequentialMergeBatchNorm()])
 
 
-def _propagate(model, inputs, target, convolution, dense, batch_size, ledger=None):
+def _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger=None):
     """Return the relevance of ``inputs``, starting from the logit itself at the target's output."""
 
     def explain(x, index):
@@ -178,7 +235,7 @@ def _propagate(model, inputs, target, convolution, dense, batch_size, ledger=Non
         return torch.autograd.grad(logit, leaf, logit.detach())[0]
 
     _check_layers(model)
-    composite = _composite(convolution, dense, ledger)
+    composite = _composite(convolution, dense, recurrent, ledger)
     try:
         composite.register(model)
         return in_batches(explain, inputs, target, batch_size)
@@ -186,45 +243,75 @@ def _propagate(model, inputs, target, convolution, dense, batch_size, ledger=Non
         composite.remove()
 
 
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
+def _check_options(bias_factor: float, **positive: float) -> None:
+    for name, value in positive.items():
         if not value > 0:
             raise ParameterError(f"{name} must be positive, got {value!r}.")
+    if not 0 <= bias_factor <= 1:
+        raise ParameterError(f"bias_factor must lie between 0 and 1, got {bias_factor!r}.")
 
 
-def lrp_epsilon(model, inputs, target, ledger=None, *, epsilon: float = 1e-6, batch_size: int = 50):
+def lrp_epsilon(
+    model, inputs, target, ledger=None, *, epsilon: float = 1e-6, bias_factor: float = 0.0, batch_size: int = 50
+):
     """Return LRP with the epsilon rule in every layer."""
-    _check_positive(epsilon=epsilon)
-    rule = partial(epsilon_rule, epsilon=epsilon)
-    return _propagate(model, inputs, target, rule, rule, batch_size, ledger)
+    _check_options(bias_factor, epsilon=epsilon)
+    rule = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
+    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
+    return _propagate(model, inputs, target, rule, rule, recurrent, batch_size, ledger)
 
 
 def lrp_epsilon_plus(
-    model, inputs, target, ledger=None, *, epsilon: float = 1e-6, stabilizer: float = 1e-6, batch_size: int = 50
+    model, inputs, target, ledger=None, *,
+    epsilon: float = 1e-6, stabilizer: float = 1e-6, bias_factor: float = 0.0, batch_size: int = 50,
 ):
-    """Return LRP with the z+ rule in convolutions (stabilised by ``stabilizer``), the epsilon rule in dense layers."""
-    _check_positive(epsilon=epsilon, stabilizer=stabilizer)
-    convolution, dense = partial(plus_rule, epsilon=stabilizer), partial(epsilon_rule, epsilon=epsilon)
-    return _propagate(model, inputs, target, convolution, dense, batch_size, ledger)
+    """Return LRP with the z+ rule in convolutions (stabilised by ``stabilizer``), the epsilon rule elsewhere."""
+    _check_options(bias_factor, epsilon=epsilon, stabilizer=stabilizer)
+    convolution = partial(plus_rule, epsilon=stabilizer, bias_factor=bias_factor)
+    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
+    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
+    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
 
 
-def lrp_alpha1_beta0(model, inputs, target, ledger=None, *, epsilon: float = 1e-6, batch_size: int = 50):
-    """Return LRP with the alpha = 1, beta = 0 rule in every layer, dense ones included."""
-    _check_positive(epsilon=epsilon)
-    rule = partial(plus_rule, epsilon=epsilon)
-    return _propagate(model, inputs, target, rule, rule, batch_size, ledger)
+def lrp_alpha1_beta0(
+    model, inputs, target, ledger=None, *, epsilon: float = 1e-6, bias_factor: float = 0.0, batch_size: int = 50
+):
+    """Return LRP with the alpha = 1, beta = 0 rule in every layer, dense ones included; in LSTMs the epsilon rule."""
+    _check_options(bias_factor, epsilon=epsilon)
+    rule = partial(plus_rule, epsilon=epsilon, bias_factor=bias_factor)
+    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
+    return _propagate(model, inputs, target, rule, rule, recurrent, batch_size, ledger)
 
 
 def lrp_gamma(
     model, inputs, target, ledger=None, *,
-    epsilon: float = 1e-6, gamma: float = 0.25, stabilizer: float = 1e-6, batch_size: int = 50,
+    epsilon: float = 1e-6, gamma: float = 0.25, stabilizer: float = 1e-6, bias_factor: float = 0.0,
+    batch_size: int = 50,
 ):
-    """Return LRP with the gamma rule in convolutions and the epsilon rule in dense layers."""
-    _check_positive(epsilon=epsilon, stabilizer=stabilizer)
+    """Return LRP with the gamma rule in convolutions and the epsilon rule in all other sums."""
+    _check_options(bias_factor, epsilon=epsilon, stabilizer=stabilizer)
     if gamma < 0:
         raise ParameterError(f"gamma must not be negative, got {gamma!r}.")
-    convolution = partial(gamma_rule, epsilon=stabilizer, gamma=gamma)
-    return _propagate(model, inputs, target, convolution, partial(epsilon_rule, epsilon=epsilon), batch_size, ledger)
+    convolution = partial(gamma_rule, epsilon=stabilizer, gamma=gamma, bias_factor=bias_factor)
+    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
+    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
+    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
+
+
+def sound_direction(
+    model, inputs, target, ledger=None, *,
+    epsilon: float = 0.01, stabilizer: float = 1e-6, bias_factor: float = 1.0, batch_size: int = 50,
+):
+    """Return LRP as Kiyan et al. (2022) set it [kiyan2022].
+
+    Convolutions share by the alpha = 1, beta = 0 rule, dense layers and LSTMs by the epsilon rule with 0.01; the
+    relevance of biases is handed down, in LSTMs to what there is at the first step: none stays before it.
+    """
+    _check_options(bias_factor, epsilon=epsilon, stabilizer=stabilizer)
+    convolution = partial(plus_rule, epsilon=stabilizer, bias_factor=bias_factor)
+    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
+    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor, count_start=False)
+    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
 
 
 METHODS = {
@@ -232,6 +319,7 @@ METHODS = {
     "lrp-epsilon-plus": lrp_epsilon_plus,
     "lrp-alpha1-beta0": lrp_alpha1_beta0,
     "lrp-gamma": lrp_gamma,
+    "sound-direction": sound_direction,
 }
 
 
