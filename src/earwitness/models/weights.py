@@ -11,7 +11,7 @@ from torch import nn
 from earwitness import cache, project
 from earwitness.errors import DamagedDataError, MissingDataError, choose
 
-NAMES = ("phone-cnn", "speaker-cnn")
+NAMES = ("phone-cnn", "speaker-cnn", "doa-intensity", "doa-order1", "doa-order2")
 
 
 @dataclass(frozen=True)
