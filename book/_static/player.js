@@ -21,12 +21,13 @@
   // --- sound
   const bytes = (address) => Uint8Array.from(atob(address.split(",")[1]), (sign) => sign.charCodeAt(0));
 
-  const samples = (wav) => {                // 16 bits, one channel, as earwitness.audition writes it
+  const samples = (wav) => {                // 16 bits, as earwitness.audition writes it; of two channels the left
     const view = new DataView(wav.buffer);
     let at = 12;
     while (view.getUint32(at) !== 0x64617461) at += 8 + view.getUint32(at + 4, true);        // the chunk "data"
     const values = new Int16Array(wav.buffer.slice(at + 8, at + 8 + view.getUint32(at + 4, true)));
-    return { rate: view.getUint32(24, true), values: Float32Array.from(values, (value) => value / 32768) };
+    const left = values.filter((_, i) => i % view.getUint16(22, true) === 0);
+    return { rate: view.getUint32(24, true), values: Float32Array.from(left, (value) => value / 32768) };
   };
 
   // What wavesurfer.js needs of a media element. All clips run in step; only the chosen one is let through.

@@ -1,5 +1,6 @@
 """Make relevance listenable: players for pages without a server, relevance as a gain, spectrograms back to sound."""
 
+from earwitness.audition.binaural import binaural
 from earwitness.audition.filtering import filter_by_relevance
 from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
@@ -7,6 +8,6 @@ from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, r
 from earwitness.audition.study import Session, Study, StudyItem
 
 __all__ = [
-    "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "compare", "consistency_db",
-    "filter_by_relevance", "player", "players", "relevance_times_signal", "resynthesise", "snr_db",
+    "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "binaural", "compare",
+    "consistency_db", "filter_by_relevance", "player", "players", "relevance_times_signal", "resynthesise", "snr_db",
 ]

@@ -25,7 +25,7 @@ class Player:
 
     Attributes
     ----------
-    samples : ndarray, shape (T,), float64
+    samples : ndarray, shape (T,) or (T, 2) for two ears, float64
         As given; ``gain`` is applied when the sound is written.
     sample_rate : int
         Hz.
@@ -107,7 +107,7 @@ def player(samples, sample_rate: int, label: str = "", normalise: bool = False) 
 
     Parameters
     ----------
-    samples : array_like, shape (T,)
+    samples : array_like, shape (T,), or (T, 2) for left and right
         Played as loud as it is; one that exceeds full scale is made softer, and the caption says by how much.
     sample_rate : int
         Hz.
@@ -210,8 +210,8 @@ def _peak(clip: Player) -> float:
 def _checked(samples, sample_rate: int, label: str = "") -> Player:
     """Return a player for samples that can be played; silence can, unlike what a network is fed."""
     samples = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples, np.float64)
-    if samples.ndim != 1 or samples.size == 0:
-        raise AudioError(f"A player needs one channel of samples (T,), got the shape {samples.shape}.")
+    if samples.size == 0 or not (samples.ndim == 1 or samples.ndim == 2 and samples.shape[1] == 2):
+        raise AudioError(f"A player needs one channel of samples (T,), or two (T, 2), got the shape {samples.shape}.")
     if not np.isfinite(samples).all():
         raise AudioError(f"{label or 'The clip'} holds NaN or infinite samples and cannot be played.")
     if not 3000 <= sample_rate <= 192000:
