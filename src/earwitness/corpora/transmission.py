@@ -287,7 +287,7 @@ class Speech:
 
 
 def _voices(root) -> Speech:
-    return speech(Voices(words="sentences", n_speakers=12, repetitions=8), ["01", "02", "03", "04"])
+    return speech(Voices(words="sentences", n_speakers=10, repetitions=7), ["01", "02", "03", "04"])
 
 
 def _timit(root) -> Speech:
