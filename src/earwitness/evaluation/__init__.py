@@ -10,5 +10,6 @@ from earwitness.evaluation.randomisation import randomised
 
 __all__ = [
     "FlippingCurve", "Share", "band_levels", "directions", "f_ratio", "informedness", "markedness", "pixel_flipping",
-    "randomised", "relevance_by_band", "relevance_share_below", "relevance_share_on_harmonics", "stoi", "study", "vowels",
+    "randomised", "relevance_by_band", "relevance_share_below", "relevance_share_on_harmonics", "stoi", "study",
+    "vowels",
 ]
