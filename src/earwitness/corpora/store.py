@@ -36,8 +36,8 @@ def _where(name: str) -> Path:
     """Return where the corpus is or would be put: ``EARWITNESS_DATA/<name>``, else the user's cache."""
     data = os.environ.get("EARWITNESS_DATA")
     in_cache = cache.directory("corpora") / name
-    if name == "voices":
-        return cache.directory("voices")
+    if not _about(name)["downloads"]:
+        return cache.directory(name)
     if data and ((Path(data) / name).is_dir() or not in_cache.is_dir()):
         return Path(data).resolve() / name
     return in_cache
@@ -91,7 +91,7 @@ def checks(name: str) -> str:
     about = _about(name)
     if about["manifest"]:
         return f"The SHA-256 of each of {about['files']:,} files is compared with data/manifests/{about['manifest']}."
-    if name == "voices":
+    if not about["downloads"]:
         return "Generated clips are checked against the checksum noted when they were made."
     return "No checksums are known for this corpus; only its layout and metadata are checked."
 
@@ -105,8 +105,8 @@ def verify(name: str, root: str | Path | None = None, progress: bool = False) ->
         If the corpus is not on this machine at all.
     """
     about, where = _about(name), folder(name, root)
-    if name == "voices":
-        return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.npz"))
+    if not about["downloads"]:
+        return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.np[yz]"))
                 if not cache.intact(path)]
     if about["manifest"] is None:
         return _audiomnist_layout(where)
