@@ -1,0 +1,58 @@
+"""LRP through LSTMs: against the published numpy code, and a whole network against one forward and backward pass."""
+
+import torch
+from torch import nn
+
+from benchmarks.measure import interleaved
+from earwitness import attribution, runtime
+from earwitness.models.doacrnn import DoaCRNN
+
+TITLE = "Recurrent networks: cost of relevance"
+PUBLISHED_MS = 13.6
+"""lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with 60 features, 60 units
+in each direction, on 2 cores of the machine that these benchmarks were written on. Its licence keeps it out of this one."""
+
+
+class _LastStates(nn.Module):
+    """The network that the published code explains: a bidirectional LSTM, a dense layer on what each has heard last."""
+
+    def __init__(self, features: int = 60, units: int = 60, n_classes: int = 5):
+        super().__init__()
+        self.units = units
+        self.lstm = nn.LSTM(features, units, batch_first=True, bidirectional=True)
+        self.dense = nn.Linear(2 * units, n_classes, bias=False)
+
+    def forward(self, x):
+        out, _ = self.lstm(x)
+        return self.dense(torch.cat([out[:, -1, : self.units], out[:, 0, self.units :]], dim=-1))
+
+
+def _gradient(model, inputs):
+    leaf = inputs.clone().requires_grad_()
+    return torch.autograd.grad(model(leaf)[..., 1].sum(), leaf)[0]
+
+
+def _rows(model, inputs, methods: dict[str, dict]) -> list[dict]:
+    contenders = {"forward and backward": lambda: _gradient(model, inputs)}
+    for name, options in methods.items():
+        contenders[name] = lambda options=options: attribution.attribute(model, inputs, 1, **options)
+    return [{**row, "ms per sample": 1000 * row["seconds"] / len(inputs)} for row in interleaved(contenders)]
+
+
+def run() -> dict[str, list[dict]]:
+    """Return a table for an LSTM alone and one for the network of Kiyan et al."""
+    runtime.tune()
+    torch.manual_seed(0)
+    alone = _LastStates().eval().requires_grad_(False)
+    rows = _rows(alone, torch.randn(32, 50, 60), {
+        "lrp-epsilon, biases keep their share": {"epsilon": 0.001, "bias_factor": 0.0},
+        "lrp-epsilon, biases hand it down": {"epsilon": 0.001, "bias_factor": 1.0},
+    })
+    for row in rows:
+        row["times faster than published code"] = PUBLISHED_MS / row["ms per sample"]
+    networks = {"BiLSTM of 60 units, 50 steps, batch of 32": rows}
+    for n_channels in (6, 18):
+        whole = DoaCRNN(n_channels).eval().requires_grad_(False)
+        networks[f"DoaCRNN, {n_channels} channels, batch of 16"] = _rows(
+            whole, torch.randn(16, n_channels, 50, 512), {"sound-direction": {"method": "sound-direction"}})
+    return networks
