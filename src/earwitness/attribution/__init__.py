@@ -9,15 +9,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from earwitness.attribution import audiolime, controls, dft_lrp, gradients, lrp
+from earwitness.attribution import audiolime, conductance, controls, deeplift, dft_lrp, gradients, lrp, occlusion
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
+from earwitness.attribution.completeness import Completeness, Explanations, completeness
+from earwitness.attribution.conductance import layer_conductance
+from earwitness.attribution.deeplift import deeplift_all
 from earwitness.attribution.filters import cumulative_response, dictionary_response, response_freqs_hz
+from earwitness.attribution.gradients import integrated_gradients_all
 from earwitness.attribution.lrp import Conservation, conservation
+from earwitness.attribution.occlusion import OcclusionMap, occlusion_map
 from earwitness.attribution.peers import DISAGREEMENTS
 from earwitness.attribution.sliding import pattern_share, relevance_signal, relevance_signals
 from earwitness.errors import choose
 
-_FAMILIES = (lrp, gradients, dft_lrp, audiolime, controls)
+_FAMILIES = (lrp, gradients, deeplift, conductance, occlusion, dft_lrp, audiolime, controls)
 _METHODS: dict[str, Callable[..., torch.Tensor]] = {
     name: method for family in _FAMILIES for name, method in family.METHODS.items()
 }
@@ -84,6 +89,8 @@ def attribute(
 
 
 __all__ = [
-    "DISAGREEMENTS", "Conservation", "attribute", "conservation", "cumulative_response", "dictionary_response",
-    "methods", "options", "pattern_share", "relevance_signal", "relevance_signals", "response_freqs_hz",
+    "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "attribute", "completeness",
+    "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "integrated_gradients_all",
+    "layer_conductance", "methods", "occlusion_map", "options", "pattern_share", "relevance_signal",
+    "relevance_signals", "response_freqs_hz",
 ]

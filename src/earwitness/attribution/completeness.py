@@ -1,0 +1,113 @@
+"""Do the attributions add up? What integrated gradients, DeepLIFT and conductance promise, as a number."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from earwitness.attribution.calls import explained, frozen, prepare
+from earwitness.errors import ParameterError
+
+
+class Completeness(NamedTuple):
+    """What attributions add up to, and what they should; every field (batch,) or (n_targets, batch), float64."""
+
+    total: torch.Tensor
+    """Sum of the attributions of a clip, in units of the explained output."""
+    difference: torch.Tensor
+    """Output of the input less output of the baseline: what the sum should be."""
+    magnitude: torch.Tensor
+    """Sum of the attributions without their signs."""
+
+    @property
+    def error(self) -> torch.Tensor:
+        """Return what is missing or too much, in units of the explained output."""
+        return (self.total - self.difference).abs()
+
+    @property
+    def relative(self) -> torch.Tensor:
+        """Return the error as a share of the difference.
+
+        Where attributions of both signs cancel to less than a hundredth of their magnitude, the share is of that
+        hundredth: an output that does not change at all would otherwise make every rounding error infinite.
+        """
+        scale = torch.maximum(self.difference.abs(), self.magnitude / 100)
+        return torch.where(self.error > 0, self.error / scale, 0)
+
+
+class Explanations(NamedTuple):
+    """Attributions of the same clips for several targets."""
+
+    attributions: torch.Tensor
+    """(n_targets, batch, ...): for each target what :func:`earwitness.attribution.attribute` would answer."""
+    completeness: Completeness
+    """Fields (n_targets, batch)."""
+
+
+def completeness(model: nn.Module, inputs, target, relevance, *, baseline: float | torch.Tensor = 0.0) -> Completeness:
+    """Return how far attributions are from adding up to the change of the output that they explain.
+
+    Parameters
+    ----------
+    model, inputs, target
+        As for :func:`earwitness.attribution.attribute`.
+    relevance : Tensor, shape of ``inputs``
+        What a method answered for them.
+    baseline : float or Tensor broadcastable to ``inputs``
+        The reference input that the method was given.
+
+    Raises
+    ------
+    ParameterError
+        If ``relevance`` or ``baseline`` do not fit the inputs.
+
+    Notes
+    -----
+    The axiom *completeness* of Sundararajan et al. (2017), *summation-to-delta* of Shrikumar et al. (2017). LRP
+    promises something else (conservation of the output itself), see :func:`earwitness.attribution.conservation`.
+    """
+    inner, index = prepare(model, inputs, target)
+    if relevance.shape != inputs.shape:
+        raise ParameterError(f"Relevance of shape {tuple(relevance.shape)} is not of the inputs' shape "
+                             f"{tuple(inputs.shape)}.")
+    with frozen(model), torch.no_grad():
+        difference = score(model(inner), index) - score(model(start_of(baseline, inner)), index)
+    return summed(relevance.to(difference.device), difference)
+
+
+def summed(relevance: torch.Tensor, difference: torch.Tensor) -> Completeness:
+    """Return the completeness of attributions whose first axes are those of ``difference``."""
+    flat = relevance.detach().double().flatten(difference.ndim)
+    return Completeness(flat.sum(-1), difference.detach().double(), flat.abs().sum(-1))
+
+
+def score(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the explained output of each clip, (batch,): the logit, summed over time where there is a time axis."""
+    return explained(output, target).flatten(1).sum(1) if output.ndim > 2 else explained(output, target)
+
+
+def start_of(baseline: float | torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Return the baseline in the inputs' shape, precision and place.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be broadcast to that shape, or holds NaN or infinite values.
+    """
+    values = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device)
+    if not torch.isfinite(values).all():
+        raise ParameterError("The baseline holds NaN or infinite values.")
+    try:
+        return values.expand(inputs.shape)
+    except RuntimeError:
+        raise ParameterError(f"A baseline of shape {tuple(values.shape)} does not fit inputs of shape "
+                             f"{tuple(inputs.shape)}.") from None
+
+
+def prepare_all(model: nn.Module, inputs, targets: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return checked inputs, and targets as a LongTensor (n_targets, batch): each explained for every clip."""
+    if isinstance(targets, int) or len(targets) == 0:
+        raise ParameterError(f"Targets must be a sequence of at least one output index, got {targets!r}.")
+    prepared = [prepare(model, inputs, int(target)) for target in targets]
+    return prepared[0][0], torch.stack([index for _, index in prepared])
