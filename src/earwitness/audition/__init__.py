@@ -2,6 +2,7 @@
 
 from earwitness.audition.binaural import binaural
 from earwitness.audition.filtering import filter_by_relevance
+from earwitness.audition.masking import without
 from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
 from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, resynthesise, snr_db
@@ -10,4 +11,5 @@ from earwitness.audition.study import Session, Study, StudyItem
 __all__ = [
     "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "binaural", "compare",
     "consistency_db", "filter_by_relevance", "player", "players", "relevance_times_signal", "resynthesise", "snr_db",
+    "without",
 ]
