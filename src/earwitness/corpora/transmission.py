@@ -186,7 +186,7 @@ class Transmission(Corpus):
 
     def __init__(self, root: str | Path | None = None, source: str = "voices", n_samples: int = 4, seed: int = 0,
                  conditions: Sequence[str] | None = None, source_root: str | Path | None = None):
-        load_source = _SOURCES[choose(source, _SOURCES, "source of transmission")]
+        load_source = SOURCES[choose(source, SOURCES, "source of transmission")]
         if isinstance(n_samples, bool) or not 1 <= n_samples <= _MOST_SAMPLES:
             raise ParameterError(f"n_samples of transmission must be from 1 to {_MOST_SAMPLES}, got {n_samples!r}.")
         by_name = {condition.name: condition for condition in CONDITIONS}
@@ -297,7 +297,7 @@ def _timit(root) -> Speech:
     return speech(corpus, [speaker for pair in zip(women, men, strict=False) for speaker in pair])
 
 
-_SOURCES = {"timit": _timit, "voices": _voices}
+SOURCES = {"timit": _timit, "voices": _voices}
 
 
 def speech(corpus: Corpus, speakers: list[str]) -> Speech:

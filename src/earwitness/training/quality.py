@@ -17,13 +17,14 @@ import torch
 from torch import nn
 
 from earwitness import cache, corpora, features, runtime
-from earwitness.corpora import transmission
+from earwitness.corpora import store, transmission
 from earwitness.corpora.degradations import degrade
 from earwitness.corpora.timit import Timit
 from earwitness.corpora.transmission import SAMPLE_RATE, Speech
 from earwitness.corpora.voices import Voices
 from earwitness.errors import AudioError
 from earwitness.models import nisqa
+from earwitness.training import exporting
 
 VERSION = 1  # raise it when a change here or in what it uses changes what is learnt
 SETTINGS = nisqa.Settings(segment_hop=4, max_segments=1500)
@@ -49,9 +50,9 @@ class QualityRecipe:
         During the first share of the passes segments are ``early_hop`` frames apart, then as in use.
     """
 
-    n_clips: int = 3000
+    n_clips: int = 5000
     n_validation: int = 200
-    passes: int = 12
+    passes: int = 20
     batch_size: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
@@ -272,7 +273,38 @@ def _agreement(table: pd.DataFrame) -> dict:
             "rmse": round(float(np.sqrt((difference**2).mean())), 3)}
 
 
-if __name__ == "__main__":
-    from earwitness.training import exporting
+def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = "") -> dict:
+    """Write the weights rounded to float16 to ``path`` (``.../quality.pt``) and their card beside it; return its head.
 
-    exporting.export_quality(*fit_quality(progress=True), Path(sys.argv[1]))
+    What the card says under ``measured`` holds for the rounded weights.
+    """
+    state = {name: weight.half() if weight.is_floating_point() else weight
+             for name, weight in model.state_dict().items()}
+    rounded = nisqa.Nisqa(model.settings)
+    rounded.load_state_dict(state)
+    with cache.atomic(path) as temporary:
+        torch.save(state, temporary)
+    speeches = {part: sources(part) for part in ("train", "validation")}
+    heard = {part: {one.corpus.name: sorted(one.foreground) for one in speeches[part]} for part in speeches}
+    held_out = {source: sorted(transmission.SOURCES[source](None).foreground) for source in heard["train"]}
+    settings = {key: list(map(list, value)) if key == "pools" else list(value) if isinstance(value, tuple) else value
+                for key, value in asdict(model.settings).items()}
+    card = {
+        "name": path.stem, "network": "Nisqa", "settings": settings,
+        "task": "PESQ (ITU-T P.862.2) without the reference",
+        "licence": store.describe()["timit"]["licence"], "speakers": heard,
+        "held_out_speakers": held_out, "held_out_conditions": list(HELD_OUT), "recipe": report["specification"]["recipe"],
+        "seed": report["specification"]["seed"],
+        "validation": {key: round(report["history"][-1][key], 3) for key in ("correlation", "rmse")},
+        "measured": {source: measure(rounded.eval(), source)[0] for source in heard["train"]},
+        "weights": {"sha256": cache.file_digest(path), "n": sum(weight.numel() for weight in model.parameters()),
+                    "dtype": "float16"},
+        "made": exporting.made(command),
+    }
+    exporting.write_card(path.with_suffix(".md"), card)
+    return card
+
+
+if __name__ == "__main__":
+    command = f"python -m earwitness.training.quality {sys.argv[1]}"
+    export_quality(*fit_quality(progress=True), Path(sys.argv[1]), command)
