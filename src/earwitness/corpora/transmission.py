@@ -72,6 +72,9 @@ CONDITIONS = (
     _condition("white-15-gsm-gsm", "combination", ("noise", {"snr_db": 15.0}), ("codec", {"name": "gsm"}),
                ("codec", {"name": "gsm"})),
 )
+# for a quick look: one or two of each kind
+FEW = ("clean", "level-drop", "white-20", "white-10", "babble-10", "mnru-10", "band-300-3400", "clip-15", "gaps-3x100",
+       "loss-10", "plc-25", "gsm", "opus-6", "room-0.6")
 
 
 @dataclass(frozen=True)
