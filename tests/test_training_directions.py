@@ -5,7 +5,7 @@ import pytest
 import torch
 import yaml
 
-from earwitness import cache, corpora, features, models
+from earwitness import cache, cli, corpora, features, models
 from earwitness.corpora import sphere
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import weights
@@ -157,6 +157,25 @@ def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline
     assert sum(row["n"] for row in card["measured"]["network"]["by_snr_db"]) == 5
     with pytest.raises(ParameterError, match=r"ends in \.pt"):
         directions.export(network, training, tmp_path / "weights.bin")
+
+
+def test_the_command_line_trains_and_exports_and_the_card_says_how(monkeypatch, capsys, tmp_path):
+    asked = {}
+    monkeypatch.setattr(directions, "export", lambda network, how, *where: asked.update(where=where))
+    arguments = ("train DoaCRNN --corpus scenes --source voices --input intensity --recipe smoke --seed 0 "
+                 f"--export {tmp_path}/a.pt")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments.split())
+    assert ended.value.code == 0
+    assert asked["where"] == (tmp_path / "a.pt", f"earwitness {arguments}")
+    assert "median_error_deg" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize("arguments", ["train DoaCRNN --corpus timit", "train PhoneCNN --corpus scenes"])
+def test_doacrnn_and_scenes_go_together_only(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments.split())
+    assert ended.value.code != 0 and "DoaCRNN learns from scenes" in " ".join(capsys.readouterr().err.split())
 
 
 def test_unknown_inputs_and_recipes_are_refused():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 
 from earwitness.corpora import sphere
 from earwitness.corpora.rooms import Room, image_sources
@@ -20,7 +21,7 @@ LOCATORS = {
 LOCATOR_NAMES = {"intensity": "network, intensity", "order1": "network, order 1", "order2": "network, order 2",
                  "pseudo-intensity": "pseudo-intensity vector", "random-weights": "network, random weights"}
 _ERRORS = colormaps["viridis_r"]
-SIGN_CMAP = "PuOr"  # orange and violet: signs of a field; red and blue are kept for relevance
+SIGN_CMAP = "PuOr_r"  # orange and violet: signs of a field; red and blue are kept for relevance
 
 
 def room(ax, place: Room, reach_m: float = 0.0):
@@ -48,6 +49,9 @@ def room(ax, place: Room, reach_m: float = 0.0):
         ax.scatter(*point, s=55, color=colour, marker=marker, label=name, depthshade=False)
     ax.set(xlabel="x (m)", ylabel="y (m)", zlabel="z (m)")
     ax.set_box_aspect([np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim(), ax.get_zlim())], zoom=0.85)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(MaxNLocator(3))
+        axis.set_tick_params(labelsize=8, pad=-1)
     ax.legend(loc="upper left", bbox_to_anchor=(-0.05, 1.02))
     return lines
 
@@ -72,11 +76,11 @@ def harmonics(order: int = 2):
             radius = np.abs(gain)[..., None] * towards
             colours = np.where(gain[..., None] > 0, [0.90, 0.55, 0.10], [0.45, 0.30, 0.65])
             ax.plot_surface(*np.moveaxis(radius, -1, 0), facecolors=colours, rstride=1, cstride=1, linewidth=0)
-            limit = 0.62 * np.abs(gains).max()
+            limit = 0.8 * np.abs(gains).max()
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
-            ax.set_box_aspect((1, 1, 1), zoom=1.5)
+            ax.set_box_aspect((1, 1, 1), zoom=1.55)
             ax.view_init(elev=22, azim=-55)
-            ax.set_title(f"{channel}: {names[channel]}", loc="center", fontsize=9, fontweight="normal", y=0.93)
+            ax.set_title(f"{channel}: {names[channel]}", loc="center", fontsize=9, fontweight="normal", y=1.0, pad=0)
     return figure
 
 
@@ -89,9 +93,11 @@ def _dress(ax) -> None:
     ax.grid(True, lw=0.5)
     ax.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), labels=["120°", "60°", "ahead", "−60°", "−120°"], fontsize=9)
     ax.set_yticks(np.deg2rad([-60, -30, 0, 30, 60]), labels=["−60°", "−30°", "0°", "30°", "60°"], fontsize=9)
+    for label in ax.get_xticklabels():
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
 
 
-def _on_map(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def on_map(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return map coordinates as seen from the array: left of it is left on the map."""
     azimuth, elevation = sphere.angles(directions)
     return -azimuth, elevation
@@ -114,11 +120,11 @@ def arrows_on_sphere(ax, true: np.ndarray, estimated: np.ndarray, limit_deg: flo
     steps = np.linspace(0, 1, 15)[:, None]
     for start, end, error in zip(true, estimated, error_deg, strict=True):
         way = (1 - steps) * start + steps * end
-        x, y = _on_map(way)
+        x, y = on_map(way)
         x[1:][np.abs(np.diff(x)) > np.pi] = np.nan  # do not cross the map where it is cut open, behind the array
         ax.plot(x, y, lw=1.1, color=_ERRORS(scale(error)))
     _dress(ax)
-    return ax.scatter(*_on_map(true), c=error_deg, s=10, cmap=_ERRORS, norm=scale, zorder=3)
+    return ax.scatter(*on_map(true), c=error_deg, s=10, cmap=_ERRORS, norm=scale, zorder=3)
 
 
 def classes_on_sphere(ax, values: np.ndarray, limits: tuple[float, float] | None = None, cmap: str = "viridis"):
@@ -137,7 +143,7 @@ def classes_on_sphere(ax, values: np.ndarray, limits: tuple[float, float] | None
         raise ParameterError(f"A value per class is needed, ({len(grid)},), not {values.shape}.")
     low, high = limits or (np.nanmin(values), np.nanmax(values))
     empty = np.isnan(values)
-    x, y = _on_map(grid)
+    x, y = on_map(grid)
     ax.scatter(x[empty], y[empty], s=6, marker="+", color="#999999", lw=0.6)
     _dress(ax)
     return ax.scatter(x[~empty], y[~empty], c=values[~empty], s=26, cmap=cmap, norm=Normalize(low, high))
@@ -196,15 +202,7 @@ def field_map(ax, values: np.ndarray, times_s: np.ndarray, freqs_hz: np.ndarray,
     return mesh
 
 
-def impulse_response(ax, response: np.ndarray, sample_rate: int, floor_db: float = -60.0, label: str = ""):
-    """Draw the level of a room's response (T,) in dB over time in ms; return the line."""
-    level = 20 * np.log10(np.maximum(np.abs(response), 10 ** (floor_db / 20)))
-    line, = ax.plot(1000 * np.arange(len(response)) / sample_rate, level, lw=0.6, label=label)
-    ax.set(xlabel="Time after the direct sound (ms)", ylabel="Level (dB re direct sound)", ylim=(floor_db, 5))
-    return line
-
-
 __all__ = [
     "LOCATORS", "LOCATOR_NAMES", "SIGN_CMAP", "arrows_on_sphere", "by_condition", "classes_on_sphere",
-    "cumulative_errors", "field_map", "harmonics", "impulse_response", "locator_legend", "room", "sphere_axes",
+    "cumulative_errors", "field_map", "harmonics", "locator_legend", "on_map", "room", "sphere_axes",
 ]
