@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import write
 
-NAMES = ["runtime", "relevance", "flipping", "sliding", "dft_lrp", "audiolime", "recurrent"]
+NAMES = ["runtime", "relevance", "flipping", "sliding", "dft_lrp", "audiolime", "recurrent", "quality"]
 
 
 def main() -> None:

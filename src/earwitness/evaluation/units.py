@@ -1,0 +1,161 @@
+"""What do the outputs of a network's hidden part answer to? Held against what is known of each moment."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from earwitness.errors import ParameterError
+from earwitness.evaluation.direct_sound import roc_area
+
+ACTIVE = 0.05    # of a unit's range: less is not called an answer
+CONSTANT = 0.001  # of the widest range: a unit that moves less never answers
+
+
+class Best(NamedTuple):
+    """The unit that tells two kinds of moments apart best."""
+
+    unit: int
+    direction: int
+    """1: it answers higher where the truth holds; -1: lower."""
+    area: float
+    """Area under the ROC curve on moments that had no say in choosing it."""
+
+
+def roc_areas(answers, truth) -> np.ndarray:
+    """Return the area under the ROC curve of each unit, (n_units,): :func:`earwitness.evaluation.roc_area`.
+
+    Parameters
+    ----------
+    answers : array_like, shape (n, n_units)
+    truth : array_like of bool, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (n_units,)
+        0 to 1, 0.5 is chance; NaN if the truth holds everywhere or nowhere.
+    """
+    answers, truth = np.asarray(answers, float), np.asarray(truth)
+    if answers.ndim != 2 or truth.dtype != bool or truth.shape != answers.shape[:1]:
+        raise ParameterError(f"Answers must be (n, n_units) with a bool truth for each of n, got {answers.shape} and "
+                             f"{truth.dtype} {truth.shape}.")
+    if truth.all() or not truth.any():
+        return np.full(answers.shape[1], np.nan)
+    return np.array([roc_area(unit, truth) for unit in answers.T])
+
+
+def best_unit(answers, truth, chosen_on) -> Best:
+    """Return the unit that tells truth from the rest best on some moments, and how well it does on all others.
+
+    Parameters
+    ----------
+    answers : array_like, shape (n, n_units)
+    truth : array_like of bool, shape (n,)
+    chosen_on : array_like of bool, shape (n,)
+        Moments that decide which unit, and in which direction. The best of many looks good where it was chosen.
+    """
+    answers, truth, chosen_on = np.asarray(answers), np.asarray(truth), np.asarray(chosen_on)
+    areas = roc_areas(answers[chosen_on], truth[chosen_on])
+    if np.isnan(areas).any():
+        raise ParameterError("The truth must hold somewhere and not everywhere among the moments to choose on.")
+    unit = int(np.abs(areas - 0.5).argmax())
+    direction = 1 if areas[unit] >= 0.5 else -1
+    return Best(unit, direction, float(roc_areas(direction * answers[~chosen_on, unit : unit + 1], truth[~chosen_on])[0]))
+
+
+def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray:
+    """Return for each segment whether a truth known for each frame holds in it.
+
+    Parameters
+    ----------
+    frames : array_like of bool, shape (n_frames,)
+    length, hop : int
+        Frames in a segment, and from one segment to the next; the last frames may be in none.
+    how : {"touch", "centre"}
+        In any of its frames, or in its middle one.
+    """
+    frames = np.asarray(frames, bool)
+    if len(frames) < length or how not in ("touch", "centre"):
+        raise ParameterError(f"Need at least {length} frames and 'touch' or 'centre', got {len(frames)} and {how!r}.")
+    cut = np.lib.stride_tricks.sliding_window_view(frames, length)[::hop]  # (n_segments, length)
+    return cut.any(axis=1) if how == "touch" else cut[:, length // 2].copy()
+
+
+def presence(answers: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np.ndarray:
+    """Return the share of clips in which each unit answers somewhere, (n_units,).
+
+    Parameters
+    ----------
+    answers : sequence of ndarray (n_segments, n_units), one for each clip
+    silent : array_like, shape (n_units,)
+        What the units answer to nothing.
+    level : float
+        A unit answers where it is further from ``silent`` than this share of its own range over all clips.
+    """
+    span = _ranges(answers)
+    away = [np.abs(clip - np.asarray(silent)).max(axis=0) for clip in answers]
+    return np.mean([(distance > level * span) & (span > 0) for distance in away], axis=0)
+
+
+def constant(answers: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarray:
+    """Return which units never answer: their range over all clips is below ``level`` of the widest, (n_units,) bool."""
+    span = _ranges(answers)
+    return span <= level * span.max()
+
+
+def _ranges(answers: Sequence[np.ndarray]) -> np.ndarray:
+    highest, lowest = [clip.max(axis=0) for clip in answers], [clip.min(axis=0) for clip in answers]
+    return np.max(highest, axis=0) - np.min(lowest, axis=0)
+
+
+def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlations of all units, and groups of those that say the same.
+
+    Parameters
+    ----------
+    answers : array_like, shape (n, n_units)
+    level : float
+        Groups are built by average linkage of 1 - |correlation|, cut where their mean |correlation| falls below this.
+
+    Returns
+    -------
+    correlations : ndarray, shape (n_units, n_units)
+        0 for a unit that never changes, 1 on the diagonal.
+    groups : ndarray of int, shape (n_units,)
+        Units of one group have the same number, counted from 1.
+    """
+    answers = np.asarray(answers, float)
+    centred = answers - answers.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    unit_vectors = centred / np.where(norms > 0, norms, 1)
+    correlations = unit_vectors.T @ unit_vectors
+    np.fill_diagonal(correlations, 1)
+    distance = squareform(np.clip(1 - np.abs(correlations), 0, None), checks=False)
+    return correlations, fcluster(linkage(distance, "average"), 1 - level, "distance")
+
+
+def thirds(relevance) -> np.ndarray:
+    """Return which share of a map (..., n_bands, n_frames) lies in the bottom, centre and top bands, (..., 3).
+
+    NaN for a map that is zero everywhere.
+    """
+    by_band = np.abs(np.asarray(relevance, float)).sum(axis=-1)  # (..., n_bands)
+    parts = np.stack([part.sum(axis=-1) for part in np.array_split(by_band, 3, axis=-1)], axis=-1)
+    total = parts.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, parts / np.where(total > 0, total, 1), np.nan)
+
+
+def correlations(maps) -> np.ndarray:
+    """Return the correlations of a segment's maps, (n_maps, ...) -> (n_pairs,); maps without change are left out.
+
+    Notes
+    -----
+    Tilkorn et al., Figure 6: maps of two filters that show the same pattern with opposite signs correlate negatively.
+    """
+    flat = np.asarray(maps, float).reshape(len(maps), -1)
+    flat = flat[np.ptp(flat, axis=1) > 1e-6 * np.abs(flat).max(initial=0)]
+    if len(flat) < 2:
+        return np.zeros(0)
+    return np.corrcoef(flat)[np.triu_indices(len(flat), 1)]
