@@ -12,8 +12,7 @@ def cosines(freqs_hz, width=64):
 
 
 def test_a_single_cosine_peaks_at_its_frequency():
-    freqs_hz = attribution.response_freqs_hz(1024)
-    assert freqs_hz[-1] == 8000 and len(freqs_hz) == 513
+    freqs_hz = np.fft.rfftfreq(1024, 1 / 16000)
     for tone_hz in (1000, 3125, 6250):
         assert freqs_hz[attribution.cumulative_response(cosines([tone_hz])).argmax()] == tone_hz
 

@@ -55,21 +55,6 @@ def test_a_tone_raises_the_level_of_its_band_alone():
     np.testing.assert_allclose(evaluation.band_levels(10 * noise, 16000, EDGES_HZ), quiet + 20, atol=1e-3)
 
 
-def test_relevance_by_band_is_flat_for_noise_and_does_not_depend_on_scale():
-    noise = np.random.default_rng(3).standard_normal(160000)
-    found = evaluation.relevance_by_band([noise, 1e-12 * noise, tone(2240), np.zeros(8000)], 16000, EDGES_HZ)
-    assert found.shape == (4, 16)
-    np.testing.assert_allclose(found[0, 1:], 1, atol=0.06)
-    np.testing.assert_allclose(found[1], found[0])
-    assert found[2].argmax() == 4 and found[2, 4] > 10
-    assert np.isnan(found[3]).all()
-
-
-def test_levels_of_relevance_average_to_one_over_all_bins():
-    found = evaluation.relevance_by_band([np.random.default_rng(4).standard_normal(8000)], 16000, [0, 400, 2000])[0]
-    assert (10 * found[0] + 40 * found[1]) / 50 == pytest.approx(1)  # 40 Hz a bin
-
-
 @pytest.mark.parametrize(("edges_hz", "said"), [
     ([0, 500, 500], "must rise"), ([100], "at least two"), ([0, 41, 79], "No bin lies between 41 and 79 Hz"),
     ([0, 9000, 9500], "No bin lies between 9000"),
@@ -77,8 +62,6 @@ def test_levels_of_relevance_average_to_one_over_all_bins():
 def test_bands_that_hold_nothing_are_told_in_a_sentence(edges_hz, said):
     with pytest.raises(ParameterError, match=said):
         evaluation.band_levels(tone(100), 16000, edges_hz)
-    with pytest.raises(ParameterError, match=said):
-        evaluation.relevance_by_band([tone(100)], 16000, edges_hz)
 
 
 def test_recordings_too_short_or_silent_are_refused():

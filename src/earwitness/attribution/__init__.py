@@ -14,12 +14,13 @@ from earwitness.attribution.calls import check_options, frozen, keyword_options,
 from earwitness.attribution.completeness import Completeness, Explanations, completeness
 from earwitness.attribution.conductance import layer_conductance
 from earwitness.attribution.deeplift import deeplift_all
-from earwitness.attribution.filters import cumulative_response, dictionary_response, response_freqs_hz
+from earwitness.attribution.filters import cumulative_response, dictionary_response
 from earwitness.attribution.gradients import integrated_gradients_all
 from earwitness.attribution.lrp import Conservation, conservation
 from earwitness.attribution.occlusion import OcclusionMap, occlusion_map
 from earwitness.attribution.peers import DISAGREEMENTS
-from earwitness.attribution.sliding import pattern_share, relevance_signal, relevance_signals
+from earwitness.attribution.segments import over_segments
+from earwitness.attribution.sliding import relevance_signal, relevance_signals
 from earwitness.errors import choose
 
 _FAMILIES = (lrp, gradients, deeplift, conductance, occlusion, dft_lrp, audiolime, controls)
@@ -91,6 +92,6 @@ def attribute(
 __all__ = [
     "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "attribute", "completeness",
     "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "integrated_gradients_all",
-    "layer_conductance", "methods", "occlusion_map", "options", "pattern_share", "relevance_signal",
-    "relevance_signals", "response_freqs_hz",
+    "layer_conductance", "methods", "occlusion_map", "options", "over_segments",
+    "relevance_signal", "relevance_signals",
 ]

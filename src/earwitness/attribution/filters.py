@@ -3,12 +3,6 @@
 import numpy as np
 
 from earwitness.errors import ParameterError
-from earwitness.features.frames import SAMPLE_RATE
-
-
-def response_freqs_hz(n_fft: int, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Return the frequencies of the responses below in Hz, (n_fft // 2 + 1,): 0 to half the sample rate."""
-    return np.fft.rfftfreq(n_fft, 1 / sample_rate)
 
 
 def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:

@@ -79,7 +79,7 @@ def relevance_signal(
     aev is found at 200 or 228.6 Hz, which are 80 and 70 samples. A hop without a common factor with 30 spreads the
     grids; with 133 (8.3 ms) 30 windows see every sample, each in another of the 30 phases. Share of the 465 recordings
     of Table 2 whose F0 | F1 | F2 lie within one standard deviation, with one and the same network: 86 | 21 | 27 % with
-    hop 160 or 80, 98 | 62 | 62 % with 157. :func:`pattern_share` measures the grid.
+    hop 160 or 80, 98 | 62 | 62 % with 157. :func:`earwitness.evaluation.resemblance.grid_share` measures the grid.
     """
     return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
                              batch_size=batch_size, **options)[0]
@@ -120,35 +120,6 @@ def relevance_signals(
             start = plan.centres[frame] - length // 2
             sums[clip][first:last] += relevance[first - start : last - start]
     return [(total / _counts(plan)).astype(np.float32) for total, plan in zip(sums, plans, strict=True)]
-
-
-def pattern_share(relevance: np.ndarray, period: int) -> float:
-    """Return the share of a signal's power that is one pattern, repeated every ``period`` samples; 0 to 1.
-
-    Parameters
-    ----------
-    relevance : ndarray, shape (T,)
-        At least two periods long; a rest that fills no period is left out.
-    period : int
-        In samples: 10 for the stride of the first layer, 30 after its pooling.
-
-    Returns
-    -------
-    float
-        The signal's mean is taken off before. For white noise about ``period / T``. NaN for a constant.
-
-    Raises
-    ------
-    ParameterError
-        If there are not two whole periods.
-    """
-    relevance = np.asarray(relevance, float)
-    n_periods = len(relevance) // period if period > 0 else 0
-    if n_periods < 2:
-        raise ParameterError(f"A pattern of {period} samples cannot repeat within {len(relevance)} samples.")
-    folded = relevance[: n_periods * period].reshape(n_periods, period)
-    power = folded.var()
-    return float(folded.mean(0).var() / power) if power > 0 else float("nan")
 
 
 class _Plan(NamedTuple):

@@ -77,45 +77,6 @@ def f_ratio(band_levels: np.ndarray, speakers: Sequence) -> np.ndarray:
     return np.divide(means.var(0), within, out=np.full(levels.shape[1], np.inf), where=within > 0)
 
 
-def relevance_by_band(
-    signals: Sequence[np.ndarray], sample_rate: int, edges_hz: Sequence[float], *, window_s: float = 0.025,
-    hop_s: float = 0.01,
-) -> np.ndarray:
-    """Return the mean absolute spectral relevance of each signal in each sub-band, over its mean over all bands' bins.
-
-    Parameters
-    ----------
-    signals : sequence of ndarray (T,)
-        Relevance signals.
-    sample_rate, edges_hz, window_s, hop_s
-        As for :func:`band_levels`.
-
-    Returns
-    -------
-    ndarray, shape (n_signals, n_bands)
-        1 is the signal's average: no signal counts more because its relevance is larger. NaN for a silent signal.
-
-    Raises
-    ------
-    ParameterError
-        If a signal is shorter than a window or not finite, or a band holds no bin.
-
-    Notes
-    -----
-    Muckenhirn et al. (2019), Figure 5c and 5f, averaged over frames and recordings. Chapter: raw-waveform.
-    """
-    rows = []
-    for signal in signals:
-        signal = np.asarray(signal, float)
-        magnitude = np.abs(features.spectral_relevance(signal, sample_rate, window_s, hop_s)).mean(-1)  # (n_freq,)
-        freqs_hz, _ = features.spectral_axes(len(signal), sample_rate, window_s, hop_s)
-        inside = (freqs_hz >= edges_hz[0]) & (freqs_hz < edges_hz[-1])
-        total = magnitude[inside].mean() if inside.any() else 0.0
-        bands = _by_band(magnitude, freqs_hz, edges_hz)
-        rows.append(bands / total if total > 0 else np.full(len(bands), np.nan))
-    return np.stack(rows)
-
-
 def _by_band(values: np.ndarray, freqs_hz: np.ndarray, edges_hz: Sequence[float]) -> np.ndarray:
     """Return the mean of ``values`` (n_freq,) over the bins of each band, (n_bands,)."""
     edges_hz = np.asarray(edges_hz, float)
