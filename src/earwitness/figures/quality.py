@@ -1,6 +1,7 @@
 """Pictures of speech quality: mel spectrograms, what was done to them and when, estimates beside labels."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from earwitness.errors import ParameterError
 from earwitness.figures.style import RELEVANCE_CMAP, SPECTROGRAM_CMAP, as_array, checked_limit, symmetric
@@ -138,3 +139,55 @@ def effect_by_quality(ax, quality, change, label: str, colour: str = ESTIMATE, m
     points = ax.scatter(quality, change, s=14, color=colour, marker=marker, alpha=0.7, linewidths=0, label=label)
     ax.set(xlabel="Estimate of the whole clip", ylabel="Mean change by masking")
     return points
+
+
+def tiles(axes, maps, limit: float | None = None, colours: str | None = None):
+    """Draw small maps of segments, one on each axes, without ticks and on one scale; return the images.
+
+    Parameters
+    ----------
+    axes : array of matplotlib Axes, shape (n,)
+    maps : array_like, shape (n, n_bands, n_frames)
+        Relevance (red for, blue against), or levels in dB if ``colours`` names a colour map.
+    limit : float, optional
+        End of the symmetric scale of relevance; default: the largest magnitude. Maps that are zero stay white.
+    colours : str, optional
+    """
+    maps = as_array(maps)
+    if len(maps) != len(axes):
+        raise ParameterError(f"{len(maps)} maps do not fit {len(axes)} axes.")
+    look = ({"cmap": colours, "vmin": maps.min(), "vmax": maps.max()} if colours
+            else {"cmap": RELEVANCE_CMAP, "norm": symmetric(checked_limit(maps, limit))})
+    images = []
+    for ax, values in zip(axes, maps, strict=True):
+        images.append(ax.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look))
+        ax.set(xticks=[], yticks=[])
+        ax.grid(visible=False)
+    return images
+
+
+def correlation_matrix(ax, correlations, groups=None, label: str = "Feature"):
+    """Draw the correlations of units, those of a group side by side; return the image.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    correlations : array_like, shape (n_units, n_units)
+    groups : array_like of int, shape (n_units,), optional
+        Units are sorted by it, and groups of several are framed.
+    label : str
+    """
+    correlations = as_array(correlations)
+    groups = np.arange(len(correlations)) if groups is None else as_array(groups)
+    order = np.argsort(groups, kind="stable")
+    image = ax.imshow(correlations[np.ix_(order, order)], cmap=RELEVANCE_CMAP, norm=symmetric(1.0))
+    for group in np.unique(groups):
+        places = np.flatnonzero(groups[order] == group)
+        if len(places) > 1:
+            ax.add_patch(Rectangle((places[0] - 0.5, places[0] - 0.5), len(places), len(places), fill=False, lw=1.8))
+    if len(order) <= 40:
+        ax.set_xticks(range(len(order)), labels=order, fontsize=7.5)
+        ax.set_yticks(range(len(order)), labels=order, fontsize=7.5)
+    ax.set(xlabel=label, ylabel=label)
+    ax.grid(visible=False)
+    return image
