@@ -14,7 +14,7 @@ def test_tiles_share_one_symmetric_scale_and_leave_zero_white():
     before = maps.copy()
     images = figures.tiles(axes, maps)
     assert [image.norm.vmin for image in images] == [-2, -2] and [image.norm.vmax for image in images] == [2, 2]
-    assert images[1].cmap(images[1].norm(0.0))[:3] == (1.0, 1.0, 1.0) and np.array_equal(maps, before)
+    assert min(images[1].cmap(images[1].norm(0.0))) > 0.99 and np.array_equal(maps, before)
 
 
 def test_tiles_of_levels_span_the_levels():

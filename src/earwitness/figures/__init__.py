@@ -47,8 +47,9 @@ from earwitness.figures.waves import coloured_waveform, relevance_on_waveform, r
 __all__ = [
     "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
     "agreement", "autocorrelations", "bars", "by_condition", "by_frequency", "coloured_waveform", "confusion",
-    "correlation_matrix", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve", "filter_bank", "flipping",
-    "mel_relevance", "mel_spectrogram", "method_style", "panels", "phones", "relevance_bar", "relevance_limit",
-    "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal", "short_time_spectrum",
-    "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style", "voices", "vowel_shares", "waveform",
+    "correlation_matrix", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve",
+    "filter_bank", "flipping", "mel_relevance", "mel_spectrogram", "method_style", "panels", "phones", "relevance_bar",
+    "relevance_limit", "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal",
+    "short_time_spectrum", "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style", "voices",
+    "vowel_shares", "waveform",
 ]
