@@ -9,8 +9,8 @@ from earwitness.models.doacrnn import DoaCRNN
 
 TITLE = "Recurrent networks: cost of relevance"
 PUBLISHED_MS = 13.6
-"""lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with 60 features, 60 units
-in each direction, on 2 cores of the machine that these benchmarks were written on. Its licence keeps it out of this one."""
+"""lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with 60 features and 60
+units in each direction, on 2 cores of the machine that this was written on. Its licence keeps it out of this project."""
 
 
 class _LastStates(nn.Module):

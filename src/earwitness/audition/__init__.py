@@ -2,6 +2,7 @@
 
 from earwitness.audition.binaural import binaural
 from earwitness.audition.filtering import filter_by_relevance
+from earwitness.audition.framewise import filter_frames, relevance_gains, weighted_inverse
 from earwitness.audition.masking import without
 from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
@@ -10,6 +11,6 @@ from earwitness.audition.study import Session, Study, StudyItem
 
 __all__ = [
     "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "binaural", "compare",
-    "consistency_db", "filter_by_relevance", "player", "players", "relevance_times_signal", "resynthesise", "snr_db",
-    "without",
+    "consistency_db", "filter_by_relevance", "filter_frames", "player", "players", "relevance_gains",
+    "relevance_times_signal", "resynthesise", "snr_db", "weighted_inverse", "without",
 ]

@@ -1,0 +1,76 @@
+"""Measures against the direct sound on signals made by hand, whose answers are known."""
+
+import numpy as np
+import pytest
+
+from earwitness import evaluation
+from earwitness.errors import AudioError, ParameterError
+
+
+def noise(seed=0, n=16000):
+    return np.random.default_rng(seed).standard_normal(n)
+
+
+def test_direct_dominated_bins_are_those_of_the_louder_tone():
+    t = np.arange(16000) / 16000
+    direct, rest = np.sin(2 * np.pi * 1000 * t) * (t < 0.5), np.sin(2 * np.pi * 4000 * t)
+    mask = evaluation.direct_dominated(direct, rest)
+    assert mask.shape == (50, 512)
+    assert mask[5:20, 63].all() and not mask[:, 255].any()  # 1000 Hz is bin 64 of 1 to 512, 4000 Hz bin 256
+    assert not mask[30:, 63].any()
+
+
+@pytest.mark.parametrize(("scores", "truth", "area"), [
+    ([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], 0.75), ([3, 2, 1], [1, 1, 0], 1.0), ([1, 2, 3], [1, 1, 0], 0.0),
+    ([5, 5, 5, 5], [1, 0, 1, 0], 0.5), ([2, 1, 1, 0], [1, 1, 0, 0], 0.875),
+])
+def test_the_area_under_the_roc_curve_is_the_share_of_pairs_in_order(scores, truth, area):
+    assert evaluation.roc_area(scores, truth) == pytest.approx(area)
+
+
+@pytest.mark.parametrize(("scores", "truth", "message"), [
+    ([1.0, 2.0], [1, 1], "all are the same"), ([1.0], [1, 0], "for each of 2"), ([np.nan, 1.0], [1, 0], "finite"),
+])
+def test_what_has_no_roc_curve_is_refused(scores, truth, message):
+    with pytest.raises(ParameterError, match=message):
+        evaluation.roc_area(scores, truth)
+
+
+def test_the_signal_to_distortion_ratio_is_that_of_the_mixture_at_any_scale():
+    speech, other = noise(0), noise(1)
+    other -= (other @ speech) / (speech @ speech) * speech
+    other *= np.linalg.norm(speech) / np.linalg.norm(other)
+    for scale in (1.0, -3.0, 1e-6):
+        assert evaluation.sdr_db(speech, scale * (speech + 0.1 * other)) == pytest.approx(20.0)
+    assert evaluation.sdr_db(speech, speech) > 100
+    assert evaluation.sdr_db(speech, other) < -100
+
+
+@pytest.mark.parametrize(("reference", "estimate", "message"), [
+    (noise(), noise()[:-1], "one length"), (noise(), 0 * noise(), "silent"), (0 * noise(), noise(), "silent"),
+    (noise(), np.full(16000, np.nan), "finite"),
+])
+def test_signals_without_a_ratio_are_refused(reference, estimate, message):
+    with pytest.raises(AudioError, match=message):
+        evaluation.sdr_db(reference, estimate)
+
+
+def test_musical_noise_is_one_for_a_change_of_level_and_more_for_lonely_bins():
+    before = noise()
+    assert evaluation.musical_noise(before, before) == 1.0
+    slowly = before * (1.5 + np.sin(np.arange(16000) / 3000))
+    assert 0.8 < evaluation.musical_noise(before, slowly) < 1.25
+    t = np.arange(16000) / 16000
+    bells = sum(np.sin(2 * np.pi * f * t) for f in (700, 2300, 4100))
+    assert evaluation.musical_noise(before, before + 3 * bells) > 5
+    with pytest.raises(AudioError, match="one length"):
+        evaluation.musical_noise(before, before[:320])
+    with pytest.raises(AudioError, match="Silence"):
+        evaluation.musical_noise(before, 0 * before)
+
+
+def test_the_direct_sound_and_the_rest_must_be_one_channel_of_one_length():
+    with pytest.raises(AudioError, match="one channel of one length"):
+        evaluation.direct_dominated(noise(), noise()[:320])
+    with pytest.raises(AudioError, match="one channel of one length"):
+        evaluation.direct_dominated(noise().reshape(4, -1), noise().reshape(4, -1))
