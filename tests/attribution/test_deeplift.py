@@ -158,6 +158,12 @@ def test_what_has_no_rule_is_refused_and_not_explained_wrongly():
         attribution.attribute(SmallQuality(), spectrogram(n=2), 0, "deeplift")
 
 
+def test_an_input_that_is_its_own_baseline_to_rounding_is_no_error():
+    model, inputs = small_cnn(), torch.full((2, 1, 8, 5), -79.3)
+    relevance = attribution.attribute(model, inputs, 1, "deeplift", baseline=-79.30001)
+    assert relevance.abs().max() < 1e-3
+
+
 @pytest.mark.parametrize("option", [{"baseline": torch.zeros(7)}, {"baseline": float("nan")}, {"batch_size": 0}])
 def test_a_wrong_option_is_refused(option):
     with pytest.raises(ParameterError, match=next(iter(option))):

@@ -16,7 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution.calls import frozen
-from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
+from earwitness.attribution.completeness import Completeness, Explanations, prepare_all, score, start_of, summed
 from earwitness.errors import ParameterError
 
 TOLERANCE = 1e-4
@@ -136,17 +136,24 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
     multipliers = [torch.autograd.grad(s.sum(), leaf, retain_graph=True)[0] for s in scores]
     difference = torch.stack(scores).detach() - torch.stack([score(before.expand_as(output), t) for t in targets])
     attributions = torch.stack(multipliers) * (inputs - start)  # (n_targets, batch, ...)
-    return Explanations(attributions, summed(attributions, difference))
+    explanations = Explanations(attributions, summed(attributions, difference))
+    _check(explanations, torch.stack(scores).detach().abs().double())
+    return explanations
 
 
-def _checked(explanations: Explanations) -> Explanations:
-    worst = float(explanations.completeness.relative.max())
+def _check(explanations: Explanations, level: torch.Tensor) -> None:
+    """Raise ParameterError if attributions miss their sum by more than the tolerance and more than by rounding.
+
+    ``level`` is the magnitude of the explained outputs, whose rounding nothing can fall below where they do not change.
+    """
+    sums = explanations.completeness
+    rounding = 100 * torch.finfo(explanations.attributions.dtype).eps * level
+    worst = float(torch.where(sums.error > rounding, sums.relative, 0).max())
     if not worst <= TOLERANCE:
         raise ParameterError(
             f"DeepLIFT does not add up: {100 * worst:.2g} % of the change of the output are missing or too much. The "
             "network holds something that is not linear and has no rule here (an LSTM, attention, a product of "
             "activations); integrated-gradients needs no rules.")
-    return explanations
 
 
 def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanations:
@@ -157,7 +164,7 @@ def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanatio
              for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))]
     sums = [torch.cat(field, dim=1) for field in zip(*(part.completeness for part in parts), strict=True)]
     attributions = torch.cat([part.attributions for part in parts], dim=1)
-    return _checked(Explanations(attributions, type(parts[0].completeness)(*sums)))
+    return Explanations(attributions, Completeness(*sums))
 
 
 def deeplift_all(
