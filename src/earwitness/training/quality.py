@@ -290,7 +290,7 @@ def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = 
     settings = {key: list(map(list, value)) if key == "pools" else list(value) if isinstance(value, tuple) else value
                 for key, value in asdict(model.settings).items()}
     card = {
-        "name": path.stem, "network": "Nisqa", "settings": settings,
+        "name": path.stem, "network": "Nisqa", "corpus": "timit+voices", "settings": settings,
         "task": "PESQ (ITU-T P.862.2) without the reference",
         "licence": store.describe()["timit"]["licence"], "speakers": heard,
         "held_out_speakers": held_out, "held_out_conditions": list(HELD_OUT),
