@@ -137,14 +137,14 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
     difference = torch.stack(scores).detach() - torch.stack([score(before.expand_as(output), t) for t in targets])
     attributions = torch.stack(multipliers) * (inputs - start)  # (n_targets, batch, ...)
     explanations = Explanations(attributions, summed(attributions, difference))
-    _check(explanations, torch.stack(scores).detach().abs().double())
+    _check(explanations, max([float(note[0].abs().max()) for note in references], default=0.0))
     return explanations
 
 
-def _check(explanations: Explanations, level: torch.Tensor) -> None:
+def _check(explanations: Explanations, level: float) -> None:
     """Raise ParameterError if attributions miss their sum by more than the tolerance and more than by rounding.
 
-    ``level`` is the magnitude of the explained outputs, whose rounding nothing can fall below where they do not change.
+    ``level`` is the largest activation, whose rounding is all there is where an output does not change.
     """
     sums = explanations.completeness
     rounding = 100 * torch.finfo(explanations.attributions.dtype).eps * level
