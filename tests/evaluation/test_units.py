@@ -37,6 +37,8 @@ def test_the_best_unit_is_chosen_on_one_half_and_measured_on_the_other():
     assert best.unit == 0 and best.direction == 1 and best.area == 0.0
     best = units.best_unit(answers[:, 1:], truth, chosen_on)
     assert best.unit == 0 and best.direction == -1 and best.area == 1.0
+    best = units.best_unit(answers[:, 1:], truth, chosen_on, rising=True)
+    assert best.unit == 1 and best.direction == 1 and best.area == 0.5  # the other falls where the truth holds
 
 
 def test_choosing_needs_both_kinds():

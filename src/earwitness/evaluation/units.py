@@ -46,7 +46,7 @@ def roc_areas(answers, truth) -> np.ndarray:
     return np.array([roc_area(unit, truth) for unit in answers.T])
 
 
-def best_unit(answers, truth, chosen_on) -> Best:
+def best_unit(answers, truth, chosen_on, rising: bool = False) -> Best:
     """Return the unit that tells truth from the rest best on some moments, and how well it does on all others.
 
     Parameters
@@ -55,14 +55,17 @@ def best_unit(answers, truth, chosen_on) -> Best:
     truth : array_like of bool, shape (n,)
     chosen_on : array_like of bool, shape (n,)
         Moments that decide which unit, and in which direction. The best of many looks good where it was chosen.
+    rising : bool
+        Only units that answer higher where the truth holds.
     """
     answers, truth, chosen_on = np.asarray(answers), np.asarray(truth), np.asarray(chosen_on)
     areas = roc_areas(answers[chosen_on], truth[chosen_on])
     if np.isnan(areas).any():
         raise ParameterError("The truth must hold somewhere and not everywhere among the moments to choose on.")
-    unit = int(np.abs(areas - 0.5).argmax())
+    unit = int((areas if rising else np.abs(areas - 0.5)).argmax())
     direction = 1 if areas[unit] >= 0.5 else -1
-    return Best(unit, direction, float(roc_areas(direction * answers[~chosen_on, unit : unit + 1], truth[~chosen_on])[0]))
+    others = direction * answers[~chosen_on][:, [unit]]
+    return Best(unit, direction, float(roc_areas(others, truth[~chosen_on])[0]))
 
 
 def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray:
