@@ -13,7 +13,7 @@ _KINDS = {
     "reverberation": ("#CC79A7", "s"), "interruption": ("#009E73", "o"), "packet loss": ("#009E73", "s"),
     "concealed loss": ("#009E73", "^"), "combination": ("#E69F00", "D"),
 }
-_TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_TICKS_HZ = (500, 1000, 2000, 4000, 8000, 16000)
 ESTIMATE, LABEL = "#D55E00", "#0072B2"
 
 
@@ -112,7 +112,8 @@ def by_condition(ax, table, estimate: str = "estimate", label: str = "pesq"):
     return points
 
 
-def agreement(ax, table, estimate: str = "estimate", label: str = "pesq", legend: bool = True):
+def agreement(ax, table, estimate: str = "estimate", label: str = "pesq", legend: bool = True,
+              diagonal: bool = True):
     """Draw estimates over labels, a point per row, marker and colour by kind of condition; return the points.
 
     Parameters
@@ -123,8 +124,11 @@ def agreement(ax, table, estimate: str = "estimate", label: str = "pesq", legend
     estimate, label : str
     legend : bool
         Name the kinds below the axes.
+    diagonal : bool
+        Draw where both are equal, which sets the scale.
     """
-    ax.plot([1, 5], [1, 5], color="#BBBBBB", lw=1, zorder=0)
+    if diagonal:
+        ax.plot([1, 5], [1, 5], color="#BBBBBB", lw=1, zorder=0)
     points = []
     for kind, group in table.groupby("kind", sort=False):
         colour, marker = _KINDS.get(kind, ("#777777", "x"))
