@@ -59,12 +59,8 @@ def _image(ax, values, centres_hz, hop_s, **options):
     n_bands, n_frames = values.shape
     image = ax.imshow(values, origin="lower", aspect="auto", interpolation="nearest",
                       extent=(-hop_s / 2, (n_frames - 0.5) * hop_s, -0.5, n_bands - 0.5), **options)
-    shown: dict[int, float] = {}
-    for hz in reversed(_TICKS_HZ):  # from the top, as long as there is room for a label
-        band = float(np.interp(hz, centres_hz, np.arange(n_bands)))
-        if centres_hz[0] <= hz <= centres_hz[-1] * 1.1 and band < min(shown.values(), default=np.inf) - n_bands / 12:
-            shown[hz] = band
-    ax.set_yticks(list(shown.values()), labels=[f"{hz:,}" for hz in shown])
+    shown = [hz for hz in _TICKS_HZ if centres_hz[0] <= hz <= centres_hz[-1] * 1.1]
+    ax.set_yticks(np.interp(shown, centres_hz, np.arange(n_bands)), labels=[f"{hz:,}" for hz in shown])
     ax.set(xlabel="Time (s)", ylabel="Frequency (Hz)")
     ax.grid(visible=False)
     return image
