@@ -461,6 +461,10 @@ def _renamed(key: str) -> str:
 
 def _shipped(name: str) -> Nisqa:
     card, _ = weights.read_card(weights.folder() / f"{name}.md")
-    model = Nisqa(Settings(**card["settings"]))
+    model = Nisqa(Settings(**{key: _as_tuples(value) for key, value in card["settings"].items()}))
     model.load_state_dict(weights.read_state(weights.folder() / f"{name}.pt", card["weights"]["sha256"]))
     return model.eval()
+
+
+def _as_tuples(value):
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
