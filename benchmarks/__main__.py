@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import write
 
-NAMES = ["runtime", "relevance", "flipping", "sliding", "dft_lrp", "audiolime", "recurrent", "quality"]
+NAMES = ["runtime", "relevance", "flipping", "sliding", "dft_lrp", "audiolime", "recurrent", "quality", "scenes"]
 
 
 def main() -> None:

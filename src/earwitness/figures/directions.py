@@ -48,7 +48,7 @@ def room(ax, place: Room, reach_m: float = 0.0):
         ax.plot(*np.stack([point, point * [1, 1, 0]]).T, color=colour, lw=0.8, ls=":")
         ax.scatter(*point, s=55, color=colour, marker=marker, label=name, depthshade=False)
     ax.set(xlabel="x (m)", ylabel="y (m)", zlabel="z (m)")
-    ax.set_box_aspect([np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim(), ax.get_zlim())], zoom=0.85)
+    ax.set_box_aspect([np.ptp(limits) for limits in (ax.get_xlim(), ax.get_ylim(), ax.get_zlim())], zoom=0.8)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(3))
         axis.set_tick_params(labelsize=8, pad=-1)
@@ -80,7 +80,7 @@ def harmonics(order: int = 2):
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
             ax.set_box_aspect((1, 1, 1), zoom=1.55)
             ax.view_init(elev=22, azim=-55)
-            ax.set_title(f"{channel}: {names[channel]}", loc="center", fontsize=9, fontweight="normal", y=1.0, pad=0)
+            ax.set_title(f"{channel}: {names[channel]}", loc="center", fontsize=9, fontweight="normal", y=1.06, pad=0)
     return figure
 
 
@@ -91,10 +91,11 @@ def sphere_axes(rows: int = 1, columns: int = 1, height: float | None = None):
 
 def _dress(ax) -> None:
     ax.grid(True, lw=0.5)
-    ax.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), labels=["120°", "60°", "ahead", "−60°", "−120°"], fontsize=9)
+    ax.set_xticks(np.deg2rad([-120, -60, 0, 60, 120]), labels=[""] * 5)
+    for azimuth, label in zip((-120, -60, 0, 60, 120), ("120°", "60°", "ahead", "−60°", "−120°"), strict=True):
+        ax.annotate(label, (np.deg2rad(azimuth), 0), ha="center", va="center", fontsize=8.5, zorder=5,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
     ax.set_yticks(np.deg2rad([-60, -30, 0, 30, 60]), labels=["−60°", "−30°", "0°", "30°", "60°"], fontsize=9)
-    for label in ax.get_xticklabels():
-        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
 
 
 def on_map(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
