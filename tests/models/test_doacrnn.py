@@ -35,6 +35,12 @@ def test_the_layers_have_the_sizes_of_table_1(network):
         ("fc2", 50, 425)]
 
 
+def test_a_description_has_a_row_for_every_layer_recurrent_ones_too(network):
+    table = models.describe(network, (6, 50, 512)).set_index("layer")
+    assert table["output"]["lstm2"] == (50, 100) and table["kind"]["lstm2"] == "LSTM"
+    assert table["weights"].sum() == sum(weight.numel() for weight in network.parameters())
+
+
 def test_every_layer_is_a_module_used_once(network):
     used = []
     handles = [layer.register_forward_hook(lambda layer, *_: used.append(layer)) for layer in network.children()]

@@ -62,6 +62,7 @@ def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
 
     def note(name):
         def hook(layer, _, output):
+            output = output[0] if isinstance(output, tuple) else output  # of a recurrent layer: all steps
             n_weights = sum(weight.numel() for weight in layer.parameters())
             rows.append({"layer": name, "kind": type(layer).__name__, "output": tuple(output.shape[1:]),
                          "weights": n_weights})
