@@ -10,7 +10,7 @@ from earwitness.models.doacrnn import DoaCRNN
 TITLE = "Recurrent networks: cost of relevance"
 PUBLISHED_MS = 13.6
 """lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with 60 features and 60
-units in each direction, on 2 cores of the machine that this was written on. Its licence keeps it out of this project."""
+units in each direction, on 2 cores of the machine that this was written on. Its licence keeps it out of here."""
 
 
 class _LastStates(nn.Module):
