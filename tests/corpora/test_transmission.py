@@ -13,10 +13,8 @@ SOME = ("clean", "white-10", "band-300-3400", "gaps-3x100", "plc-10", "babble-15
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EARWITNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield corpora.load("transmission", n_samples=2, conditions=SOME)
+def corpus():
+    return corpora.load("transmission", n_samples=2, conditions=SOME)
 
 
 def test_there_are_54_conditions_of_every_kind_the_chapter_names():

@@ -71,10 +71,8 @@ def test_moved_frames_are_as_many_and_elsewhere():
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EARWITNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield corpora.load("transmission", n_samples=1, conditions=["clean", "white-10", "level-drop", "gaps-1x300"])
+def corpus():
+    return corpora.load("transmission", n_samples=1, conditions=["clean", "white-10", "level-drop", "gaps-1x300"])
 
 
 def test_a_survey_has_a_row_per_mask_with_what_it_hid(corpus):
