@@ -76,6 +76,19 @@ def test_an_example_points_where_its_truth_says(corpus):
         assert np.rad2deg(sphere.angle_between(found, truth)) < 1
 
 
+def test_babble_is_turned_by_itself(corpus):
+    examples = directions.DirectionExamples(corpus, "intensity", (-60.0, -60.0))  # hardly any speech
+    examples.pool = np.array(examples.pool[:1], np.float32)
+    wave = np.random.default_rng(0).standard_normal(16000)
+    examples.pool[0, 1] = 0.05 * sphere.harmonics(examples.directions[0], 2)[:, None] * wave
+    apart = []
+    for seed in range(6):
+        mixture, truth = examples._mixture(np.random.default_rng(seed), 25)
+        found = features.pseudo_intensity_direction(features.ambisonic_stft(mixture))
+        apart.append(np.rad2deg(sphere.angle_between(found, truth)))
+    assert max(apart) > 30
+
+
 def test_mixtures_have_the_ratio_that_was_drawn_and_the_level_of_scenes(corpus):
     examples = directions.DirectionExamples(corpus, "order1", (7.0, 7.0))
     quiet = directions.DirectionExamples(corpus, "order1", (70.0, 70.0))
@@ -185,3 +198,17 @@ def test_unknown_inputs_and_recipes_are_refused():
         directions.fit_directions("intensity", "voices", "quick")
     assert set(weights.NAMES) >= {"doa-intensity", "doa-order1", "doa-order2"}
     assert not [*cache.directory("unfinished").glob("*.pt")]
+
+
+@pytest.mark.parametrize(("kind", "n_channels"), [("intensity", 6), ("order1", 8), ("order2", 18)])
+def test_the_shipped_networks_are_small_and_intact_and_beat_the_formula(kind, n_channels):
+    shipped = models.pretrained(f"doa-{kind}")
+    card, path = shipped.card, weights.folder() / f"doa-{kind}.pt"
+    assert path.stat().st_size < 1.2e6 and card["weights"]["sha256"] == cache.file_digest(path)
+    assert card["input"] == kind and shipped.model.n_channels == n_channels and len(shipped.classes) == 425
+    assert card["source"] == "timit" and "NC" in card["licence"] and "+" not in card["made"]["commit"]
+    network, formula = card["measured"]["network"], card["measured"]["pseudo_intensity"]
+    assert network["within_percent"] > 85 > 65 > formula["within_percent"]
+    heard = corpora.load("scenes", n_scenes=12, order=2, snr_db=(20.0, 30.0))  # generated voices, never met in training
+    found = models.locate(shipped.model, heard.mixtures(range(12)), kind)
+    assert np.median(np.rad2deg(sphere.angle_between(found, heard.unit_vectors()))) < 9

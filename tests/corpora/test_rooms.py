@@ -47,6 +47,14 @@ def test_the_first_image_source_is_the_source_itself():
     assert n_reflections[0] == 0 and (n_reflections[1:] > 0).all()
 
 
+def test_there_is_no_direct_sound_in_the_reverberation():
+    position, _ = rooms.image_sources(ROOM, 12.0)
+    first = (np.sort(np.linalg.norm(position, axis=1))[1] - ROOM.distance_m) / rooms.SPEED_OF_SOUND * RATE
+    response = rooms.reverberation(ROOM, 1, RATE, rng())
+    assert np.abs(response[:, : int(first) - 16]).max() < 1e-3 and first > 20
+    assert np.abs(response[0, int(first) - 2 : int(first) + 3]).max() > 0.1
+
+
 def test_a_reflection_comes_when_and_whence_and_as_loud_as_geometry_says():
     # a source 2 m above a floor that is 1 m below the microphone: the floor's image is 4 m down
     room = Room((40.0, 40.0, 30.0), (20.0, 20.0, 3.0), (20.0, 20.0, 1.0), 2.0)
