@@ -54,7 +54,11 @@ def random_lstm(features=4, units=3, seed=0, **options):
 
 
 def every_step(seed=0, bias=True, **options):
-    return AtEveryStep(random_lstm(seed=seed, **options), bias=bias).double().eval()
+    model = AtEveryStep(random_lstm(seed=seed, **options), bias=bias).double().eval()
+    generator = torch.Generator().manual_seed(seed + 1)
+    for parameter in model.dense.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    return model
 
 
 def reference_network(case):
