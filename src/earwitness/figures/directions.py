@@ -78,7 +78,7 @@ def harmonics(order: int = 2):
             ax.plot_surface(*np.moveaxis(radius, -1, 0), facecolors=colours, rstride=1, cstride=1, linewidth=0)
             limit = 0.8 * np.abs(gains).max()
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
-            ax.set_box_aspect((1, 1, 1), zoom=1.55)
+            ax.set_box_aspect((1, 1, 1), zoom=1.3)
             ax.view_init(elev=22, azim=-55)
             ax.set_title(f"{channel}: {names[channel]}", loc="center", fontsize=9, fontweight="normal", y=1.06, pad=0)
     return figure
