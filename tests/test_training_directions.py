@@ -113,39 +113,54 @@ def test_magnitudes_and_phases_are_normalised_each_as_a_whole_and_intensities_ar
     assert not plain.normalisation.mean.any() and (plain.normalisation.std == 1).all()
 
 
-def test_a_network_is_trained_once_and_its_weights_learn(capsys):
-    network, training = directions.fit_directions("intensity", "voices", "smoke")
-    assert "'iteration': 2" in capsys.readouterr().out
-    again, _ = directions.fit_directions("intensity", "voices", "smoke")
-    assert capsys.readouterr().out == ""
+def test_a_network_is_trained_once_and_its_weights_learn(monkeypatch):
+    network, training = directions.fit_directions("intensity", "voices", "smoke", progress=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(directions, "_train", lambda *_: pytest.fail("trained again"))
+        again, _ = directions.fit_directions("intensity", "voices", "smoke", progress=False)
     assert all(map(torch.equal, network.state_dict().values(), again.state_dict().values()))
-    assert training["history"][-1]["iteration"] == 2 and not network.training
+    assert set(training["history"][-1]) == {"epoch", "loss", "within_10_deg", "median_error_deg"}
+    assert not network.training
     assert network.bn1.num_batches_tracked == 2
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(monkeypatch, corpus, tmp_path):
-    monkeypatch.setattr(directions, "_EVERY", 1)
-    plan = directions.DirectionRecipe(3, batch_size=2, frames_early=4, share_early=0.5, mixed_precision=False)
+    from earwitness import lightning_module
+
+    monkeypatch.setattr(directions, "_PASS", 1)
+    plan = directions.DirectionRecipe(3, batch_size=2, frames_early=4, share_early=0.5)
     examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
     validation = corpus.mixtures(range(1)), corpus.unit_vectors()[:1]
 
-    def run(checkpoint, stop=None):
-        torch.manual_seed(0)
-        network = models.DoaCRNN(6)
-        if stop:
-            real = directions._batches
-            with monkeypatch.context() as patch:
-                patch.setattr(directions, "_batches", lambda *a: (b for b in real(*a) if b[0] < stop))
-                directions._loop(network, examples, validation, plan, 0, "intensity", checkpoint, False)
-            torch.manual_seed(1)
-            network = models.DoaCRNN(6)
-        history = directions._loop(network, examples, validation, plan, 0, "intensity", checkpoint, False)
-        return network, [row["loss"] for row in history]
+    def run(folder, network_seed):
+        torch.manual_seed(network_seed)
+        return directions._learn(models.DoaCRNN(6), examples, validation, plan, 0, "intensity", torch.device("cpu"),
+                                 folder, False)
 
-    whole, losses = run(tmp_path / "whole.pt")
-    resumed, its_losses = run(tmp_path / "resumed.pt", stop=2)
-    assert len(losses) == 3 and its_losses == losses
-    assert all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
+    whole, history = run(tmp_path / "whole", 0)
+    real = lightning_module.Learner.on_train_epoch_start
+
+    def stop(module):
+        if module.current_epoch == 2:
+            raise KeyboardInterrupt
+        real(module)
+
+    with monkeypatch.context() as interrupted, pytest.raises((KeyboardInterrupt, SystemExit)):
+        interrupted.setattr(lightning_module.Learner, "on_train_epoch_start", stop)
+        run(tmp_path / "resumed", 0)
+    resumed, its_history = run(tmp_path / "resumed", 1)
+    assert len(history) == 3 and its_history == history
+    assert all(map(torch.equal, whole.values(), resumed.values()))
+
+
+def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(corpus):
+    plan = directions.DirectionRecipe(10, batch_size=3, frames_early=4, share_early=0.5)
+    examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
+    inputs, wanted = directions._batch(examples, plan, 0, 4)
+    assert inputs.shape == (3, 6, 4, 512) and (wanted > 0).sum() > 3
+    inputs, wanted = directions._batch(examples, plan, 0, 5)
+    assert inputs.shape == (3, 6, 50, 512) and sorted(wanted.unique().tolist()) == [0, 1]
+    assert torch.equal(directions._batch(examples, plan, 0, 5)[0], inputs)
 
 
 def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline(tmp_path, monkeypatch):
@@ -197,7 +212,7 @@ def test_unknown_inputs_and_recipes_are_refused():
     with pytest.raises(UnknownNameError, match="no recipe for directions 'quick'"):
         directions.fit_directions("intensity", "voices", "quick")
     assert set(weights.NAMES) >= {"doa-intensity", "doa-order1", "doa-order2"}
-    assert not [*cache.directory("unfinished").glob("*.pt")]
+    assert not [*cache.directory("unfinished").iterdir()]
 
 
 @pytest.mark.parametrize(("kind", "n_channels"), [("intensity", 6), ("order1", 8), ("order2", 18)])

@@ -10,7 +10,6 @@ from earwitness import cache, models
 from earwitness.corpora import transmission
 from earwitness.corpora.degradations import DEGRADATIONS, degrade
 from earwitness.corpora.transmission import CONDITIONS
-from earwitness.corpora.voices import Voices
 from earwitness.errors import AudioError
 from earwitness.models import weights
 from earwitness.training import quality
@@ -53,28 +52,16 @@ def test_every_degradation_drawn_can_be_applied():
         assert np.isfinite(degraded).all()
 
 
-def test_nobody_of_the_216_clips_is_heard_in_training(monkeypatch):
-    class Recorded:
-        """Stands for timit, which is not here."""
-    seen = {}
-
-    def closed(corpus, speakers):
-        seen[type(corpus).__name__] = set(speakers)
-        return speakers
-    timit = Recorded()
-    timit.table = Voices(words="sentences", n_speakers=10, repetitions=7).table
-    timit.folds = lambda task: [transmission_fold]
-    transmission_fold = type("Fold", (), {"train": np.arange(20, 30), "validation": np.arange(30, 40)})
-    monkeypatch.setattr(quality, "Timit", lambda: timit)
-    monkeypatch.setattr(quality, "Voices", lambda **options: Voices(words="sentences", n_speakers=10, repetitions=7))
-    monkeypatch.setattr(quality, "_closed", closed)
-    heard = {}
-    for part in ("train", "validation"):
-        quality.sources(part)
-        heard[part] = seen.pop("Voices")
-    tested = set(transmission.SOURCES["voices"](None).foreground)
-    assert not tested & (heard["train"] | heard["validation"])
-    assert not heard["train"] & heard["validation"]
+def test_nobody_of_the_216_clips_is_heard_in_training_nor_in_validation_who_is_in_training():
+    heard = {part: quality.source(part) for part in ("train", "validation")}
+    assert {len(speech.foreground) for speech in heard.values()} == {80, 8}
+    tested = transmission.SOURCES["voices"](None)
+    groups = [tested.corpus.table["speaker"].unique()]
+    for speech in heard.values():
+        rows = [row for rows in speech.foreground.values() for row in rows]
+        assert sorted(rows) == sorted(speech.background), "somebody else talks in the background"
+        groups.append(speech.corpus.table["speaker"].iloc[rows].unique())
+    assert len(set().union(*groups)) == sum(map(len, groups)) == 98
 
 
 def test_an_example_is_a_spectrogram_of_a_whole_number_of_frames_and_its_pesq():
@@ -97,8 +84,7 @@ def test_examples_are_made_once_and_stretches_without_speech_are_left_out(own_ca
             raise AudioError("no speech")
         return np.full((48, 21), -float(len(calls)), np.float32), float(len(calls)), "noise"
     corpus = type("Corpus", (), {"fingerprint": lambda self: "x"})()
-    speeches = [transmission.Speech(corpus, {}, []) for _ in range(2)]
-    monkeypatch.setattr(quality, "sources", lambda part: speeches)
+    monkeypatch.setattr(quality, "source", lambda part: transmission.Speech(corpus, {}, []))
     monkeypatch.setattr(quality, "example", example)
     monkeypatch.setattr(quality, "_SHARD", 4)
     found = quality.examples("train", 6, seed=0)
@@ -111,54 +97,69 @@ def test_examples_are_made_once_and_stretches_without_speech_are_left_out(own_ca
     assert len(calls) == n, "nothing is made twice"
 
 
-def test_it_learns_is_kept_and_goes_on_after_the_last_whole_pass(own_cache, monkeypatch):
+def test_it_learns_and_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(own_cache, monkeypatch):
+    from earwitness import lightning_module
+
     monkeypatch.setattr(quality, "examples", loudness_examples)
     recipe = replace(TINY, passes=6)
-    _, report = quality.fit_quality(recipe)
+    whole, report = quality.fit_quality(recipe)
     assert report["history"][-1]["loss"] < 0.5 * report["history"][0]["loss"]
-    assert not list(cache.directory("unfinished").glob("*.pt"))
-    one_pass, runs = quality._one_pass, []
-
-    def stopping(*arguments):
-        runs.append(arguments[3])
-        if len(runs) == 4:
-            raise KeyboardInterrupt
-        return one_pass(*arguments)
+    assert [row["epoch"] for row in report["history"]] == [1, 2, 3, 4, 5, 6]
+    assert not list(cache.directory("unfinished").iterdir())
     for path in cache.directory("models").iterdir():
         path.unlink()
-    monkeypatch.setattr(quality, "_one_pass", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    real, begun = lightning_module.Learner.on_train_epoch_start, []
+
+    def start(module):
+        begun.append(module.current_epoch)
+        if len(begun) == 4:
+            raise KeyboardInterrupt
+        real(module)
+    monkeypatch.setattr(lightning_module.Learner, "on_train_epoch_start", start)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
         quality.fit_quality(recipe)
     resumed, later = quality.fit_quality(recipe)
-    assert runs == [0, 1, 2, 3, 3, 4, 5]
-    first = [(row["pass"], row["loss"]) for row in report["history"][:3]]
-    assert [(row["pass"], row["loss"]) for row in later["history"][:3]] == first
-    assert [row["pass"] for row in later["history"]] == [1, 2, 3, 4, 5, 6]
+    assert begun == [0, 1, 2, 3, 3, 4, 5]
+    assert later["history"] == report["history"]
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
     again, _ = quality.fit_quality(recipe)
-    assert len(runs) == 7, "the finished network is taken from the cache"
+    assert len(begun) == 7, "the finished network is taken from the cache"
     assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in again.state_dict().items())
 
 
-def test_batches_hold_clips_of_one_length_and_every_clip_once():
+def test_batches_hold_clips_of_one_length_and_every_clip_once_and_differ_from_pass_to_pass():
     clips = loudness_examples("train", 30, 0)
-    batches = list(quality._batches(clips, TINY, np.random.default_rng(0)))
-    assert sorted(np.concatenate(batches)) == [i for i in range(30) if any(i in batch for batch in batches)]
-    assert sum(map(len, batches)) >= 28
-    assert all(len({clips[i][0].shape for i in batch}) == 1 for batch in batches)
+    plan = quality._plan(clips, TINY, 0, 0)
+    drawn = np.concatenate([rows for _, rows in plan])
+    assert len(set(drawn)) == len(drawn) >= 28
+    assert all(len({clips[i][0].shape for i in rows}) == 1 for _, rows in plan)
+    assert len(quality._plan(clips, TINY, 0, 1)) == len(plan)
+    assert any(not np.array_equal(a, b) for (_, a), (_, b) in zip(plan, quality._plan(clips, TINY, 0, 1), strict=True))
+
+
+def test_a_batch_is_cut_at_the_hop_of_its_pass_and_its_level_is_shifted():
+    clips = [(np.linspace(-60, -40, 61, dtype=np.float16)[None].repeat(48, 0), float(i)) for i in range(2)]
+    recipe = replace(TINY, passes=10)
+    early, wanted = quality._batch(clips, recipe, 0, 6, np.array([1, 0]))
+    late, _ = quality._batch(clips, recipe, 0, 7, np.array([1, 0]))
+    assert wanted.tolist() == [1, 0]
+    assert early.shape[1:] in [(6, 48, 15), (5, 48, 15)] and late.shape[1:] in [(12, 48, 15), (11, 48, 15)]
+    shift = early[0] - early[1]
+    assert shift.abs().max() > 1e-3 and torch.allclose(shift, shift[0, 0, 0], atol=1e-4)
 
 
 def test_the_card_describes_the_weights_beside_it(own_cache, monkeypatch, tmp_path):
     torch.manual_seed(0)
     model = models.nisqa.Nisqa(quality.SETTINGS).eval()
     report = {"specification": {"recipe": {"passes": 1}, "seed": 0}, "history": [{"correlation": 0.5, "rmse": 1.0}]}
-    speech = transmission.Speech(type("Corpus", (), {"name": "voices"})(), {"07": [0]}, [])
-    monkeypatch.setattr(quality, "sources", lambda part: [speech])
+    speech = transmission.Speech(None, {"07": [0]}, [])
+    monkeypatch.setattr(quality, "source", lambda part: speech)
     monkeypatch.setattr(quality, "measure", lambda model, source: ({"all": {"n": 1}}, None))
     quality.export_quality(model, report, tmp_path / "quality.pt", "by hand")
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     card, prose = weights.read_card(tmp_path / "quality.md")
-    assert card["speakers"] == {"train": {"voices": ["07"]}, "validation": {"voices": ["07"]}}
-    assert card["measured"] == {"voices": {"all": {"n": 1}}}
+    assert card["speakers"] == {"train": ["07"], "validation": ["07"]}
+    assert card["measured"] == {"timit": {"all": {"n": 1}}, "voices": {"all": {"n": 1}}}
     loaded = models.nisqa.load("quality")
     assert loaded.settings == quality.SETTINGS
     for name, value in loaded.state_dict().items():
@@ -175,9 +176,8 @@ def test_the_shipped_network_is_what_its_card_says():
     clean, noisy, narrow = (model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus)
     assert clean > 4
     assert noisy < 1.5 < narrow < clean
-    for spoken in card["speakers"].values():
-        for source, speakers in spoken.items():
-            assert not set(speakers) & set(card["held_out_speakers"][source])
+    assert card["corpus"] == "voices" and "NC" not in card["licence"] and "+" not in card["made"]["commit"]
+    assert card["speakers"] == {part: list(quality.source(part).foreground) for part in ("train", "validation")}
 
 
 def test_agreement_is_correlation_and_error():

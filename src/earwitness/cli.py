@@ -194,7 +194,7 @@ def train(
     `earwitness train DoaCRNN --corpus scenes --source timit --input order2`
     """
     if model == "DoaCRNN" or corpus == "scenes":
-        return _train_directions(model, corpus, input_, source, recipe, seed, export)
+        return _train_directions(model, corpus, input_, source, recipe, seed, device, export)
     if fold != "all" and not fold.isdigit():
         raise ParameterError(f"fold must be a number from 0, or 'all', got {fold!r}.")
     if fold == "all" and export:
@@ -219,16 +219,18 @@ def train(
         typer.echo(export.resolve())
 
 
-def _train_directions(model: str, corpus: str, kind: str, source: str, recipe: str, seed: int, export: Path | None):
+def _train_directions(model: str, corpus: str, kind: str, source: str, recipe: str, seed: int, device: str,
+                      export: Path | None):
     if (model, corpus) != ("DoaCRNN", "scenes"):
         raise ParameterError(f"DoaCRNN learns from scenes and nothing else does, got {model} and {corpus}.")
     from earwitness import runtime
     from earwitness.training import directions
 
     runtime.tune()
-    network, how = directions.fit_directions(kind, source, recipe, seed)
+    network, how = directions.fit_directions(kind, source, recipe, seed, device=device)
     last = how["history"][-1]
-    _table([{"model": model, "input": kind, "source": source, "iterations": last["iteration"],
+    _table([{"model": model, "input": kind, "source": source,
+             "iterations": how["specification"]["recipe"]["iterations"],
              "within_10_deg_percent": round(100 * last["within_10_deg"], 1),
              "median_error_deg": round(last["median_error_deg"], 2)}])
     if export:

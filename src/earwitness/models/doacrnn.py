@@ -117,11 +117,12 @@ def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int 
         What it eats: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
     batch_size : int
     """
-    was_training = network.training
+    was_training, device = network.training, next(network.parameters()).device
     network.eval()
     try:
         parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
-        found = [network.scores(features.network_input(torch.from_numpy(part), kind)).argmax(-1) for part in parts]
+        inputs = (features.network_input(torch.from_numpy(part), kind).to(device) for part in parts)
+        found = [network.scores(batch).argmax(-1).cpu() for batch in inputs]
     finally:
         network.train(was_training)
     return sphere.directions()[torch.cat(found).numpy()]

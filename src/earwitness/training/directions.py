@@ -1,9 +1,10 @@
 """Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed anew each time."""
 
-import time
-from collections.abc import Iterator
+import shutil
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from earwitness.errors import ParameterError, choose
 from earwitness.evaluation import directions
 from earwitness.training.exporting import made, write_card
 
-VERSION = 1  # raise it when a change here or in scenes and features changes what is learnt
+VERSION = 2  # raise it when a change here or in scenes and features changes what is learnt
 INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
-_EVERY = 500  # iterations between looks at the validation scenes and checkpoints
+_PASS = 500  # iterations from one look at the validation scenes, and checkpoint, to the next
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class DirectionRecipe:
     smoothing_deg : float
         Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last share of the
         iterations, when all frames are seen, the target is the nearest class alone.
+    warm_up : float
+        Share of the iterations in which the learning rate rises.
     """
 
     iterations: int
@@ -48,6 +51,10 @@ class DirectionRecipe:
     share_early: float = 0.85
     smoothing_deg: float = 6.0
     mixed_precision: bool = True
+    warm_up: float = 0.15
+
+    optimiser: ClassVar[str] = "adamw"
+    schedule: ClassVar[str] = "one-cycle"
 
 
 DIRECTION_RECIPES = {
@@ -121,7 +128,7 @@ def normalise(network: models.DoaCRNN, inputs: torch.Tensor, kind: str) -> None:
 
 
 def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed: int = 0, source_root=None,
-                   progress: bool = True) -> tuple[models.DoaCRNN, dict]:
+                   progress: bool = True, device: str = "auto") -> tuple[models.DoaCRNN, dict]:
     """Return a network that finds directions and how its training went: from the cache, or trained now.
 
     A killed run goes on where its last checkpoint was written.
@@ -138,20 +145,22 @@ def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed:
         Of scenes, initial weights and order.
     source_root : path, optional
     progress : bool
-        Print a line at each checkpoint.
+        Show a progress bar.
+    device : str
+        ``"auto"`` takes a GPU where there is one.
     """
     plan = DIRECTION_RECIPES[choose(recipe, DIRECTION_RECIPES, "recipe for directions")]
     specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": choose(kind, INPUTS, "input"),
                      "source": source, "seed": seed, "recipe": asdict(plan)}
     path = cache.stored("models", specification, ".pt",
-                        lambda path: _train(specification, plan, source_root, progress, path))
+                        lambda path: _train(specification, plan, source_root, progress, runtime.device(device), path))
     stored = torch.load(path, weights_only=True)
     network = models.DoaCRNN(INPUTS[kind][1])
     network.load_state_dict(stored["state"])
     return network.eval(), {"specification": specification, "history": stored["history"]}
 
 
-def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bool, path: Path) -> None:
+def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bool, device, path: Path) -> None:
     runtime.tune()
     kind, source, seed = (specification[key] for key in ("kind", "source", "seed"))
     order, n_channels = INPUTS[kind]
@@ -164,66 +173,44 @@ def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bo
     runtime.seed(seed)
     network = models.DoaCRNN(n_channels)
     normalise(network, examples.draw(np.random.default_rng([seed, 1]), 4 * plan.batch_size, 50)[0], kind)
-    checkpoint = cache.directory("unfinished") / f"{cache.digest(specification)}.pt"
-    history = _loop(network, examples, validation, plan, seed, kind, checkpoint, progress)
-    torch.save({"state": network.state_dict(), "history": history}, path)
-    checkpoint.unlink(missing_ok=True)
+    folder = cache.directory("unfinished") / cache.digest(specification)
+    state, history = _learn(network, examples, validation, plan, seed, kind, device, folder, progress)
+    torch.save({"state": state, "history": history}, path)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _loop(network, examples, validation, plan: DirectionRecipe, seed: int, kind: str, checkpoint: Path,
-          progress: bool) -> list[dict]:
-    optimiser = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, max(plan.iterations, 8),
-                                                   pct_start=0.15)
-    parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
-    history, done = _resume(parts, checkpoint)
-    mixed = plan.mixed_precision and runtime.has_fast_bfloat16(torch.device("cpu"))
-    network.train().to(memory_format=torch.channels_last)
-    losses, began = [], time.monotonic()
-    for iteration, inputs, truth, smoothing in _batches(examples, plan, seed, done):
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            logits = quick_logits(network, inputs)
-        wanted = targets(truth, smoothing)[:, :, None].expand(-1, -1, logits.shape[1])
-        loss = nn.functional.cross_entropy(logits.float().transpose(1, 2), wanted)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), plan.gradient_clip)
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-        if (iteration + 1) % _EVERY == 0 or iteration + 1 == plan.iterations:
-            history.append(_look(network, validation, kind, iteration + 1, losses, time.monotonic() - began))
-            if progress:
-                print(history[-1], flush=True)
-            with cache.atomic(checkpoint) as temporary:
-                torch.save({name: part.state_dict() for name, part in parts.items()} | {"history": history}, temporary)
-            losses = []
-    return history
+def _learn(network, examples, validation, plan: DirectionRecipe, seed: int, kind: str, device, folder: Path,
+           progress: bool) -> tuple[dict, list[dict]]:
+    from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
+
+    n_batches = min(_PASS, plan.iterations)
+    learner = lightning_module.Learner(
+        network.train().to(memory_format=torch.channels_last), plan, seed, n_batches, plan.iterations // n_batches,
+        _loss, partial(_look, validation, kind))
+    loader = lightning_module.batches(
+        partial(_batch, examples, plan, seed), lambda epoch: ((epoch * n_batches + i,) for i in range(n_batches)),
+        n_batches)
+    return lightning_module.train(learner, loader, device, progress, folder, every=1)
 
 
-def _batches(examples, plan: DirectionRecipe, seed: int, done: int) -> Iterator[tuple]:
-    """Yield iteration, inputs, directions and smoothing; each batch depends on seed and iteration alone."""
-    for iteration in range(done, plan.iterations):
-        early = iteration < plan.share_early * plan.iterations
-        rng = np.random.default_rng([seed, 2, iteration])
-        n_frames = plan.frames_early if early else features.ambisonics.N_FRAMES
-        yield iteration, *examples.draw(rng, plan.batch_size, n_frames), plan.smoothing_deg if early else 0.0
+def _batch(examples, plan: DirectionRecipe, seed: int, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return network inputs and targets (batch, 425); they depend on seed and iteration alone."""
+    early = iteration < plan.share_early * plan.iterations
+    n_frames = plan.frames_early if early else features.ambisonics.N_FRAMES
+    inputs, truth = examples.draw(np.random.default_rng([seed, 2, iteration]), plan.batch_size, n_frames)
+    return inputs, targets(truth, plan.smoothing_deg if early else 0.0)
 
 
-def _resume(parts: dict, checkpoint: Path) -> tuple[list[dict], int]:
-    if not checkpoint.is_file():
-        return [], 0
-    stored = torch.load(checkpoint, weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(stored[name])
-    return stored["history"], stored["history"][-1]["iteration"]
+def _loss(network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    inputs, wanted = batch
+    logits = quick_logits(network, inputs).float().transpose(1, 2)  # (batch, 425, n_frames)
+    return nn.functional.cross_entropy(logits, wanted[:, :, None].expand(-1, -1, logits.shape[2]))
 
 
-def _look(network, validation, kind: str, iteration: int, losses: list[float], seconds: float) -> dict:
+def _look(validation, kind: str, network: models.DoaCRNN) -> dict[str, float]:
     mixtures, truth = validation
     error_deg = np.rad2deg(sphere.angle_between(models.locate(network, mixtures, kind), truth))
-    return {"iteration": iteration, "loss": float(np.mean(losses)), "within_10_deg": float(np.mean(error_deg <= 10)),
-            "median_error_deg": float(np.median(error_deg)), "seconds": round(seconds, 1)}
+    return {"within_10_deg": float(np.mean(error_deg <= 10)), "median_error_deg": float(np.median(error_deg))}
 
 
 def export(network: models.DoaCRNN, training: dict, path: str | Path, command: str = "", source_root=None,

@@ -118,43 +118,21 @@ def _load(corpus: str, options: tuple) -> corpora.Corpus:
     return corpora.load(corpus, **dict(options))
 
 
-class _Batches(torch.utils.data.Dataset):
-    """Batches of examples; one is asked for by its pass and rows and drawn from those alone; pass -1: not at random."""
+def _keys(rows: np.ndarray, batch_size: int, seed: int, longest: int | None):
+    """Return how many batches a pass has, and a function of the epoch that yields the epoch and the rows of each."""
+    n_parts = -(-len(rows) // batch_size)
+    n_batches = min(n_parts, longest or len(rows))
 
-    def __init__(self, examples, seed: int):
-        self.examples, self.seed = examples, seed
+    def keys(epoch: int) -> Iterator[tuple[int, np.ndarray]]:
+        shuffled = np.random.default_rng([seed, epoch]).permutation(rows)
+        return ((epoch, part) for part in np.array_split(shuffled, n_parts)[:n_batches])
 
-    def __getitem__(self, key: tuple[int, np.ndarray]):
-        epoch, rows = key
-        rng = None if epoch < 0 else np.random.default_rng([self.seed, epoch, int(rows[0])])
-        return self.examples.draw(rows, rng)
-
-
-class _Order(torch.utils.data.Sampler):
-    """The rows of each batch; the order depends on seed and epoch alone, so that a resumed run repeats it."""
-
-    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, longest: int | None):
-        self.rows, self.batch_size, self.seed, self.longest, self.epoch = rows, batch_size, seed, longest, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return min(_n_batches(self.rows, self.batch_size), self.longest or len(self.rows))
-
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        shuffled = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
-        parts = np.array_split(shuffled, _n_batches(self.rows, self.batch_size))
-        return ((self.epoch, part) for part in parts[: len(self)])
-
-
-def _n_batches(rows: np.ndarray, batch_size: int) -> int:
-    return -(-len(rows) // batch_size)
+    return n_batches, keys
 
 
 def _train(corpus, specification: dict, device: str, show: bool, path: Path) -> None:
     """Train and write weights, history and what the examples add to ``path``."""
-    from earwitness.lightning_module import train  # Lightning takes seconds to import; only training needs it
+    from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
 
     runtime.tune()
     runtime.seed(specification["seed"])
@@ -164,28 +142,27 @@ def _train(corpus, specification: dict, device: str, show: bool, path: Path) -> 
     _initialise(network)
     examples = _EXAMPLES[name](corpus, specification, fold.train)
     recipe = examples.recipe(**specification["recipe"])
-    batches = _Batches(examples, specification["seed"])
-    order = _Order(examples.within(fold.train), recipe.batch_size, specification["seed"], recipe.longest_pass)
+    n_batches, keys = _keys(examples.within(fold.train), recipe.batch_size, specification["seed"], recipe.longest_pass)
+    n_epochs = max(1, round(recipe.iterations / n_batches))
+
+    def draw(epoch: int, rows: np.ndarray):
+        """Draw a batch from its pass and rows alone; pass -1: not at random."""
+        rng = None if epoch < 0 else np.random.default_rng([specification["seed"], epoch, int(rows[0])])
+        return examples.draw(rows, rng)
+
+    kept = examples.within(fold.validation)
+    parts = [(-1, kept[start : start + recipe.batch_size]) for start in range(0, len(kept), recipe.batch_size)]
+    validation = lightning_module.batches(draw, lambda epoch: parts, len(parts)) if parts else None
     folder = cache.directory("unfinished") / cache.digest(specification)
-    state, history = train(
-        _form(network, recipe), torch.utils.data.DataLoader(batches, batch_size=None, sampler=order),
-        _validation(batches, examples.within(fold.validation), recipe), recipe, specification["seed"],
-        runtime.device(device), show, folder, len(order),
-    )
+    learner = lightning_module.Classifier(_form(network, recipe), recipe, specification["seed"], n_batches, n_epochs)
+    state, history = lightning_module.train(learner, lightning_module.batches(draw, keys, n_batches),
+                                            runtime.device(device), show, folder, validation)
     if not all(np.isfinite(row["loss"]) for row in history):
         raise EarwitnessError(f"Training {name} diverged: the loss is no number. Lower the recipe's learning rate.")
     network.load_state_dict(layout.restored(state, network))
     outcome = examples.outcome(network, n_classes, fold.test)
     torch.save({"state": network.state_dict(), "history": history, **outcome}, path)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _validation(batches: _Batches, rows: np.ndarray, recipe) -> torch.utils.data.DataLoader | None:
-    """Return batches to validate on, always the same; nothing if nothing was kept for it."""
-    if len(rows) == 0:
-        return None
-    parts = [(-1, rows[start : start + recipe.batch_size]) for start in range(0, len(rows), recipe.batch_size)]
-    return torch.utils.data.DataLoader(batches, batch_size=None, sampler=parts)
 
 
 def _initialise(network: nn.Module) -> None:

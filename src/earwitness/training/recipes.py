@@ -28,6 +28,7 @@ class Recipe:
     weight_decay: ClassVar[float] = 0.01
     dropout: ClassVar[float] = 0.0  # AlexNet and AudioNet have their own
     longest_pass: ClassVar[int | None] = None
+    warm_up: ClassVar[float] = 0.25  # share of the iterations in which the rate of "one-cycle" rises
 
 
 @dataclass(frozen=True)
