@@ -228,7 +228,7 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
     ParameterError
         If ``path`` does not end in ``.pt``.
     """
-    path, specification = Path(path), training["specification"]
+    path, specification, origin = Path(path), training["specification"], made(command)
     if path.suffix != ".pt":
         raise ParameterError(f"Weights are exported to a file that ends in .pt, not to {path.name!r}.")
     state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
@@ -246,7 +246,7 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
         "measured": measure(rounded, kind, source, source_root, n_test),
         "weights": {"sha256": cache.file_digest(path), "n": sum(value.numel() for value in state.values()),
                     "dtype": "float16"},
-        "made": made(command), "history": training["history"][-1:],
+        "made": origin, "history": training["history"][-1:],
         "classes": [[round(float(azimuth), 2), round(float(elevation), 2)] for azimuth, elevation in grid],
     }
     write_card(path.with_suffix(".md"), card)

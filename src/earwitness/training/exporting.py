@@ -44,6 +44,7 @@ def export(trained: Trained, path: str | Path, command: str = "") -> dict:
         raise ParameterError(f"Only PhoneCNN and SpeakerCNN are exported, not {trained.specification['model']}.")
     if path.suffix != ".pt":
         raise ParameterError(f"Weights are exported to a file that ends in .pt, not to {path.name!r}.")
+    origin = made(command)  # before anything is written: a tracked file that differs marks the commit
     state = {name: weight.half() for name, weight in trained.model.state_dict().items()}
     rounded = copy.deepcopy(trained.model)
     rounded.load_state_dict(state)
@@ -52,7 +53,7 @@ def export(trained: Trained, path: str | Path, command: str = "") -> dict:
     card = {"name": path.stem, **_origin(trained), "measured": _measured(trained, rounded),
             "weights": {"sha256": cache.file_digest(path), "n": sum(weight.numel() for weight in state.values()),
                         "dtype": "float16"},
-            "made": made(command)}
+            "made": origin}
     write_card(path.with_suffix(".md"), card)
     return card
 

@@ -265,6 +265,7 @@ def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = 
 
     What the card says under ``measured`` holds for the rounded weights.
     """
+    made = exporting.made(command)  # before anything is written: a tracked file that differs marks the commit
     state = {name: weight.half() if weight.is_floating_point() else weight
              for name, weight in model.state_dict().items()}
     rounded = nisqa.Nisqa(model.settings)
@@ -283,7 +284,7 @@ def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = 
         "measured": {name: measure(rounded.eval(), name)[0] for name in transmission.SOURCES},
         "weights": {"sha256": cache.file_digest(path), "n": sum(weight.numel() for weight in model.parameters()),
                     "dtype": "float16"},
-        "made": exporting.made(command),
+        "made": made,
     }
     exporting.write_card(path.with_suffix(".md"), card)
     return card
