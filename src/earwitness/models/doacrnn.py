@@ -117,7 +117,7 @@ def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int 
         What it eats: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
     batch_size : int
     """
-    was_training, device = network.training, next(network.parameters()).device
+    was_training, device = network.training, next((part.device for part in network.parameters()), "cpu")
     network.eval()
     try:
         parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
