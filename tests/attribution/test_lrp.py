@@ -299,7 +299,7 @@ def test_a_pre_activation_overwritten_by_a_function_is_an_error_and_not_a_wrong_
 
 
 @pytest.mark.parametrize(("layer", "shape"), [
-    (nn.GRU(4, 4, batch_first=True), (3, 4)), (nn.LayerNorm(4), (4,)), (nn.MultiheadAttention(4, 1), (3, 4)),
+    (nn.GRU(4, 4, batch_first=True), (3, 4)), (nn.GroupNorm(2, 4), (4,)), (nn.RMSNorm(4), (4,)),
 ])
 def test_a_layer_without_a_rule_is_refused(layer, shape):
     with pytest.raises(ParameterError, match=f"no rule for layer '0' \\({type(layer).__name__}\\)"):
