@@ -276,6 +276,17 @@ def test_a_layer_used_twice_is_explained_as_two_layers_with_the_same_weights():
     assert torch.equal(reused, attribution.attribute(Twice(one, copy.deepcopy(one)), inputs, 1))
 
 
+def test_a_layer_called_with_its_input_by_name_is_explained():
+    class ByName(nn.Sequential):
+        def forward(self, x):
+            for layer in self:
+                x = layer(input=x)
+            return x
+
+    usual, inputs = kaiming(waveform_net(3), bias=0.1), signals((1, 40), dtype=torch.float32)
+    assert torch.equal(attribution.attribute(ByName(*usual), inputs, 0), attribution.attribute(usual, inputs, 0))
+
+
 def test_in_place_relu_gives_the_same_relevance_and_stays_in_place():
     model = kaiming(waveform_net(3))
     twin = copy.deepcopy(model)
