@@ -16,8 +16,8 @@ TITLE = "Explaining speech quality: cost and exactness beside captum"
 _BASELINE = -80.0
 _N_SEGMENTS = 30
 _N_STEPS = 10  # captum's default is 50; both costs grow with it alike
-_MOS_ONLY = Settings(fmax_hz=20000.0, segment_hop=4, max_segments=1300, cnn="adapt", time="attention", n_hidden=64,
-                     n_layers=2, pool="attention")
+MOS_ONLY = Settings(fmax_hz=20000.0, segment_hop=4, max_segments=1300, cnn="adapt", time="attention", n_hidden=64,
+                    n_layers=2, pool="attention")
 
 
 def _spectrogram(n_frames: int) -> torch.Tensor:
@@ -38,7 +38,7 @@ def _captum_occlusion(model, spectrogram):
 
 
 def _occlusion() -> list[dict]:
-    model, spectrogram = randomised(Nisqa(_MOS_ONLY)), _spectrogram(901)
+    model, spectrogram = randomised(Nisqa(MOS_ONLY)), _spectrogram(901)
     ours = partial(attribution.occlusion_map, model, spectrogram, mask=(24, 24), fill=_BASELINE)
     found = ours()
     rows = interleaved({

@@ -1,4 +1,4 @@
-"""LRP through LSTMs: against the published numpy code, and a whole network against one forward and backward pass."""
+"""LRP through LSTMs and self-attention: against published numpy code, and whole networks against one gradient."""
 
 import time
 
@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from benchmarks.measure import interleaved
+from benchmarks.quality import MOS_ONLY
 from earwitness import attribution, runtime
 from earwitness.models.doacrnn import DoaCRNN
+from earwitness.models.nisqa import Nisqa
 
 TITLE = "Recurrent networks: cost of relevance"
 PUBLISHED_MS = 13.6
@@ -29,15 +31,15 @@ class _LastStates(nn.Module):
         return self.dense(torch.cat([out[:, -1, : self.units], out[:, 0, self.units :]], dim=-1))
 
 
-def _gradient(model, inputs):
+def _gradient(model, inputs, target):
     leaf = inputs.clone().requires_grad_()
-    return torch.autograd.grad(model(leaf)[..., 1].sum(), leaf)[0]
+    return torch.autograd.grad(model(leaf)[..., target].sum(), leaf)[0]
 
 
-def _rows(model, inputs, methods: dict[str, dict]) -> list[dict]:
-    contenders = {"forward and backward": lambda: _gradient(model, inputs)}
+def _rows(model, inputs, methods: dict[str, dict], target: int = 1) -> list[dict]:
+    contenders = {"forward and backward": lambda: _gradient(model, inputs, target)}
     for name, options in methods.items():
-        contenders[name] = lambda options=options: attribution.attribute(model, inputs, 1, **options)
+        contenders[name] = lambda options=options: attribution.attribute(model, inputs, target, **options)
     rows = interleaved(contenders)
     return [{**row, "ms of one core per sample": _processor_ms(contenders[row["name"]]) / len(inputs)} for row in rows]
 
@@ -57,7 +59,7 @@ def _processor_ms(call, n_rounds: int = 10) -> float:
 
 
 def run() -> dict[str, list[dict]]:
-    """Return a table for an LSTM alone and one for the network of Kiyan et al."""
+    """Return tables for an LSTM alone, the network of Kiyan et al., and NISQA's with self-attention."""
     runtime.tune()
     torch.manual_seed(0)
     alone = _LastStates().eval().requires_grad_(False)
@@ -72,4 +74,8 @@ def run() -> dict[str, list[dict]]:
         whole = DoaCRNN(n_channels).eval().requires_grad_(False)
         networks[f"DoaCRNN, {n_channels} channels, batch of 16"] = _rows(
             whole, torch.randn(16, n_channels, 50, 512), {"sound-direction": {"method": "sound-direction"}})
+    attending = Nisqa(MOS_ONLY).eval().requires_grad_(False)
+    clip = torch.randn(1, 48, 300, generator=torch.Generator().manual_seed(0)) * 10 - 40
+    networks["NISQA with self-attention, a clip of 3 s"] = _rows(attending, clip, {
+        name: {"method": name} for name in ("lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma")}, target=0)
     return networks

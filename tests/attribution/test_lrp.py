@@ -276,6 +276,17 @@ def test_a_layer_used_twice_is_explained_as_two_layers_with_the_same_weights():
     assert torch.equal(reused, attribution.attribute(Twice(one, copy.deepcopy(one)), inputs, 1))
 
 
+def test_a_layer_called_with_its_input_by_name_is_explained():
+    class ByName(nn.Sequential):
+        def forward(self, x):
+            for layer in self:
+                x = layer(input=x)
+            return x
+
+    usual, inputs = kaiming(waveform_net(3), bias=0.1), signals((1, 40), dtype=torch.float32)
+    assert torch.equal(attribution.attribute(ByName(*usual), inputs, 0), attribution.attribute(usual, inputs, 0))
+
+
 def test_in_place_relu_gives_the_same_relevance_and_stays_in_place():
     model = kaiming(waveform_net(3))
     twin = copy.deepcopy(model)
@@ -299,7 +310,7 @@ def test_a_pre_activation_overwritten_by_a_function_is_an_error_and_not_a_wrong_
 
 
 @pytest.mark.parametrize(("layer", "shape"), [
-    (nn.GRU(4, 4, batch_first=True), (3, 4)), (nn.LayerNorm(4), (4,)), (nn.MultiheadAttention(4, 1), (3, 4)),
+    (nn.GRU(4, 4, batch_first=True), (3, 4)), (nn.GroupNorm(2, 4), (4,)), (nn.RMSNorm(4), (4,)),
 ])
 def test_a_layer_without_a_rule_is_refused(layer, shape):
     with pytest.raises(ParameterError, match=f"no rule for layer '0' \\({type(layer).__name__}\\)"):

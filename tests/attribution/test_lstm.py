@@ -194,6 +194,15 @@ def test_time_may_come_before_the_batch():
         attribution.attribute(model, inputs, 1, "sound-direction"))
 
 
+def test_what_an_lstm_absorbs_is_counted_by_clip_also_where_time_comes_first():
+    model = every_step()
+    twin = copy.deepcopy(model)
+    twin.lstm.batch_first = False
+    inputs = signals((6, 4), n=2)
+    ours, usual = (attribution.conservation(network, inputs, 1).absorbed["lstm"] for network in (twin, model))
+    torch.testing.assert_close(ours, usual)
+
+
 def test_an_lstm_without_biases_is_an_lstm_whose_biases_are_zero():
     bare = every_step(num_layers=2, bidirectional=True, bias=True)
     bare.lstm = random_lstm(num_layers=2, bidirectional=True, bias=False)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from earwitness.attribution import audiolime, conductance, controls, deeplift, dft_lrp, gradients, lrp, occlusion
+from earwitness.attribution.baseline import relative_to
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
 from earwitness.attribution.completeness import Completeness, Explanations, completeness
 from earwitness.attribution.conductance import layer_conductance
@@ -93,5 +94,5 @@ __all__ = [
     "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "attribute", "completeness",
     "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "integrated_gradients_all",
     "layer_conductance", "methods", "occlusion_map", "options", "over_segments",
-    "relevance_signal", "relevance_signals",
+    "relative_to", "relevance_signal", "relevance_signals",
 ]

@@ -115,6 +115,21 @@ def in_batches(
     return torch.cat([explain(x, index) for x, index in parts])
 
 
+class Refuse(torch.autograd.Function):
+    """Identity on a value that has no rule; relevance for it is an error with a sentence, not a wrong map."""
+
+    @staticmethod
+    def forward(ctx, value, sentence):
+        ctx.sentence = sentence
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx, relevance):
+        if relevance.any():
+            raise ParameterError(ctx.sentence)
+        return relevance, None
+
+
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
     """Put the model in evaluation mode, parameters without gradients, in-place layers out of place; undo it all after.

@@ -4,8 +4,9 @@ zennit's own hooks run every layer a second time in the backward pass, and also 
 result they then discard: two to three times the cost of one forward and backward pass. The hook here takes the
 pre-activation from the forward pass that has happened anyway, and runs one backward pass of the layer. It performs the
 same operations on the same numbers otherwise: ``tests/attribution/test_lrp.py`` holds it against zennit bit for bit.
-It also treats a layer that is used twice, which zennit's hooks confuse, and :class:`torch.nn.LSTM`, whose gradient
-zennit's hooks leave as it is (:mod:`earwitness.attribution.lstm`).
+It also treats a layer that is used twice, which zennit's hooks confuse, and layers whose gradient zennit's hooks leave
+as it is: :class:`torch.nn.LSTM` (:mod:`earwitness.attribution.lstm`), self-attention, layer norms and the sums around
+them (:mod:`earwitness.attribution.attention`).
 
 What bias and stabiliser of a sum take is lost on the way to the input. Every method has an option ``bias_factor`` for
 it: 0 leaves it lost, 1 hands it down, so that the relevance of the input sums to the explained logit. It goes evenly to
@@ -24,10 +25,12 @@ from zennit.core import Composite, Hook, ParamMod, RemovableHandleList, collect_
 from zennit.rules import ClampMod, GammaMod
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution, Linear
 
-from earwitness.attribution import lstm
-from earwitness.attribution.calls import check_options, explained, frozen, in_batches, prepare
+from earwitness.attribution import attention, lstm
+from earwitness.attribution.baseline import Shift, shift_rule
+from earwitness.attribution.calls import Refuse, check_options, explained, frozen, in_batches, prepare
 from earwitness.errors import ParameterError, choose
 from earwitness.models.doacrnn import Normalisation
+from earwitness.models.sums import Add, MeanOverTime
 
 Rule = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(layer, its input, its output with graph, relevance of the output) -> relevance of the input."""
@@ -54,18 +57,21 @@ class _RuleHook(Hook):
         self.rule, self.note = rule, note
 
     def copy(self):
-        return _RuleHook(self.rule, self.note)
+        return type(self)(self.rule, self.note)
 
     def register(self, module):
-        return RemovableHandleList([module.register_forward_hook(self.forward)])
+        return RemovableHandleList([module.register_forward_hook(self.answer, with_kwargs=True)])
 
-    def forward(self, module, inputs, output):
-        (x,) = inputs
+    def answer(self, module, inputs, options, output):
+        (x,) = inputs or (options["input"],)
+        return self.forward(module, x, output)
+
+    def forward(self, module, x, output, **known):
         if not output.requires_grad:
             return output
 
         def redistribute(relevance):
-            result = self.rule(module, x, output, relevance)
+            result = self.rule(module, x, output, relevance, **known)
             self.note(relevance, result)
             return result
 
@@ -75,17 +81,40 @@ class _RuleHook(Hook):
 class _LstmHook(_RuleHook):
     """The same for an LSTM, which answers (outputs of all steps, (last h, last c)); the last h is among the outputs."""
 
-    def copy(self):
-        return _LstmHook(self.rule, self.note)
-
-    def register(self, module):
-        return RemovableHandleList([module.register_forward_hook(self.forward_states, with_kwargs=True)])
-
-    def forward_states(self, module, inputs, options, output):
-        x = lstm.check_call(inputs, options)
+    def answer(self, module, inputs, options, output):
         output, states = output
-        output = self.forward(module, (x,), output)
+        output = self.forward(module, lstm.check_call(inputs, options), output)
         return output, lstm.last_states(module, output, *states)
+
+
+class _AttentionHook(_RuleHook):
+    """The same for self-attention, which answers (outputs, weights or None) to one sequence given three times."""
+
+    def answer(self, module, inputs, options, output):
+        output, weights = output
+        refused = None if weights is None else Refuse.apply(weights, attention.WEIGHTS_REFUSED)
+        return self.forward(module, attention.check_call(inputs, options), output), refused
+
+
+class _AddHook(_RuleHook):
+    """The same for a sum of two terms, which its rule sees as one tensor (batch, 2, ...)."""
+
+    def answer(self, module, inputs, options, output):
+        if len({term.requires_grad for term in inputs}) > 1:
+            raise ParameterError("LRP shares a sum between two terms that depend on the input; here one is a constant.")
+        terms = torch.stack(inputs, dim=1)
+        return self.forward(module, terms, terms.sum(1))
+
+
+class _MeanHook(_RuleHook):
+    """The same for a mean over time, whose shares are constants."""
+
+    def answer(self, module, inputs, options, output):
+        x, share = (*inputs, None)[:2]
+        return self.forward(module, x, output, share=None if share is None else share.detach())
+
+
+_HOOKS = {nn.LSTM: _LstmHook, nn.MultiheadAttention: _AttentionHook, Add: _AddHook, MeanOverTime: _MeanHook}
 
 
 def pass_rule(layer, x, output, relevance):
@@ -188,7 +217,9 @@ def gamma_rule(layer, x, output, relevance, epsilon, gamma, bias_factor=0.0):
     return total
 
 
-_KNOWN = (Linear, BatchNorm, Activation, nn.LSTM)
+_KNOWN = (Linear, BatchNorm, Activation, nn.LSTM, nn.LayerNorm)
+_CHECKS = {nn.LSTM: lstm.check, nn.MultiheadAttention: attention.check}
+_HIDDEN_SUMS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
 def _check_layers(model: nn.Module) -> None:
@@ -202,31 +233,50 @@ def _check_layers(model: nn.Module) -> None:
                                  f"and needs its weights and running statistics; {leaf} does not have them.")
         before = leaf
     for name, module in model.named_modules():
-        if isinstance(module, nn.LSTM):
-            lstm.check(name or "model", module)
-        known = isinstance(module, _KNOWN) and not isinstance(module, nn.MultiheadAttention)
-        if not known and next(module.parameters(recurse=False), None) is not None:
+        for kind, check in _CHECKS.items():
+            if isinstance(module, kind):
+                check(name or "model", module)
+        if isinstance(module, _HIDDEN_SUMS):
+            raise ParameterError(f"{type(module).__name__} ({name or 'model'!r}) adds residuals inside, where no rule "
+                                 "sees them: build it of layers with earwitness.models.sums.Add, as models.nisqa does.")
+        if not isinstance(module, _KNOWN) and next(module.parameters(recurse=False), None) is not None:
             raise ParameterError(f"LRP has no rule for layer {name or 'model'!r} ({type(module).__name__}).")
 
 
-def _composite(convolution: Rule, dense: Rule, recurrent: Rule, ledger: dict[str, torch.Tensor] | None) -> Composite:
-    """Return the zennit composite of these rules; ``ledger`` receives what each layer absorbs."""
-    rules = [(Activation, pass_rule), (BatchNorm, pass_rule), (Normalisation, pass_rule), (Convolution, convolution),
-             (nn.Linear, dense), (nn.LSTM, recurrent), (AvgPool, partial(epsilon_rule, epsilon=1e-6))]
+def _sums(epsilon: float, bias_factor: float) -> dict[type, Rule]:
+    """Return the epsilon rule of every kind of layer that sums; what a method does otherwise goes on top of it."""
+    kinds = {
+        Convolution: epsilon_rule, nn.Linear: epsilon_rule, nn.LSTM: lstm.lstm_rule, Shift: shift_rule,
+        nn.MultiheadAttention: attention.attention_rule, nn.LayerNorm: attention.layer_norm_rule,
+        Add: attention.add_rule, MeanOverTime: attention.mean_rule,
+    }
+    chosen = {kind: partial(rule, epsilon=epsilon, bias_factor=bias_factor) for kind, rule in kinds.items()}
+    return chosen | {AvgPool: partial(epsilon_rule, epsilon=1e-6)}
 
-    def note(name, relevance, result):
-        ledger[name] = ledger.get(name, 0) + relevance.flatten(1).sum(1) - result.flatten(1).sum(1)
+
+def _composite(sums: dict[type, Rule], ledger: dict[str, torch.Tensor] | None) -> Composite:
+    """Return the zennit composite of these rules; ``ledger`` receives what each layer absorbs."""
+    # sums come first: zennit counts MultiheadAttention among the activations
+    rules = sums | dict.fromkeys((Activation, BatchNorm, Normalisation), pass_rule)
+
+    def note(name, batch_axis, relevance, result):
+        before, after = (values.transpose(0, batch_axis).flatten(1).sum(1) for values in (relevance, result))
+        ledger[name] = ledger.get(name, 0) + before - after
 
     def hook(context, name, module):
-        rule = next((rule for kind, rule in rules if isinstance(module, kind)), None)
-        keep = (lambda *_: None) if ledger is None or rule is pass_rule else partial(note, name)
-        kind = _LstmHook if isinstance(module, nn.LSTM) else _RuleHook
-        return None if rule is None else kind(rule, keep)
+        rule = _first(rules, module)
+        batch_axis = int(isinstance(module, nn.LSTM) and not module.batch_first)
+        keep = (lambda *_: None) if ledger is None or rule is pass_rule else partial(note, name, batch_axis)
+        return None if rule is None else (_first(_HOOKS, module) or _RuleHook)(rule, keep)
 
     return Composite(hook, canonizers=[SequentialMergeBatchNorm()])
 
 
-def _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger=None):
+def _first(by_kind: dict[type, object], module: nn.Module):
+    return next((value for kind, value in by_kind.items() if isinstance(module, kind)), None)
+
+
+def _propagate(model, inputs, target, sums, batch_size, ledger=None):
     """Return the relevance of ``inputs``, starting from the logit itself at the target's output."""
 
     def explain(x, index):
@@ -235,7 +285,7 @@ def _propagate(model, inputs, target, convolution, dense, recurrent, batch_size,
         return torch.autograd.grad(logit, leaf, logit.detach())[0]
 
     _check_layers(model)
-    composite = _composite(convolution, dense, recurrent, ledger)
+    composite = _composite(sums, ledger)
     try:
         composite.register(model)
         return in_batches(explain, inputs, target, batch_size)
@@ -256,9 +306,7 @@ def lrp_epsilon(
 ):
     """Return LRP with the epsilon rule in every layer."""
     _check_options(bias_factor, epsilon=epsilon)
-    rule = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
-    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
-    return _propagate(model, inputs, target, rule, rule, recurrent, batch_size, ledger)
+    return _propagate(model, inputs, target, _sums(epsilon, bias_factor), batch_size, ledger)
 
 
 def lrp_epsilon_plus(
@@ -268,19 +316,18 @@ def lrp_epsilon_plus(
     """Return LRP with the z+ rule in convolutions (stabilised by ``stabilizer``), the epsilon rule elsewhere."""
     _check_options(bias_factor, epsilon=epsilon, stabilizer=stabilizer)
     convolution = partial(plus_rule, epsilon=stabilizer, bias_factor=bias_factor)
-    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
-    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
-    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
+    sums = _sums(epsilon, bias_factor) | {Convolution: convolution}
+    return _propagate(model, inputs, target, sums, batch_size, ledger)
 
 
 def lrp_alpha1_beta0(
     model, inputs, target, ledger=None, *, epsilon: float = 1e-6, bias_factor: float = 0.0, batch_size: int = 50
 ):
-    """Return LRP with the alpha = 1, beta = 0 rule in every layer, dense ones included; in LSTMs the epsilon rule."""
+    """Return LRP with the alpha = 1, beta = 0 rule in convolutions and dense layers, the epsilon rule elsewhere."""
     _check_options(bias_factor, epsilon=epsilon)
-    rule = partial(plus_rule, epsilon=epsilon, bias_factor=bias_factor)
-    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
-    return _propagate(model, inputs, target, rule, rule, recurrent, batch_size, ledger)
+    plus = partial(plus_rule, epsilon=epsilon, bias_factor=bias_factor)
+    sums = _sums(epsilon, bias_factor) | {Convolution: plus, nn.Linear: plus}
+    return _propagate(model, inputs, target, sums, batch_size, ledger)
 
 
 def lrp_gamma(
@@ -293,9 +340,8 @@ def lrp_gamma(
     if gamma < 0:
         raise ParameterError(f"gamma must not be negative, got {gamma!r}.")
     convolution = partial(gamma_rule, epsilon=stabilizer, gamma=gamma, bias_factor=bias_factor)
-    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
-    recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor)
-    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
+    sums = _sums(epsilon, bias_factor) | {Convolution: convolution}
+    return _propagate(model, inputs, target, sums, batch_size, ledger)
 
 
 def sound_direction(
@@ -309,9 +355,9 @@ def sound_direction(
     """
     _check_options(bias_factor, epsilon=epsilon, stabilizer=stabilizer)
     convolution = partial(plus_rule, epsilon=stabilizer, bias_factor=bias_factor)
-    dense = partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor)
     recurrent = partial(lstm.lstm_rule, epsilon=epsilon, bias_factor=bias_factor, count_start=False)
-    return _propagate(model, inputs, target, convolution, dense, recurrent, batch_size, ledger)
+    sums = _sums(epsilon, bias_factor) | {Convolution: convolution, nn.LSTM: recurrent}
+    return _propagate(model, inputs, target, sums, batch_size, ledger)
 
 
 METHODS = {
@@ -367,5 +413,6 @@ def conservation(model, inputs, target, method: str = "lrp-epsilon", **options) 
     with frozen(model):
         relevance = propagate(model, inner, index, ledger, **{**options, "batch_size": len(inner)})
         logit = explained(model(inner), index).detach()
-    absorbed = dict(reversed(ledger.items()))  # backwards through the network, so reversed is the forward order
+    # backwards through the network, so reversed is the forward order; a network's segments are rows, clip by clip
+    absorbed = {name: kept.reshape(len(inner), -1).sum(1) for name, kept in reversed(ledger.items())}
     return Conservation(logit.reshape(len(inner), -1).sum(1), relevance.flatten(1).sum(1), absorbed)

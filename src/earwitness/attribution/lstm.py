@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from zennit.core import stabilize
 
+from earwitness.attribution.calls import Refuse
 from earwitness.errors import ParameterError
 
 
@@ -39,19 +40,8 @@ def check_call(inputs: tuple, options: dict) -> torch.Tensor:
     return x
 
 
-class _Refuse(torch.autograd.Function):
-    """Identity on states that have no rule; relevance for them is an error, not a wrong map."""
-
-    @staticmethod
-    def forward(ctx, state):
-        return state.view_as(state)
-
-    @staticmethod
-    def backward(ctx, relevance):
-        if relevance.any():
-            raise ParameterError("LRP explains what an LSTM answers step by step and the last h of its last layer, not "
-                                 "its cells c or the h of layers below: build the network on the first.")
-        return relevance
+_STATES_REFUSED = ("LRP explains what an LSTM answers step by step and the last h of its last layer, not its cells c "
+                   "or the h of layers below: build the network on the first.")
 
 
 def last_states(module: nn.LSTM, output: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor):
@@ -59,7 +49,8 @@ def last_states(module: nn.LSTM, output: torch.Tensor, hidden: torch.Tensor, cel
     steps = output.transpose(0, 1) if module.batch_first else output  # (time, batch, directions * units)
     forward, backward = steps[-1][:, : module.hidden_size], steps[0][:, module.hidden_size :]
     last = [forward, backward] if module.bidirectional else [forward]
-    return torch.cat([_Refuse.apply(hidden[: -len(last)]), torch.stack(last)]), _Refuse.apply(cell)
+    below = Refuse.apply(hidden[: -len(last)], _STATES_REFUSED)
+    return torch.cat([below, torch.stack(last)]), Refuse.apply(cell, _STATES_REFUSED)
 
 
 def lstm_rule(module, x, output, relevance, epsilon, bias_factor, count_start=True):

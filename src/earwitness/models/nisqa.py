@@ -15,6 +15,7 @@ from earwitness.corpora.base import check_samples
 from earwitness.errors import AudioError, DamagedDataError, MissingDataError, ParameterError, UnknownNameError, choose
 from earwitness.features import mel
 from earwitness.models import weights
+from earwitness.models.sums import Add, MeanOverTime
 
 PUBLIC = ("nisqa", "nisqa_mos_only", "nisqa_tts")
 SHIPPED = ("quality",)
@@ -164,10 +165,11 @@ class _AttentionLayer(nn.Module):
         self.dropout1, self.norm1 = nn.Dropout(dropout), nn.LayerNorm(width)
         self.linear1, self.relu, self.dropout = nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout)
         self.linear2, self.dropout2, self.norm2 = nn.Linear(width, width), nn.Dropout(dropout), nn.LayerNorm(width)
+        self.add1, self.add2 = Add(), Add()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.norm1(x + self.dropout1(self.self_attn(x, x, x, need_weights=False)[0]))
-        return self.norm2(x + self.dropout2(self.linear2(self.dropout(self.relu(self.linear1(x))))))
+        x = self.norm1(self.add1(x, self.dropout1(self.self_attn(x, x, x, need_weights=False)[0])))
+        return self.norm2(self.add2(x, self.dropout2(self.linear2(self.dropout(self.relu(self.linear1(x)))))))
 
 
 class SelfAttention(nn.Module):
@@ -204,12 +206,12 @@ class AttentionPool(nn.Module):
         super().__init__()
         self.linear1, self.relu = nn.Linear(n_features, 2 * n_features), nn.ReLU()
         self.linear2, self.softmax = nn.Linear(2 * n_features, 1), nn.Softmax(dim=1)
-        self.linear3 = nn.Linear(n_features, 1)
+        self.mean, self.linear3 = MeanOverTime(), nn.Linear(n_features, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (N, 1)."""
         share = self.softmax(self.linear2(self.relu(self.linear1(x))))  # (N, n_segments, 1)
-        return self.linear3((share * x).sum(1))
+        return self.linear3(self.mean(x, share))
 
 
 class AveragePool(nn.Module):
@@ -217,11 +219,11 @@ class AveragePool(nn.Module):
 
     def __init__(self, n_features: int):
         super().__init__()
-        self.linear = nn.Linear(n_features, 1)
+        self.mean, self.linear = MeanOverTime(), nn.Linear(n_features, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (N, 1)."""
-        return self.linear(x.mean(1))
+        return self.linear(self.mean(x))
 
 
 _CNNS = {"standard": StandardCNN, "adapt": AdaptCNN}
@@ -250,9 +252,10 @@ class Nisqa(nn.Module):
 
     Notes
     -----
-    Mittag and Moeller (2019) and Mittag et al. (2021), section 3. Every ReLU, pooling and dropout is a module of its
-    own, used once; batch norms stand right behind convolutions; a clone stands between ReLU and pooling. The value
-    predicted is not limited to 1 to 5. Segments need no padding: all clips of a batch have the same number of frames.
+    Mittag and Moeller (2019) and Mittag et al. (2021), section 3. Every ReLU, pooling, dropout, residual sum and mean
+    over time is a module of its own, used once; batch norms stand right behind convolutions; a clone stands between
+    ReLU and pooling. The value predicted is not limited to 1 to 5. Segments need no padding: all clips of a batch have
+    the same number of frames.
     Chapter: speech-quality.
     """
 
