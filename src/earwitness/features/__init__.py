@@ -9,15 +9,15 @@ from earwitness.features.ambisonics import (
 )
 from earwitness.features.frames import frame_centres, normalised, windows
 from earwitness.features.mel import mel_edges_hz, mel_spectrogram
-from earwitness.features.phonetics import autocorrelation, f0, f0_at, formants, lp_spectrum
+from earwitness.features.phonetics import at_pitch, autocorrelation, f0, f0_at, formants, lp_spectrum
 from earwitness.features.spectral import spectral_axes, spectral_relevance
 from earwitness.features.spectrogram import frame_times_s, frequencies_hz, log_spectrogram, scale_frequencies
 from earwitness.features.steady import SteadyState, steady_state
 from earwitness.features.waveform import fit_to_second, loudest_second, place, resample, waveform
 
 __all__ = [
-    "SteadyState", "ambisonic_stft", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants", "frame_centres",
-    "frame_times_s", "frequencies_hz", "intensity", "log_spectrogram", "loudest_second", "lp_spectrum",
+    "SteadyState", "ambisonic_stft", "at_pitch", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants",
+    "frame_centres", "frame_times_s", "frequencies_hz", "intensity", "log_spectrogram", "loudest_second", "lp_spectrum",
     "magnitude_phase", "mel_edges_hz", "mel_spectrogram", "network_input", "normalised", "place",
     "pseudo_intensity_direction", "resample", "scale_frequencies", "spectral_axes", "spectral_relevance",
     "steady_state", "waveform", "windows",

@@ -1,9 +1,13 @@
-"""What phonetics measures: fundamental frequency, formants, and the smooth spectrum that linear prediction draws."""
+"""What phonetics measures: fundamental frequency, formants, and the smooth spectrum that linear prediction draws.
+
+And what it changes to ask whether a listener minds: the pitch of a voice alone.
+"""
 
 import numpy as np
 import pandas as pd
 import parselmouth
 import soxr
+from parselmouth.praat import call
 
 from earwitness.corpora.base import check_samples
 from earwitness.errors import AudioError, ParameterError
@@ -46,12 +50,7 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
     Boersma (1993), Proc. Institute of Phonetic Sciences 17, 97-110.
     """
     samples = check_samples(samples, sample_rate).astype(np.float64)
-    if not 0 < floor_hz < ceiling_hz <= sample_rate / 2:
-        raise ParameterError(
-            f"F0 is looked for between 0 and half the sample rate, {sample_rate / 2:.0f} Hz: floor_hz must be below "
-            f"ceiling_hz, got {floor_hz} and {ceiling_hz}."
-        )
-    _check_length(samples, sample_rate, 3 / floor_hz, f"three periods of {floor_hz} Hz")
+    _check_search(samples, sample_rate, floor_hz, ceiling_hz)
     pitch = parselmouth.Sound(samples, sample_rate).to_pitch_ac(pitch_floor=floor_hz, pitch_ceiling=ceiling_hz)
     f0_hz = pitch.selected_array["frequency"]
     return pitch.xs(), np.where(f0_hz > 0, f0_hz, np.nan)
@@ -80,6 +79,49 @@ def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options)
     nearest = np.abs(times_s[:, None] - frames_s[None, :]).argmin(1)
     hop_s = frames_s[1] - frames_s[0] if len(frames_s) > 1 else 0.0
     return np.where(np.abs(times_s - frames_s[nearest]) <= hop_s, f0_hz[nearest], np.nan)
+
+
+def at_pitch(
+    samples: np.ndarray, sample_rate: int, factor: float, floor_hz: float = 75.0, ceiling_hz: float = 500.0
+) -> np.ndarray:
+    """Return the same speech with its fundamental frequency scaled and its formants kept, by Praat's overlap-add.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (T,)
+    sample_rate : int
+        In Hz.
+    factor : float
+        By which F0 is multiplied, > 0; 1.0 resynthesises the speech as it is: the null of whatever is found at another
+        factor, though a mild one, as overlap-add does more harm the further the factor is from 1.
+    floor_hz, ceiling_hz : float
+        Lowest and highest F0 that is looked for before it is changed.
+
+    Returns
+    -------
+    ndarray, shape (T,), float32
+        As long as before. Where F0 is not found nothing is changed.
+
+    Raises
+    ------
+    AudioError
+        If the samples are unusable or shorter than three periods of ``floor_hz``.
+    ParameterError
+        If ``factor`` is not positive, or not 0 < ``floor_hz`` < ``ceiling_hz`` <= half the sample rate.
+
+    Notes
+    -----
+    Moulines and Charpentier (1990), Speech Communication 9, 453-467. Chapter: raw-waveform.
+    """
+    samples = check_samples(samples, sample_rate).astype(np.float64)
+    if not 0 < factor < np.inf:
+        raise ParameterError(f"factor must be a positive number, got {factor}.")
+    _check_search(samples, sample_rate, floor_hz, ceiling_hz)
+    speech = call(parselmouth.Sound(samples, sample_rate), "To Manipulation", 0.01, floor_hz, ceiling_hz)
+    pitch = call(speech, "Extract pitch tier")
+    call(pitch, "Multiply frequencies", 0, len(samples) / sample_rate, factor)
+    call([pitch, speech], "Replace pitch tier")
+    return call(speech, "Get resynthesis (overlap-add)").values[0].astype(np.float32)
 
 
 def formants(
@@ -218,6 +260,16 @@ def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.
 def _correlated(samples: np.ndarray, n_lags: int) -> np.ndarray:
     n_fft = 2 * len(samples)
     return np.fft.irfft(np.abs(np.fft.rfft(samples, n_fft)) ** 2, n_fft)[:n_lags]
+
+
+def _check_search(samples: np.ndarray, sample_rate: int, floor_hz: float, ceiling_hz: float) -> None:
+    """Raise if F0 cannot be looked for between these limits in these samples."""
+    if not 0 < floor_hz < ceiling_hz <= sample_rate / 2:
+        raise ParameterError(
+            f"F0 is looked for between 0 and half the sample rate, {sample_rate / 2:.0f} Hz: floor_hz must be below "
+            f"ceiling_hz, got {floor_hz} and {ceiling_hz}."
+        )
+    _check_length(samples, sample_rate, 3 / floor_hz, f"three periods of {floor_hz} Hz")
 
 
 def _check_length(samples: np.ndarray, sample_rate: int, least_s: float, reason: str) -> None:
