@@ -145,6 +145,15 @@ def test_a_hop_on_the_stride_keeps_the_grid_of_the_first_layer_and_a_coprime_hop
     assert pattern_share(spread, 4) < 0.005
 
 
+def test_the_hop_that_is_taken_unasked_has_no_common_factor_with_the_grid_of_the_papers_network():
+    samples, step = voice(8000), 10 * 3  # the first convolution moves by 10 samples, its pooling by 3 of these
+    assert (PhoneCNN(4).conv1.stride[0], PhoneCNN(4).pool1.kernel_size) == (10, 3)
+    model = kaiming(PhoneCNN(4))
+    unasked = attribution.relevance_signal(model, samples, 1)
+    on_the_grid = attribution.relevance_signal(model, samples, 1, hop=160)
+    assert pattern_share(unasked[2000:-2000], step) < pattern_share(on_the_grid[2000:-2000], step) / 3
+
+
 @pytest.mark.parametrize(("samples", "said"), [
     (voice(29), "29 samples; the network hears 300 at a time"), (np.zeros(400), "Utterance 1 is silent"),
     (np.full(400, np.nan), "Utterance 1 holds 400 samples that are NaN"), (np.ones((2, 400)), "one channel"),

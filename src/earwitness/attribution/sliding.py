@@ -11,9 +11,10 @@ from earwitness import attribution
 from earwitness.attribution import gradients
 from earwitness.corpora.base import check_samples
 from earwitness.errors import AudioError, ParameterError, choose
-from earwitness.features.frames import HOP, LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
+from earwitness.features.frames import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
 from earwitness.models import layout, logits
 
+HOP = 157  # a little less than 10 ms, without a common factor with the networks' grid of 30 samples
 PREDICTED = "predicted"
 _LEAST_SHARE = 0.1  # of a window that an utterance must fill: 25 ms of 250 ms
 _NO_TARGET = -1  # stands for: the class that the network answers
@@ -37,7 +38,8 @@ def relevance_signal(
         One of :func:`earwitness.attribution.methods`.
     hop : int
         Samples from window to window; windows stand around ``earwitness.features.frame_centres(T, hop)``. The default
-        are the frames of 10 ms that phones are labelled by; to measure the signal, take 133, see Notes.
+        is for measuring the signal, see Notes; 160 gives the frames of 10 ms that phones are labelled by, one target
+        each.
     length : int
         Samples in a window. Where it reaches outside the utterance it holds zeros; their relevance is dropped.
     overlap : {"mean", "centre"}
@@ -64,8 +66,8 @@ def relevance_signal(
     -----
     Muckenhirn et al. (2019), section 3.2; the paper does not say how windows are put together. Chapter: raw-waveform.
 
-    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 by default, fewer near the
-    ends). For gradients this is, but for the scale of each window, the gradient of the sum of all windows' scores
+    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 or 26 by default, fewer near
+    the ends). For gradients this is, but for the scale of each window, the gradient of the sum of all windows' scores
     divided by the number of windows that see the sample: what the utterance as a whole says. What windows disagree
     about cancels. ``"centre"``: a sample keeps the relevance from the one window in whose middle hop it lies, where the
     network was asked what is spoken. Nothing is averaged, and windows meet every hop with a jump.
@@ -77,9 +79,10 @@ def relevance_signal(
     a grid: a pattern of 10 and of 30 samples, lines at the multiples of 1600 Hz, and periods rounded to whole steps. A
     hop that is a multiple of 10 puts all windows on the same grid, and the mean keeps it: with 160, F0 of many women in
     aev is found at 200 or 228.6 Hz, which are 80 and 70 samples. A hop without a common factor with 30 spreads the
-    grids; with 133 (8.3 ms) 30 windows see every sample, each in another of the 30 phases. Share of the 465 recordings
-    of Table 2 whose F0 | F1 | F2 lie within one standard deviation, with one and the same network: 86 | 21 | 27 % with
-    hop 160 or 80, 98 | 62 | 62 % with 157. :func:`earwitness.evaluation.resemblance.grid_share` measures the grid.
+    grids: with 157 the 25 or 26 windows that see a sample see it in different ones of the 30 phases (with 133 they are
+    30, in all phases, for a fifth more work). Share of the 465 recordings of Table 2 whose F0 | F1 | F2 lie within one
+    standard deviation, with one and the same network: 86 | 21 | 27 % with hop 160 or 80, 98 | 62 | 62 % with 157.
+    :func:`earwitness.evaluation.resemblance.grid_share` measures the grid.
     """
     return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
                              batch_size=batch_size, **options)[0]
