@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,24 @@ def test_a_failure_is_never_kept_as_good(make_toy, tmp_path):
     assert execute.execute(job()).failure.error == "AssertionError"
     flag.touch()
     assert execute.execute(job()).failure is None
+
+
+def test_scratch_folders_of_killed_processes_are_removed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        pass
+    with execute.scratch() as own:
+        name = Path(own).name.replace(str(os.getpid()), "{}")
+        dead, alive = tmp_path / name.format(ended.pid), tmp_path / name.format(os.getppid())
+        others = (f"earwitness-000000-{ended.pid}-a", f"earwitness-{ended.pid}", "earwitness-ab", name.format("study"))
+        strangers = [tmp_path / other for other in others]
+        for folder in (dead, alive, *strangers):
+            folder.mkdir()
+            (folder / "out.ipynb").touch()
+        with execute.scratch():
+            assert Path(own).is_dir(), "another thread of this process works there"
+            assert not dead.exists() and all((left / "out.ipynb").exists() for left in (alive, *strangers))
+    assert not Path(own).exists()
 
 
 def test_two_at_once_that_want_the_same_notebook_execute_it_once(counted):

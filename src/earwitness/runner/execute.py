@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +144,34 @@ def _write_if_changed(path: Path, content: str) -> None:
         cache.write_text(path, content)
 
 
+@contextmanager
+def scratch() -> Iterator[str]:
+    """Yield a folder of this process for the time of the block, and remove those of processes that were killed in it.
+
+    Whose a folder is stands in its name: machine and process. Machines, and containers, can share a ``/tmp``, but not
+    know of each other's processes.
+    """
+    prefix = f"earwitness-{cache.digest({'machine': platform.node()})[:6]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        owner = left.name.removeprefix(prefix).partition("-")[0]
+        if re.fullmatch(r"[1-9]\d{0,8}", owner) and not _lives(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-") as folder:
+        yield folder
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # there the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # someone else's
+        pass
+    return True
+
+
 def _run(job: Job) -> Executed:
     """Execute a job in a scratch folder; what fails is told in the result."""
     from papermill import execute_notebook
@@ -150,13 +179,13 @@ def _run(job: Job) -> Executed:
     from earwitness.runner import kernel
 
     notebook, start = notebooks.find(job.notebook), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="earwitness-") as scratch:
-        output, records = Path(scratch) / "out.ipynb", Path(scratch) / "records.json"
+    with scratch() as folder:
+        output, records = Path(folder) / "out.ipynb", Path(folder) / "records.json"
         trouble = None
         try:
             execute_notebook(
                 str(notebook.path), str(output), job.values, engine_name=kernel.ENGINE, kernel_name=kernel.NAME,
-                progress_bar=False, environment=_environment(job, records), scratch=scratch,
+                progress_bar=False, environment=_environment(job, records), scratch=folder,
                 folder=notebook.path.parent, timeout=job.timeout,
             )
         except Exception as error:  # whatever ends a notebook belongs on its page; the other notebooks go on
