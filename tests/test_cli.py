@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 import toy
 
-from earwitness import cache, cli, records
+from earwitness import cli, records
 from earwitness.runner import execute, notebooks, recording, sweep
 
+FOR_EVER_S = 240  # far longer than a busy machine needs; whoever takes longer waits for something that does not come
 WAITS = """\
 import os, time
 from pathlib import Path
@@ -197,9 +199,14 @@ def listen_to_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
+def until(condition, running=None):
+    """Wait for a condition, however long a busy machine takes; the limit ends what would wait for ever.
+
+    ``running``, a process, has to go on meanwhile: if it ends, nothing is left to wait for.
+    """
+    end = time.monotonic() + FOR_EVER_S
     while not condition():
+        assert running is None or running.poll() is None, f"it ended early: {running.communicate()[1]}"
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
 
@@ -208,24 +215,26 @@ def until(condition, seconds=60):
 @pytest.mark.parametrize(("blow", "workers"), [(signal.SIGKILL, "1"), (signal.SIGINT, "1"), (signal.SIGINT, "2")])
 def test_a_killed_build_loses_only_the_notebooks_in_flight_and_their_kernels_end(make_toy, tmp_path, blow, workers):
     log = tmp_path / "log"
-    make_toy({"toy/02-quick": lines("n"), "toy/03-waits": lines(WAITS, parameters=f"log: str = {str(log)!r}")})
+    home = make_toy({"toy/02-quick": lines("n"), "toy/03-waits": lines(WAITS, parameters=f"log: str = {str(log)!r}")})
     command = [sys.executable, "-m", "earwitness.cli", "build", "--workers", workers]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_interrupts) as first:
         try:
-            entries = cache.directory("executed")
-            until(lambda: log.exists() and log.read_text() and len(list(entries.glob("*.ipynb.json"))) == 2)
+            # a notebook counts as done when it is placed, which is after it is cached, perhaps after the next one began
+            until(lambda: len(list(home.glob("_build/demo/executed/toy/*.ipynb"))) == 2, running=first)
+            until(lambda: log.exists() and log.read_text(), running=first)
             os.kill(first.pid, blow)
-            said = first.communicate(timeout=20)[1]
+            said = first.communicate(timeout=FOR_EVER_S)[1]
         finally:
             first.kill()  # a failure above must not wait for a build that waits
     assert first.returncode == (-9 if blow == signal.SIGKILL else 130)
     assert blow == signal.SIGKILL or ("2 of 3 notebooks are done and kept" in said and "Traceback" not in said)
-    until(lambda: not alive(int(log.read_text())), seconds=10)
+    until(lambda: not alive(int(log.read_text())))  # it would wait for the file that is made only now
     Path(f"{log}.go").touch()
     around = execute.surroundings()
     jobs = [execute.prepare(notebook, "demo", {}, around) for notebook in notebooks.every()]
     again = [execute.execute(job) for job in jobs]
     assert [(result.failure, result.cached) for result in again] == [(None, True), (None, True), (None, False)]
+    assert not list(Path(tempfile.gettempdir()).glob(f"earwitness-*-{first.pid}-*")), "the next run cleans up"
 
 
 def test_the_built_site_is_served_on_this_machine(make_toy, tmp_path):
@@ -240,4 +249,4 @@ def test_the_built_site_is_served_on_this_machine(make_toy, tmp_path):
         with urllib.request.urlopen(address) as answer:
             assert answer.read() == b"<h1>here</h1>"
         server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=10) == 0
+        assert server.wait(timeout=FOR_EVER_S) == 0
