@@ -59,6 +59,7 @@ def conductance(
     channels : sequence of int, optional
         Which channels; default: all of them, which is integrated gradients as a whole.
     baseline : float or Tensor broadcastable to ``inputs``
+        As for :func:`earwitness.attribution.gradients.integrated_gradients`.
     n_steps : int
         Nodes of the quadrature.
 
@@ -121,6 +122,7 @@ def layer_conductance(
     layer : str
         Name of a module through which all of the output's dependence on the input runs.
     baseline : float or Tensor broadcastable to ``inputs``
+        As for :func:`earwitness.attribution.gradients.integrated_gradients`.
     n_steps : int
         Steps on the straight line from baseline to input; each costs one forward pass and, for each target, one
         backward pass down to the layer.

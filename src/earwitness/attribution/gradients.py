@@ -92,6 +92,7 @@ def integrated_gradients_all(
     targets : sequence of int, shape (n_targets,)
         Output indices; each is explained for every clip.
     baseline : float or Tensor broadcastable to ``inputs``
+        As for :func:`integrated_gradients`.
     n_steps : int
         Nodes of the quadrature; each costs one forward pass and a backward pass for each target.
     batch_size : int
