@@ -153,6 +153,20 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(monkeypatch, corpus
     assert all(map(torch.equal, whole.values(), resumed.values()))
 
 
+def test_whole_passes_are_done_and_shares_are_of_what_is_done(monkeypatch, corpus, tmp_path):
+    monkeypatch.setattr(directions, "_PASS", 2)
+    asked, real = [], directions._batch
+    monkeypatch.setattr(directions, "_batch", lambda examples, plan, seed, iteration: asked.append(
+        (iteration, iteration < plan.share_early * plan.iterations)) or real(examples, plan, seed, iteration))
+    plan = directions.DirectionRecipe(5, batch_size=2, frames_early=4, share_early=0.75)
+    examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
+    validation = corpus.mixtures(range(1)), corpus.unit_vectors()[:1]
+    _, history = directions._learn(models.DoaCRNN(6), examples, validation, plan, 0, "intensity", torch.device("cpu"),
+                                   tmp_path, False)
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert asked == [(0, True), (1, True), (2, True), (3, False)]
+
+
 def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(corpus):
     plan = directions.DirectionRecipe(10, batch_size=3, frames_early=4, share_early=0.5)
     examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from torch import nn
 
@@ -151,7 +151,7 @@ _SCHEDULES = {
 }
 
 
-def train(learner: Learner, loader, device, show: bool, folder: Path, validation=None, every: int = 0, callbacks=()):
+def train(learner: Learner, loader, device, show: bool, folder: Path, validation=None, every: int = 0):
     """Train the learner's network in place and return its weights and history.
 
     Parameters
@@ -168,8 +168,6 @@ def train(learner: Learner, loader, device, show: bool, folder: Path, validation
         For learners that validate with Lightning.
     every : int
         Passes from one checkpoint, and validation, to the next. 0: so that there are six.
-    callbacks : sequence of Callback
-        Added to ours.
 
     Returns
     -------
@@ -184,7 +182,7 @@ def train(learner: Learner, loader, device, show: bool, folder: Path, validation
         max_epochs=learner.n_epochs, accelerator="gpu" if device.type == "cuda" else "cpu", devices=1,
         precision="bf16-mixed" if fast else "32-true", gradient_clip_val=recipe.gradient_clip or None,
         check_val_every_n_epoch=every, num_sanity_val_steps=0, logger=False, enable_model_summary=False,
-        enable_progress_bar=show, callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else []), *callbacks],
+        enable_progress_bar=show, callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else [])],
     )
     checkpoint, learner.n_done = _newest(folder)
     # Lightning draws the first batch of a resumed run before it tells the sampler which epoch it is
@@ -209,4 +207,4 @@ def _newest(folder: Path) -> tuple[Path | None, int]:
     return None, 0
 
 
-__all__ = ["Callback", "Classifier", "Learner", "batches", "train"]
+__all__ = ["Classifier", "Learner", "batches", "train"]

@@ -1,7 +1,7 @@
 """Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed anew each time."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +14,11 @@ from earwitness import cache, corpora, features, models, runtime
 from earwitness.corpora import scenes, sphere, store
 from earwitness.errors import ParameterError, choose
 from earwitness.evaluation import directions
-from earwitness.training.exporting import made, write_card
+from earwitness.training.exporting import made, weights_entry, write_card, write_rounded
 
 VERSION = 2  # raise it when a change here or in scenes and features changes what is learnt
 INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
-_PASS = 500  # iterations from one look at the validation scenes, and checkpoint, to the next
+_PASS = 500  # iterations in a pass: from one look at the validation scenes, and checkpoint, to the next
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class DirectionRecipe:
 
     Attributes
     ----------
+    iterations : int
+        Batches, in whole passes of 500: what is left over is not done. Fewer than 500 are one pass.
     n_scenes : int
         Rooms with speech in them that are simulated once; each is met many times, turned and mirrored, in other babble.
     snr_db : pair of float
@@ -148,6 +150,20 @@ def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed:
         Show a progress bar.
     device : str
         ``"auto"`` takes a GPU where there is one.
+
+    Returns
+    -------
+    network : DoaCRNN
+        In evaluation mode, on the CPU.
+    training : dict
+        ``"specification"``: everything that determined it; ``"history"``: for each pass its number (``epoch``), mean
+        ``loss``, and how well directions of the validation scenes are found after it: ``within_10_deg`` (share of
+        scenes) and ``median_error_deg``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such input, source or recipe.
     """
     plan = DIRECTION_RECIPES[choose(recipe, DIRECTION_RECIPES, "recipe for directions")]
     specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": choose(kind, INPUTS, "input"),
@@ -184,9 +200,10 @@ def _learn(network, examples, validation, plan: DirectionRecipe, seed: int, kind
     from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
 
     n_batches = min(_PASS, plan.iterations)
-    learner = lightning_module.Learner(
-        network.train().to(memory_format=torch.channels_last), plan, seed, n_batches, plan.iterations // n_batches,
-        _loss, partial(_look, validation, kind))
+    n_passes = plan.iterations // n_batches
+    plan = replace(plan, iterations=n_passes * n_batches)  # shares are shares of what is done
+    learner = lightning_module.Learner(network.train().to(memory_format=torch.channels_last), plan, seed, n_batches,
+                                       n_passes, _loss, partial(_look, validation, kind))
     loader = lightning_module.batches(
         partial(_batch, examples, plan, seed), lambda epoch: ((epoch * n_batches + i,) for i in range(n_batches)),
         n_batches)
@@ -217,6 +234,19 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
            n_test: int = 1000) -> dict:
     """Write weights rounded to float16 to ``path`` and beside it the card that describes and measures them.
 
+    Parameters
+    ----------
+    network, training
+        As :func:`fit_directions` returns them.
+    path : path
+        ``data/weights/doa-order2.pt``; the card is ``data/weights/doa-order2.md``.
+    command : str
+        That makes them again.
+    source_root : path, optional
+        Where the recordings of who speaks are.
+    n_test : int
+        Scenes that are measured.
+
     Returns
     -------
     dict
@@ -228,14 +258,11 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
     ParameterError
         If ``path`` does not end in ``.pt``.
     """
-    path, specification, origin = Path(path), training["specification"], made(command)
+    path, specification = Path(path), training["specification"]
     if path.suffix != ".pt":
         raise ParameterError(f"Weights are exported to a file that ends in .pt, not to {path.name!r}.")
-    state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
-    rounded = models.DoaCRNN(network.n_channels, network.n_classes)
-    rounded.load_state_dict(state)
-    with cache.atomic(path) as temporary:
-        torch.save(state, temporary)
+    origin = made(command)  # before anything is written: a tracked file that differs marks the commit
+    rounded = write_rounded(network, path)
     kind, source = specification["kind"], specification["source"]
     grid = np.rad2deg(sphere.angles(sphere.directions())).T
     card = {
@@ -244,8 +271,7 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
         "corpus": "scenes", "source": source, "seed": specification["seed"],
         "licence": store.describe()[source]["licence"], "recipe": specification["recipe"],
         "measured": measure(rounded, kind, source, source_root, n_test),
-        "weights": {"sha256": cache.file_digest(path), "n": sum(value.numel() for value in state.values()),
-                    "dtype": "float16"},
+        "weights": weights_entry(rounded, path),
         "made": origin, "history": training["history"][-1:],
         "classes": [[round(float(azimuth), 2), round(float(elevation), 2)] for azimuth, elevation in grid],
     }

@@ -45,17 +45,31 @@ def export(trained: Trained, path: str | Path, command: str = "") -> dict:
     if path.suffix != ".pt":
         raise ParameterError(f"Weights are exported to a file that ends in .pt, not to {path.name!r}.")
     origin = made(command)  # before anything is written: a tracked file that differs marks the commit
-    state = {name: weight.half() for name, weight in trained.model.state_dict().items()}
-    rounded = copy.deepcopy(trained.model)
+    rounded = write_rounded(trained.model, path)
+    card = {"name": path.stem, **_origin(trained), "measured": _measured(trained, rounded),
+            "weights": weights_entry(rounded, path), "made": origin}
+    write_card(path.with_suffix(".md"), card)
+    return card
+
+
+def write_rounded(network: torch.nn.Module, path: Path) -> torch.nn.Module:
+    """Write a network's weights rounded to float16 to ``path``; return a copy of the network that has them.
+
+    Counters stay whole numbers. The copy reckons in the precision of the original, so that it answers as whoever loads
+    the file will find.
+    """
+    state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    rounded = copy.deepcopy(network)
     rounded.load_state_dict(state)
     with cache.atomic(path) as temporary:
         torch.save(state, temporary)
-    card = {"name": path.stem, **_origin(trained), "measured": _measured(trained, rounded),
-            "weights": {"sha256": cache.file_digest(path), "n": sum(weight.numel() for weight in state.values()),
-                        "dtype": "float16"},
-            "made": origin}
-    write_card(path.with_suffix(".md"), card)
-    return card
+    return rounded
+
+
+def weights_entry(rounded: torch.nn.Module, path: Path) -> dict:
+    """Return what a card says about the file that :func:`write_rounded` wrote."""
+    n_values = sum(value.numel() for value in rounded.state_dict().values())
+    return {"sha256": cache.file_digest(path), "n": n_values, "dtype": "float16"}
 
 
 def _origin(trained: TrainedOnFrames) -> dict:

@@ -42,7 +42,7 @@ class QualityRecipe:
     Attributes
     ----------
     n_clips, n_validation : int
-        Degraded clips to learn from; of two further speakers of each corpus, to look at while it learns.
+        Degraded clips of 80 voices to learn from; of eight others, to look at after each pass.
     passes : int
         Over all clips.
     early_hop, share_early : int, float
@@ -169,6 +169,24 @@ def fit_quality(recipe: QualityRecipe | None = None, seed: int = 0, progress: bo
     """Return the network and how its training went: from the cache, or trained now.
 
     A killed run goes on after the last whole pass, and ends as one that was not killed.
+
+    Parameters
+    ----------
+    recipe : QualityRecipe, optional
+    seed : int
+        Of the clips, initial weights, order, dropout, and the shifts in level and time.
+    progress : bool
+        Say how many clips are made, and show a progress bar.
+    device : str
+        ``"auto"`` takes a GPU where there is one.
+
+    Returns
+    -------
+    model : Nisqa
+        In evaluation mode, on the CPU.
+    report : dict
+        ``"specification"``: everything that determined it; ``"history"``: for each pass its number (``epoch``), mean
+        ``loss``, and how well the validation clips are judged after it: ``correlation``, and ``rmse`` in units of PESQ.
     """
     recipe = recipe or QualityRecipe()
     specification = {"version": VERSION, "settings": asdict(SETTINGS), "recipe": asdict(recipe), "seed": seed}
@@ -266,12 +284,7 @@ def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = 
     What the card says under ``measured`` holds for the rounded weights.
     """
     made = exporting.made(command)  # before anything is written: a tracked file that differs marks the commit
-    state = {name: weight.half() if weight.is_floating_point() else weight
-             for name, weight in model.state_dict().items()}
-    rounded = nisqa.Nisqa(model.settings)
-    rounded.load_state_dict(state)
-    with cache.atomic(path) as temporary:
-        torch.save(state, temporary)
+    rounded = exporting.write_rounded(model, path)
     heard = {part: list(source(part).foreground) for part in ("train", "validation")}
     settings = {key: list(map(list, value)) if key == "pools" else list(value) if isinstance(value, tuple) else value
                 for key, value in asdict(model.settings).items()}
