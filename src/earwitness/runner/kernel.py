@@ -12,6 +12,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 
 NAME = "python3"
 ENGINE = "earwitness"
+STARTUP_S = 300  # on a busy machine a kernel has been seen to take longer than the usual 60; one that dies is noticed
 
 
 class ThisPython(KernelSpecManager):
@@ -31,7 +32,8 @@ class Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, *, environment, scratch, folder, timeout=None, **kwargs):
         """Execute the cells of ``nb_man.nb`` in ``folder`` with ``environment``; ``scratch`` takes the sockets."""
-        client = PapermillNotebookClient(nb_man, timeout=timeout, kernel_name=NAME, shutdown_kernel="immediate")
+        client = PapermillNotebookClient(nb_man, timeout=timeout, startup_timeout=STARTUP_S, kernel_name=NAME,
+                                         shutdown_kernel="immediate")
         sockets = {} if os.name == "nt" else {"transport": "ipc", "connection_file": str(Path(scratch) / "k.json")}
         client.km = AsyncKernelManager(kernel_name=NAME, kernel_spec_manager=ThisPython(), **sockets)
         client.execute(env=environment, cwd=str(folder))
