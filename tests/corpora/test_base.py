@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,30 @@ def wav(tmp_path):
 def test_unusable_samples_are_refused(samples, match):
     with pytest.raises(AudioError, match=match):
         check_samples(samples, 8000)
+
+
+@pytest.mark.parametrize(("samples", "match"), [
+    (np.array([0, 16384], np.int16), r"whole numbers \(int16\); scale them to -1..1, e.g. divide those of 16 bits"),
+    (torch.tensor([0, 255], dtype=torch.uint8), r"whole numbers \(uint8\)"), ([1, 0, -1], "whole numbers"),
+    (None, r"floats \(T,\) is needed, got object"), ("abc", "got <U3"), (np.array([True, False]), "got bool"),
+    (np.ones(3, complex), "got complex128"),
+])
+def test_samples_that_are_no_floats_are_refused(samples, match):
+    for may_be_silent in (False, True):
+        with pytest.raises(AudioError, match=match):
+            check_samples(samples, 8000, may_be_silent=may_be_silent)
+
+
+@pytest.mark.parametrize("rate", [None, np.nan, np.inf, "16000", 0, -8000, True])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(AudioError, match="needs a sample rate, a positive number in Hz, got"):
+        check_samples(np.ones(100), rate)
+
+
+def test_silence_passes_where_it_may():
+    np.testing.assert_array_equal(check_samples(torch.zeros(9).double(), 8000, may_be_silent=True), np.zeros(9))
+    with pytest.raises(AudioError, match="is empty"):
+        check_samples(np.zeros(0), 8000, may_be_silent=True)
 
 
 def test_another_sample_rate_than_expected_is_refused():

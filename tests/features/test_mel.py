@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from earwitness import features
-from earwitness.errors import ParameterError
+from earwitness.errors import AudioError, ParameterError
 from earwitness.features import mel
 
 
@@ -31,6 +31,11 @@ def test_mel_spectrograms_are_librosas_amplitudes_in_decibels(sample_rate, fmax_
 
 def test_silence_is_80_db_below_one_everywhere():
     assert (features.mel_spectrogram(np.zeros(8000), 16000) == -80).all()
+
+
+def test_whole_numbers_are_refused_as_their_full_scale_is_not_known():
+    with pytest.raises(AudioError, match=r"whole numbers \(int16\); scale them to -1..1"):
+        features.mel_spectrogram((32767 * noise(8000)).astype(np.int16), 16000)
 
 
 def test_nothing_is_more_than_80_db_below_the_loudest_point():

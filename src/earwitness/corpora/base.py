@@ -1,9 +1,11 @@
 """What every corpus is: a table with a row per clip, clips by index, folds by task."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +38,20 @@ class Fold:
     name: str = ""
 
 
-def check_samples(samples: np.ndarray, sample_rate: int, expected_rate: int | None = None, what: str = "The clip"):
+def check_samples(
+    samples: np.ndarray, sample_rate: int, expected_rate: int | None = None, what: str = "The clip",
+    may_be_silent: bool = False,
+) -> np.ndarray:
     """Return ``samples`` as float32 (T,) if a network can use them.
 
     Raises
     ------
     AudioError
-        If they are not one channel, empty, silent, longer than a minute, not finite, or at another rate than
-        ``expected_rate``.
+        If they are whole numbers (of what unit?), not one channel, empty, longer than a minute, not finite, silent
+        unless they may be, or at another rate than ``expected_rate``; if the rate is no positive number.
     """
-    samples = np.asarray(samples)
+    check_rate(sample_rate, what)
+    samples = _real(samples, what)
     if expected_rate is not None and sample_rate != expected_rate:
         raise AudioError(f"{what} has {sample_rate} samples a second, not {expected_rate}; resample it first.")
     if samples.ndim != 1:
@@ -56,9 +62,26 @@ def check_samples(samples: np.ndarray, sample_rate: int, expected_rate: int | No
         raise AudioError(f"{what} lasts {len(samples) / sample_rate:.0f} s; at most {MAX_DURATION_S:.0f} s is taken.")
     if not np.isfinite(samples).all():
         raise AudioError(f"{what} holds {np.count_nonzero(~np.isfinite(samples))} samples that are NaN or infinite.")
-    if not samples.any():
+    if not may_be_silent and not samples.any():
         raise AudioError(f"{what} is silent: every sample is zero.")
     return samples.astype(np.float32, copy=False)
+
+
+def check_rate(sample_rate: int, what: str = "The clip") -> None:
+    """Raise AudioError if ``sample_rate`` is no positive number of hertz."""
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, Real) or not 0 < sample_rate < math.inf:
+        raise AudioError(f"{what} needs a sample rate, a positive number in Hz, got {sample_rate!r}.")
+
+
+def _real(samples, what: str) -> np.ndarray:
+    """Return samples as an array of floats; whole numbers have a full scale that only their file knows."""
+    samples = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+    if samples.dtype.kind in "iu":
+        raise AudioError(f"{what} has samples that are whole numbers ({samples.dtype}); scale them to -1..1, e.g. "
+                         "divide those of 16 bits by 32768.")
+    if samples.dtype.kind != "f":
+        raise AudioError(f"{what} has no samples: an array of floats (T,) is needed, got {samples.dtype}.")
+    return samples
 
 
 def read_audio(path: Path, sample_rate: int | None = None) -> tuple[np.ndarray, int]:

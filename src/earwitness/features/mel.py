@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from earwitness.corpora.base import check_samples
 from earwitness.errors import ParameterError
 
 FLOOR_DB = -80.0  # of an amplitude of 1e-4 or less: what silence and a band above Nyquist get
@@ -40,6 +41,7 @@ def mel_spectrogram(
     Parameters
     ----------
     samples : ndarray, shape (T,)
+        Floats in [-1, 1].
     sample_rate : int
         Hz. Hop and window are rounded down to whole samples.
     n_mels, fmax_hz
@@ -57,6 +59,8 @@ def mel_spectrogram(
 
     Raises
     ------
+    AudioError
+        If the samples are not floats (T,), not finite, none, or longer than a minute.
     ParameterError
         If a hop or a window has no sample, or a window is longer than the transform.
 
@@ -65,12 +69,13 @@ def mel_spectrogram(
     Mittag and Moeller (2019), Mittag et al. (2021), section 3.1: magnitudes (not powers), Hann window of 20 ms every
     10 ms, 48 bands up to 20 kHz (8 kHz in the network for synthesised speech). Chapter: speech-quality.
     """
+    samples = check_samples(samples, sample_rate, may_be_silent=True)
     hop, window = int(sample_rate * hop_s), int(sample_rate * window_s)
     if hop < 1 or not 1 <= window <= n_fft:
         raise ParameterError(f"At {sample_rate} samples a second a hop of {hop_s:g} s is {hop} samples and a window of "
                              f"{window_s:g} s is {window}; 1 to {n_fft} are needed.")
     # numpy mirrors more than once, as very short clips need
-    mirrored = torch.from_numpy(np.pad(np.asarray(samples, np.float32), n_fft // 2, mode="reflect"))
+    mirrored = torch.from_numpy(np.pad(samples, n_fft // 2, mode="reflect"))
     magnitudes = torch.stft(mirrored, n_fft, hop, window, torch.hann_window(window), center=False,
                             return_complex=True).abs()  # (n_fft // 2 + 1, n_frames)
     bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, float(fmax_hz))) @ magnitudes
