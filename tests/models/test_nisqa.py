@@ -11,7 +11,7 @@ from torch import nn
 from earwitness import models
 from earwitness.corpora import store
 from earwitness.errors import AudioError, DamagedDataError, MissingDataError, ParameterError, UnknownNameError
-from earwitness.models import nisqa
+from earwitness.models import nisqa, weights
 
 LSTM = {"cnn_model": "standard", "td": "lstm", "pool": "last_step_bi", "dim": False, "ms_seg_hop_length": 1}
 ATTENTION = {"cnn_model": "adapt", "td": "self_att", "pool": "att", "dim": True, "ms_seg_hop_length": 4}
@@ -212,14 +212,23 @@ SOUND = np.sin(np.arange(16000)).astype(np.float32)
     (np.append(SOUND, np.nan), 16000, "1 samples that are NaN"),
     (SOUND[:0], 16000, "is empty"),
     (SOUND, 3999, "3999 samples a second; speech needs at least 4000"),
+    ((32767 * SOUND).astype(np.int16), 16000, r"whole numbers \(int16\); scale them to -1..1"),
+    (np.zeros(16000, np.int16), 16000, "whole numbers"), (None, 16000, "has no samples"),
+    (SOUND, None, "needs a sample rate, .* got None"), (SOUND, np.nan, "got nan"), (SOUND, "16000", "got '16000'"),
 ])
 def test_sound_that_cannot_be_judged_gets_a_sentence(model, samples, sample_rate, sentence):
     with pytest.raises(AudioError, match=sentence):
         model.predict(samples, sample_rate)
 
 
+def test_whole_numbers_over_their_full_scale_are_the_sound_they_came_from(model):
+    whole = np.round(32768 * 0.5 * SOUND).astype(np.int16)
+    again, before = (model.predict(samples, 16000)["mos"] for samples in (whole / 32768, 0.5 * SOUND))
+    assert again == pytest.approx(before, abs=1e-3)
+
+
 def test_silence_gives_the_value_of_the_empty_spectrogram_and_says_so(model):
-    with pytest.warns(nisqa.SilenceWarning, match="not a quality of speech"):
+    with pytest.warns(nisqa.SilenceWarning, match="empty spectrogram of that length, not a quality of speech"):
         predicted = model.predict(np.zeros(16000, np.float32), 16000)
     with torch.no_grad():
         assert predicted["mos"] == float(model(torch.full((1, 48, 101), -80.0)))
@@ -264,12 +273,24 @@ def _one_way(content):
     return content
 
 
-@pytest.mark.parametrize("change", [_without("args"), _without("model_state_dict"), _cut_state, _one_way,
-                                    lambda content: [1, 2]])
-def test_weights_that_are_something_else_are_refused(checkpoint, change):
+def _no_width(content):
+    del content["args"]["td_lstm_h"]
+    return content
+
+
+@pytest.mark.parametrize(("change", "what"), [
+    (_without("args"), r"it has no args\.$"), (_without("model_state_dict"), r"it has no model_state_dict\.$"),
+    (_no_width, "its args have no 'td_lstm_h'"), (_cut_state, "Missing|loading"), (_one_way, "only one-ended networks"),
+    (lambda content: [1, 2], "it has no args and no model_state_dict")])
+def test_weights_that_are_something_else_are_refused(checkpoint, change, what):
     path, _ = checkpoint("lstm", change=change)
-    with pytest.raises(DamagedDataError, match="lstm.tar is not a NISQA checkpoint that fits"):
+    with pytest.raises(DamagedDataError, match=f"lstm.tar is not a NISQA checkpoint that fits this family: .*{what}"):
         models.nisqa.load(path)
+
+
+def test_the_file_of_a_shipped_network_is_told_to_load_by_name():
+    with pytest.raises(DamagedDataError, match=r'quality.pt .* it has no args and .* by its name: load\("quality"\)'):
+        models.nisqa.load(weights.folder() / "quality.pt")
 
 
 def test_damaged_weights_are_refused(checkpoint, tmp_path):

@@ -11,7 +11,7 @@ from torch import nn
 
 from earwitness import cache, features
 from earwitness.corpora import store
-from earwitness.corpora.base import check_samples
+from earwitness.corpora.base import check_rate, check_samples
 from earwitness.errors import AudioError, DamagedDataError, MissingDataError, ParameterError, UnknownNameError, choose
 from earwitness.features import mel
 from earwitness.models import weights
@@ -312,7 +312,7 @@ class Nisqa(nn.Module):
         Raises
         ------
         AudioError
-            If there is no sound to take it from, or fewer than 4000 samples a second.
+            If the samples are not floats (T,), or fewer than 4000 a second.
         """
         s = self.settings
         return features.mel_spectrogram(_checked(samples, sample_rate), sample_rate, s.n_mels, s.fmax_hz, s.n_fft,
@@ -325,17 +325,18 @@ class Nisqa(nn.Module):
         Parameters
         ----------
         samples : ndarray, shape (T,)
-            One channel; at least 0.14 s.
+            One channel, floats in [-1, 1]; at least 0.14 s.
         sample_rate : int
             Hz; the clip is taken at its own rate. Mel bands above its Nyquist frequency are empty, so that the network
             hears speech of a narrower band: an EmptyBandsWarning says how many. Silence gives the network's value for
-            the empty spectrogram, with a SilenceWarning: it is where explanations start from, not a quality.
+            an empty spectrogram of that length, with a SilenceWarning: it is where explanations start from, not a
+            quality.
 
         Raises
         ------
         AudioError
             If the clip is too short for one segment, too long for the network, has several channels, samples that are
-            not finite, or fewer than 4000 samples a second.
+            whole numbers or not finite, or fewer than 4000 samples a second.
         """
         s = self.settings
         spectrogram = self.spectrogram(samples, sample_rate)
@@ -344,8 +345,8 @@ class Nisqa(nn.Module):
                           f"{sample_rate / 2:.0f} Hz and stay empty: the network hears speech of that bandwidth.",
                           EmptyBandsWarning, stacklevel=3)
         if spectrogram.max() <= mel.FLOOR_DB:
-            warnings.warn("The clip is silent: what is returned is the network's value for an empty spectrogram, not a "
-                          "quality of speech.", SilenceWarning, stacklevel=3)
+            warnings.warn("The clip is silent: what is returned is the network's value for an empty spectrogram of "
+                          "that length, not a quality of speech.", SilenceWarning, stacklevel=3)
         device, was_training = next(self.parameters()).device, self.training
         self.eval()
         try:
@@ -356,12 +357,11 @@ class Nisqa(nn.Module):
 
 
 def _checked(samples, sample_rate: int):
+    check_rate(sample_rate)
     if sample_rate < LOWEST_RATE:
         raise AudioError(f"The clip has {sample_rate} samples a second; speech needs at least {LOWEST_RATE}, and the "
                          "networks were trained on 8000 and more.")
-    samples = torch.as_tensor(samples).cpu().numpy()
-    silent = samples.ndim == 1 and len(samples) and not samples.any()
-    return samples if silent else check_samples(samples, sample_rate)
+    return check_samples(samples, sample_rate, may_be_silent=True)
 
 
 def names() -> list[str]:
@@ -422,14 +422,21 @@ def _read_checkpoint(path: Path) -> Nisqa:
     """Return the network that a checkpoint of NISQA's own code describes and holds."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        args, state = checkpoint["args"], checkpoint["model_state_dict"]
-        model = Nisqa(_settings(args))
-        model.load_state_dict({_renamed(key): value for key, value in state.items()})
+        if absent := sorted({"args", "model_state_dict"} - set(checkpoint)):
+            raise ValueError(f"it has no {' and no '.join(absent)}.{_by_name(path)}")
+        model = Nisqa(_settings(checkpoint["args"]))
+        model.load_state_dict({_renamed(key): value for key, value in checkpoint["model_state_dict"].items()})
     except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, TypeError, AttributeError,
             ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = f"its args have no {reason}." if isinstance(error, KeyError) else reason
         raise DamagedDataError(f"{path} is not a NISQA checkpoint that fits this family: {reason}") from None
     return model.eval()
+
+
+def _by_name(path: Path) -> str:
+    """Return how to load the weights of this file name, if the repository ships such."""
+    return f' The network shipped in {path.name} loads by its name: load("{path.stem}").' * (path.stem in SHIPPED)
 
 
 def _settings(args: dict) -> Settings:
