@@ -1,6 +1,7 @@
 """The one entry: arguments, batches, devices, precision, and a model that is left as it was."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from networks import INPUT_SHAPES, kaiming, signals, spectrogram_net, waveform_n
 from torch import nn
 
 from earwitness import attribution
-from earwitness.attribution import calls
+from earwitness.attribution import calls, concepts
 from earwitness.errors import ParameterError, UnknownNameError
 
 METHODS = attribution.methods()
@@ -224,10 +225,25 @@ def test_an_unknown_option_names_those_that_the_method_takes(method, option, mes
         attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, method, **option)
 
 
-@pytest.mark.parametrize("batch_size", [0, -1, 2.0, True])
-def test_a_batch_size_that_is_no_count_is_refused(batch_size):
-    with pytest.raises(ParameterError, match="batch_size must be a positive integer"):
-        attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, batch_size=batch_size)
+SEVERAL_TARGETS = {
+    "deeplift": attribution.deeplift_all, "integrated-gradients": attribution.integrated_gradients_all,
+    "conductance": functools.partial(attribution.layer_conductance, layer="0"),
+    "concepts": functools.partial(concepts.conditional_relevance, layer="0", channels=[0]),
+}
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.0, True, None])
+@pytest.mark.parametrize("method", [m for m in METHODS if "batch_size" in attribution.options(m)])
+def test_a_batch_size_that_is_no_count_is_refused(method, batch_size):
+    with pytest.raises(ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"):
+        attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, method, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("batch_size", [0, 2.0])
+@pytest.mark.parametrize("method", SEVERAL_TARGETS)
+def test_so_it_is_where_several_targets_are_explained_at_once(method, batch_size):
+    with pytest.raises(ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"):
+        SEVERAL_TARGETS[method](waveform_net(), torch.ones(1, 1, 40), [0], batch_size=batch_size)
 
 
 def test_random_relevance_follows_its_seed_and_is_standard_normal():

@@ -174,7 +174,7 @@ def test_segments_must_have_samples(n_segments):
 
 @pytest.mark.parametrize(("change", "error", "message"), [
     ({"n_samples": 1}, ParameterError, "n_samples >= 2"), ({"kernel_width": 0}, ParameterError, "kernel_width > 0"),
-    ({"alpha": -1}, ParameterError, "alpha >= 0"), ({"batch_size": 0}, ParameterError, "batch_size >= 1"),
+    ({"alpha": -1}, ParameterError, "alpha >= 0"), ({"batch_size": 0}, ParameterError, "batch_size must be a pos"),
     ({"of": "loss"}, UnknownNameError, "There is no answer to explain 'loss'"),
     ({"autocast": "yes"}, ParameterError, "autocast must be True, False or 'auto'"),
     ({"autocast": True}, ParameterError, "autocast is for float32 models, this one is torch.float64"),

@@ -117,8 +117,14 @@ def test_spectrogram_and_model_are_left_as_they_were():
     ({"mask": (4,)}, "needs 2 sizes"), ({"mask": (4, 4), "stride": 0}, "stride must be made of positive integers"),
     ({"mask": (4, 4), "stride": (4, 5)}, "stride of 5 is larger than the mask's 4"),
     ({"mask": (4, 4), "stride": (1, 1, 1)}, "stride needs 2 steps"), ({"mask": (4, 4), "stride": -1}, "positive"),
-    ({"mask": (4, 4), "fill": "loud"}, "'silence' or a finite level"), ({"mask": (4, 4), "fill": np.nan}, "finite"),
+    ({"mask": (4, 4), "fill": "loud"}, "level or 'silence', got 'loud'"), ({"mask": (4, 4), "fill": np.nan}, "finite"),
     ({"mask": (4, 4), "output": 2}, "outputs go from 0 to 1"),
+    ({"mask": (4, 4), "output": "mos"}, "Output 'mos' does not exist: outputs go from 0 to 1"),
+    ({"mask": (4, 4), "output": True}, "Output True"), ({"mask": 2.5}, "mask must be made of .* integers, got 2.5"),
+    ({"mask": None}, "mask must be made of positive integers, got None"), ({"mask": 4}, "needs 2 sizes"),
+    ({"mask": (4, 4), "stride": 2.5}, "stride must be made of positive integers, got 2.5"),
+    ({"mask": (4, 4), "fill": None}, "finite level or 'silence', got None"),
+    ({"mask": (4, 4), "batch_size": 0}, "batch_size must be a positive integer, got 0"),
 ])
 def test_a_mask_that_cannot_be_is_refused_in_a_sentence(options, sentence):
     with pytest.raises(ParameterError, match=sentence):
@@ -126,10 +132,22 @@ def test_a_mask_that_cannot_be_is_refused_in_a_sentence(options, sentence):
 
 
 @pytest.mark.parametrize("wrong", [spectrogram(n=2), torch.ones(8, 23, dtype=torch.long), "clip",
-                                   torch.full((8, 23), float("nan"))])
+                                   torch.full((8, 23), float("nan")), torch.ones(8, 0), np.ones((0, 23))])
 def test_what_is_no_spectrogram_is_refused(wrong):
     with pytest.raises(ParameterError, match="spectrogram"):
         attribution.occlusion_map(SmallQuality(), wrong, mask=(4, 4))
+
+
+def test_an_empty_spectrogram_is_called_so():
+    with pytest.raises(ParameterError, match=r"spectrogram is empty: \(8, 0\)"):
+        attribution.occlusion_map(SmallQuality(), torch.ones(8, 0), mask=(4, 4))
+
+
+def test_sizes_may_be_numpys():
+    model, spec = SmallQuality(), spectrogram()
+    found = attribution.occlusion_map(model, spec, mask=np.array([4, 4]), stride=np.int64(2), fill=np.float32(0.5))
+    np.testing.assert_array_equal(
+        found.map, attribution.occlusion_map(model, spec, mask=(4, 4), stride=2, fill=0.5).map)
 
 
 @pytest.mark.parametrize(("mask", "stride"), MASKS)
@@ -154,6 +172,17 @@ def test_a_mask_hides_all_channels_and_all_get_its_effect():
     model[1].weight.data = torch.arange(1.0, 7.0, dtype=torch.float64)[None]
     found = attribution.attribute(model, torch.ones(1, 2, 3, dtype=torch.float64), 0, "occlusion", mask=(1,))
     np.testing.assert_allclose(found, [[[5.0, 7.0, 9.0], [5.0, 7.0, 9.0]]])
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ({"mask": 2.5}, "mask must be made of positive integers, got 2.5"), ({"mask": 0}, "positive integers, got 0"),
+    ({"mask": ()}, "0 sizes does not fit"), ({"stride": 2.5}, "stride must be made of positive integers"),
+    ({"fill": None}, "finite level, got None"), ({"fill": "silence"}, "finite level, got 'silence'"),
+    ({"batch_size": 0}, "batch_size must be a positive integer"),
+])
+def test_the_method_occlusion_refuses_what_cannot_be(options, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        attribution.attribute(nn.Linear(3, 2), torch.ones(1, 3), 0, "occlusion", **options)
 
 
 def test_a_mask_with_more_axes_than_the_inputs_is_refused():

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_target, explained, frozen
+from earwitness.attribution.calls import check_positive, check_target, explained, frozen
 from earwitness.attribution.dft_lrp import waveforms
 from earwitness.attribution.separation import separate
 from earwitness.errors import AudioError, ParameterError, choose
@@ -191,9 +191,10 @@ def explain(
     """
     from sklearn.linear_model import Ridge  # takes as long to import as torch, and only this function needs it
 
-    if n_samples < 2 or kernel_width <= 0 or alpha < 0 or batch_size < 1:
-        raise ParameterError(f"audioLIME needs n_samples >= 2, kernel_width > 0, alpha >= 0 and batch_size >= 1, got "
-                             f"{n_samples!r}, {kernel_width!r}, {alpha!r}, {batch_size!r}.")
+    check_positive(n_samples=n_samples, batch_size=batch_size)
+    if n_samples < 2 or kernel_width <= 0 or alpha < 0:
+        raise ParameterError(f"audioLIME needs n_samples >= 2, kernel_width > 0 and alpha >= 0, got {n_samples!r}, "
+                             f"{kernel_width!r}, {alpha!r}.")
     switches = np.random.default_rng(seed).integers(0, 2, (n_samples, len(parts)))
     switches[0] = 1
     different, which = np.unique(switches, axis=0, return_inverse=True)

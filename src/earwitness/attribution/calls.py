@@ -98,6 +98,13 @@ def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return output.gather(-1, index).squeeze(-1)
 
 
+def check_positive(**given: int) -> None:
+    """Raise ParameterError, naming it, if one of these (``batch_size``, ``n_steps``) is no positive integer."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ParameterError(f"{name} must be a positive integer, got {value!r}.")
+
+
 def in_batches(
     explain: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     inputs: torch.Tensor, target: torch.Tensor, batch_size: int,
@@ -109,8 +116,7 @@ def in_batches(
     ParameterError
         If ``batch_size`` is not a positive integer.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    check_positive(batch_size=batch_size)
     parts = zip(inputs.split(batch_size), target.split(batch_size), strict=True)
     return torch.cat([explain(x, index) for x, index in parts])
 

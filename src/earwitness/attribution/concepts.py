@@ -12,7 +12,7 @@ from torch import nn
 
 from earwitness import attribution
 from earwitness.attribution import lrp
-from earwitness.attribution.calls import check_inputs, check_target
+from earwitness.attribution.calls import check_inputs, check_positive, check_target
 from earwitness.errors import ParameterError, choose
 
 
@@ -153,6 +153,7 @@ def conditional_relevance(
     Achtibat et al. (2023), Eq. (6) and (7), with a single condition: relevance of all other channels is set to zero on
     its way down. What a channel's clips add up to is its :func:`channel_relevance` less what biases below it keep.
     """
+    check_positive(batch_size=batch_size)
     targets = check_target(target, len(check_inputs(inputs)))
     first_clip = hidden_relevance(model, inputs[:1], targets[:1], layer, method, **options)
     n_channels = first_clip.shape[1]

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
-from earwitness.attribution.gradients import integrated_gradients, quadrature
+from earwitness.attribution.gradients import integrated_gradients
 from earwitness.errors import ParameterError, choose
 
 
@@ -150,7 +150,7 @@ def layer_conductance(
     Chapter: speech-quality.
     """
     inner, index = prepare_all(model, inputs, targets)
-    quadrature(n_steps)
+    check_positive(n_steps=n_steps, batch_size=batch_size)
     start = start_of(baseline, inner)
     with frozen(model):
         parts = [_flow(model, x, x0, t, layer, n_steps) for x, x0, t in zip(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import Completeness, Explanations, prepare_all, score, start_of, summed
 from earwitness.errors import ParameterError
 
@@ -157,8 +157,7 @@ def _check(explanations: Explanations, level: float) -> None:
 
 
 def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanations:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    check_positive(batch_size=batch_size)
     start = start_of(baseline, inputs)
     parts = [_explain(model, inputs[rows], start[rows], targets[:, rows])
              for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))]

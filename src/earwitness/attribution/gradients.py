@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from earwitness.attribution.calls import explained, frozen, in_batches
+from earwitness.attribution.calls import check_positive, explained, frozen, in_batches
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
 from earwitness.errors import ParameterError
 
@@ -73,8 +73,7 @@ def quadrature(n_steps: int) -> list[tuple[float, float]]:
     ParameterError
         If ``n_steps`` is not a positive integer.
     """
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
-        raise ParameterError(f"n_steps must be a positive integer, got {n_steps!r}.")
+    check_positive(n_steps=n_steps)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     return [(float(node), float(weight)) for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True)]
 
@@ -111,6 +110,7 @@ def integrated_gradients_all(
     batch norm): their gradient is the same at every step, so the integral is taken behind them and handed down once.
     Chapter: speech-quality.
     """
+    check_positive(batch_size=batch_size)
     inner, index = prepare_all(model, inputs, targets)
     nodes, start = quadrature(n_steps), start_of(baseline, inner)
     with frozen(model):

@@ -1,14 +1,16 @@
 """Occlusion sensitivity: hide a part of the input and see what the network answers then."""
 
 import itertools
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from earwitness.attribution.calls import frozen, in_batches
+from earwitness.attribution.calls import check_positive, frozen, in_batches
 from earwitness.attribution.completeness import score
 from earwitness.errors import ParameterError
 from earwitness.features import mel
@@ -72,7 +74,7 @@ def occlusion_map(
     ------
     ParameterError
         If a mask is larger than the spectrogram, or a stride is not positive or larger than the mask (cells would never
-        be hidden); if the spectrogram is not (n_mels, n_frames).
+        be hidden); if the spectrogram is not (n_mels, n_frames) or is empty; if there is no such output.
 
     Notes
     -----
@@ -80,11 +82,12 @@ def occlusion_map(
     Chapter: speech-quality.
 
     Each mask changes only the segments that overlap it. The CNN, which is nearly all of the cost, sees those alone;
-    what it answers to the others is computed once. For squares of 24 x 24 on a clip of 9 s that is a thirteenth of the
-    work; horizontal bars touch every segment and save nothing. The map is the same.
+    what it answers to the others is computed once. Squares of 24 x 24 touch few segments of a clip of several seconds
+    (``benchmarks/results/quality.md``); horizontal bars touch every segment and save nothing. The map is the same.
     """
     spectrogram = _checked_spectrogram(spectrogram, model)
-    level = silence_db(spectrogram) if fill == "silence" else _checked_fill(fill)
+    level = silence_db(spectrogram) if fill == "silence" else _checked_fill(fill, " or 'silence'")
+    check_positive(batch_size=batch_size)
     boxes = _boxes(tuple(spectrogram.shape), mask, stride)
     with frozen(model), torch.no_grad():
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
@@ -106,22 +109,24 @@ def _checked_spectrogram(spectrogram, model) -> torch.Tensor:
     if not isinstance(spectrogram, torch.Tensor) or not spectrogram.is_floating_point() or spectrogram.ndim != 2:
         found = tuple(getattr(spectrogram, "shape", ())) or type(spectrogram).__name__
         raise ParameterError(f"Occlusion takes one float spectrogram (n_mels, n_frames), got {found}.")
+    if spectrogram.numel() == 0:
+        raise ParameterError(f"The spectrogram is empty: {tuple(spectrogram.shape)} bands and frames.")
     if not torch.isfinite(spectrogram).all():
         raise ParameterError("The spectrogram holds NaN or infinite values.")
     like = next(model.parameters())
     return spectrogram.detach().to(like.device, like.dtype)
 
 
-def _checked_fill(fill) -> float:
-    if isinstance(fill, (str, bool)) or not np.isfinite(fill):
-        raise ParameterError(f"fill must be 'silence' or a finite level, got {fill!r}.")
+def _checked_fill(fill, or_silence: str = "") -> float:
+    if isinstance(fill, bool) or not isinstance(fill, Real) or not math.isfinite(fill):
+        raise ParameterError(f"fill must be a finite level{or_silence}, got {fill!r}.")
     return float(fill)
 
 
 def _answer(model, features: torch.Tensor, output: int) -> torch.Tensor:
     answers = model.rate(features)
-    if not 0 <= output < answers.shape[1]:
-        raise ParameterError(f"Output {output} does not exist: outputs go from 0 to {answers.shape[1] - 1}.")
+    if isinstance(output, bool) or not isinstance(output, (int, np.integer)) or not 0 <= output < answers.shape[1]:
+        raise ParameterError(f"Output {output!r} does not exist: outputs go from 0 to {answers.shape[1] - 1}.")
     return answers[:, output]
 
 
@@ -160,15 +165,25 @@ def _masked_answers(model, spectrogram, features, boxes, touched, level, output,
 
 def _boxes(shape: tuple[int, ...], mask, stride) -> np.ndarray:
     """Return the masks' edges (n_masks, n_axes, 2): first place and the one after the last."""
-    mask = (mask,) if isinstance(mask, int) else tuple(mask)
+    mask = _listed(mask, "mask")
     if len(mask) != len(shape):
         raise ParameterError(f"A mask needs {len(shape)} sizes here, got {mask}.")
     sizes = [n if size is None else size for size, n in zip(mask, shape, strict=True)]
-    stride = tuple(sizes) if stride is None else (stride,) * len(shape) if isinstance(stride, int) else tuple(stride)
+    stride = tuple(sizes) if stride is None else _listed(stride, "stride", len(shape))
     if len(stride) != len(shape):
         raise ParameterError(f"A stride needs {len(shape)} steps here, or one for all, got {stride}.")
     axes = [_edges(n, size, step) for n, size, step in zip(shape, sizes, stride, strict=True)]
     return np.array(list(itertools.product(*axes)))
+
+
+def _listed(value, name: str, times: int = 1) -> tuple:
+    """Return one size, so many ``times``, or a sequence of sizes as a tuple."""
+    if isinstance(value, (int, np.integer)):
+        return (value,) * times
+    try:
+        return tuple(value)
+    except TypeError:
+        raise ParameterError(f"The {name} must be made of positive integers, got {value!r}.") from None
 
 
 def _edges(n: int, size: int, step: int) -> list[tuple[int, int]]:
@@ -214,10 +229,11 @@ def occlusion(
     Notes
     -----
     Zeiler and Fergus (2014). Each mask costs a forward pass; :func:`occlusion_map` does the same for NISQA's networks
-    at a thirteenth of the cost.
+    at a fraction of the cost.
     """
-    sizes = [mask] if isinstance(mask, int) else mask or [max(1, n // 10) for n in inputs.shape[2:] or inputs.shape[1:]]
-    if len(sizes) >= inputs.ndim:
+    default = [max(1, n // 10) for n in inputs.shape[2:] or inputs.shape[1:]]
+    sizes = _listed(default if mask is None else mask, "mask")
+    if not 1 <= len(sizes) < inputs.ndim:
         raise ParameterError(f"A mask of {len(sizes)} sizes does not fit inputs of shape {tuple(inputs.shape)}.")
     shape = tuple(inputs.shape[-len(sizes):])
     boxes, level = _boxes(shape, sizes, stride), _checked_fill(fill)

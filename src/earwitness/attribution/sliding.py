@@ -9,6 +9,7 @@ from torch import nn
 
 from earwitness import attribution
 from earwitness.attribution import gradients
+from earwitness.attribution.calls import check_positive
 from earwitness.corpora.base import check_samples
 from earwitness.errors import AudioError, ParameterError, choose
 from earwitness.features.frames import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
@@ -195,8 +196,7 @@ def _counts(plan: _Plan) -> np.ndarray:
 
 def _batches(plans: list[_Plan], batch_size: int) -> Iterator[list[tuple[int, int]]]:
     """Yield lists of ``batch_size`` windows, each as (number of the utterance, number of the frame)."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    check_positive(batch_size=batch_size)
     places = [(clip, frame) for clip, plan in enumerate(plans) for frame in range(len(plan.centres))]
     yield from (places[i : i + batch_size] for i in range(0, len(places), batch_size))
 
