@@ -5,7 +5,7 @@ import pytest
 
 from earwitness.corpora import codecs, degradations
 from earwitness.corpora.degradations import active_level, degrade
-from earwitness.errors import ParameterError, UnknownNameError
+from earwitness.errors import AudioError, ParameterError, UnknownNameError
 
 RATE = 16000
 
@@ -203,6 +203,69 @@ def test_steps_follow_each_other(speech):
     one_by_one = apply(apply(speech, "band", **steps[0][1])[0], "level", **steps[1][1])[0]
     np.testing.assert_array_equal(both, one_by_one)
     assert [disturbance.kind for disturbance in disturbances] == ["band", "level"]
+
+
+NONE = np.zeros(0, np.float32)
+
+
+@pytest.mark.parametrize(("what", "options", "sentence"), [
+    ("clipping", {"share": 2}, "share must be a share from 0 to 1, got 2"), ("clipping", {"share": np.nan}, "got nan"),
+    ("packet_loss", {"loss": 0.1, "burst": 0}, "burst must be a positive integer, got 0"),
+    ("packet_loss", {"loss": 0.1, "burst": 1.5}, "burst must be a positive integer, got 1.5"),
+    ("packet_loss", {"loss": 0.0}, "loss must be above 0 and at most 1"),
+    ("reverberation", {"t60_s": 0}, "t60_s must be from 0.01 to 60 s, got 0"),
+    ("reverberation", {"t60_s": 0.5, "direct_db": np.inf}, "direct_db must be a finite number"),
+    ("noise", {"snr_db": np.nan}, "snr_db must be a finite number, got nan"),
+    ("noise", {"snr_db": "20"}, "snr_db must be a finite number, got '20'"),
+    ("mnru", {"q_db": np.nan}, "q_db must be a finite"), ("level", {"gain_db": None}, "gain_db must be a finite"),
+    ("level", {"gain_db": 3.0, "part": 1.5}, "part must be a share"),
+    ("band", {"low_hz": -1, "high_hz": 4000}, "low_hz must be 0 Hz or more"),
+    ("band", {"low_hz": 3400, "high_hz": 300}, "Between 3400 and 300 Hz there is no band"),
+    ("band", {"low_hz": 9000, "high_hz": 10000}, "no band below 8000 Hz"),
+    ("interruptions", {"length_s": 0.1, "n": 0}, "n must be a positive integer"),
+    ("interruptions", {"length_s": 0}, "length_s must be above 0 s"),
+    ("codec", {"name": "mp3", "bit_rate": -1}, "bit_rate must be an integer >= 0"),
+    ("codec", {"name": "opus", "bit_rate": 1}, "libopus does not open with a bit_rate of 1"),
+    ("clipping", {}, "degradation clipping: missing a required argument: 'share'"),
+    ("clipping", {"share": 0.1, "loud": 1}, "degradation clipping: got an unexpected keyword argument 'loud'"),
+])
+def test_options_that_cannot_be_are_told(speech, what, options, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        apply(speech, what, **options)
+    with pytest.raises(ParameterError, match=sentence):
+        degradations.DEGRADATIONS[what](speech, RATE, np.random.default_rng(0), **options)
+
+
+def test_the_ends_of_what_is_allowed_are_allowed(speech):
+    np.testing.assert_array_equal(apply(speech, "clipping", share=0)[0], speech)
+    flat = np.abs(apply(speech, "clipping", share=1)[0]).max()
+    assert flat == pytest.approx(0.01 * active_level(speech, RATE), rel=0.1)
+    assert np.isfinite(apply(speech, "reverberation", t60_s=0.01)[0]).all()
+    np.testing.assert_array_equal(apply(speech, "level", gain_db=-6.0, part=np.float32(0))[0], speech)
+
+
+@pytest.mark.parametrize(("what", "options"), [("clipping", {"share": 0.1}), ("noise", {"snr_db": 10.0})])
+@pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.ones(319, np.float32)])
+def test_what_has_no_level_of_speech_cannot_be_degraded_by_it(what, options, samples):
+    with pytest.raises(AudioError, match=r"no frame of 20 ms with sound: speech has no level"):
+        apply(samples, what, **options)
+
+
+@pytest.mark.parametrize(("samples", "sentence"), [
+    (NONE, "is empty"), (np.array([0.1, np.nan]), "1 samples that are NaN"), (np.ones((9, 2)), "one channel"),
+    (np.ones(9, np.int16), "whole numbers")])
+def test_samples_that_cannot_be_degraded_are_told(samples, sentence):
+    rng = np.random.default_rng(0)
+    for call in (lambda: degrade(samples, RATE, [], rng), lambda: codecs.through_codec(samples, RATE, "gsm"),
+                 lambda: degradations.level(samples, RATE, rng, 3.0)):
+        with pytest.raises(AudioError, match=sentence):
+            call()
+
+
+def test_silence_stays_silence_where_no_level_is_needed():
+    silence = np.zeros(RATE, np.float32)
+    for what, options in (("level", {"gain_db": 3.0}), ("codec", {"name": "gsm"}), ("reverberation", {"t60_s": 0.3})):
+        assert np.abs(apply(silence, what, **options)[0]).max() < 1e-3
 
 
 def test_unknown_degradations_and_codecs_and_missing_babble_are_told(speech):

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from numbers import Integral
 
 import av
 import numpy as np
@@ -9,7 +10,8 @@ import soundfile
 import soxr
 from scipy.signal import correlate
 
-from earwitness.errors import choose
+from earwitness.corpora.base import check_samples
+from earwitness.errors import ParameterError, choose
 
 _MOST_DELAY_S = 0.1
 
@@ -54,12 +56,24 @@ def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: i
     bit_rate : int
         Bits a second, where the codec has a choice; 0: its only or default rate.
 
+    Raises
+    ------
+    UnknownNameError
+        If there is no such codec.
+    AudioError
+        If the samples are not floats (T,), finite, at least one, a minute at most.
+    ParameterError
+        If ``bit_rate`` is no integer >= 0, or one that the codec does not know.
+
     Notes
     -----
     libsndfile has G.711, GSM 06.10, G.721 and IMA ADPCM; FFmpeg (through PyAV) AMR narrowband, G.722, Opus and
     MP3. Frames of a codec delay its output: the shift with the largest cross-correlation, at most 0.1 s, is undone.
     """
     kind = CODECS[choose(codec, CODECS, "codec")]
+    samples = check_samples(samples, sample_rate, may_be_silent=True)
+    if isinstance(bit_rate, bool) or not isinstance(bit_rate, Integral) or bit_rate < 0:
+        raise ParameterError(f"bit_rate must be an integer >= 0 (0: the codec's own), got {bit_rate!r}.")
     narrow = soxr.resample(samples, sample_rate, kind.rate) if sample_rate != kind.rate else samples
     coded = _by_libsndfile(narrow, kind) if kind.subtype else _by_ffmpeg(narrow, kind, bit_rate)
     back = soxr.resample(coded, kind.rate, sample_rate) if sample_rate != kind.rate else coded
@@ -91,7 +105,10 @@ def _by_ffmpeg(samples: np.ndarray, kind: Codec, bit_rate: int) -> np.ndarray:
     encoder.options = dict(kind.options)
     if bit_rate:
         encoder.bit_rate = bit_rate
-    encoder.open()
+    try:
+        encoder.open()
+    except av.error.FFmpegError:
+        raise ParameterError(f"The codec {kind.encoder} does not open with a bit_rate of {bit_rate}.") from None
     packets = [packet for frame in _frames(samples, encoder, kind) for packet in encoder.encode(frame)]
     decoder = av.CodecContext.create(kind.decoder, "r")
     decoder.sample_rate, decoder.layout = kind.rate, "mono"
