@@ -29,6 +29,18 @@ def test_as_many_tiles_as_axes():
         figures.tiles(axes, np.ones((3, 4, 3)))
 
 
+def test_the_first_tile_alone_has_hertz_and_seconds_where_the_bands_are_given():
+    figure, axes = figures.panels(1, 2)
+    figures.tiles(axes, np.ones((2, 5, 4)), centres_hz=[100, 300, 500, 1000, 2000], hop_s=0.02)
+    ticks = list(zip(axes[0].get_yticks(), [label.get_text() for label in axes[0].get_yticklabels()], strict=True))
+    assert ticks == [(2, "500 Hz"), (4, "2,000 Hz")]
+    times = list(zip(axes[0].get_xticks(), [label.get_text() for label in axes[0].get_xticklabels()], strict=True))
+    assert times == [(0, "0"), (3, "0.06 s")]
+    assert len(axes[1].get_xticks()) == len(axes[1].get_yticks()) == 0
+    with pytest.raises(ParameterError, match="Maps of 5 bands have no 3 centre frequencies"):
+        figures.tiles(axes, np.ones((2, 5, 4)), centres_hz=[100, 300, 500])
+
+
 def test_units_of_a_group_stand_side_by_side_in_a_frame():
     _, ax = figures.panels()
     correlations = np.eye(4)

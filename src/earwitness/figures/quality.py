@@ -13,6 +13,7 @@ _KINDS = {
     "reverberation": ("#CC79A7", "s"), "interruption": ("#009E73", "o"), "packet loss": ("#009E73", "s"),
     "concealed loss": ("#009E73", "^"), "combination": ("#E69F00", "D"),
 }
+_TILE_TICKS_HZ = (500, 2000, 8000)
 _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 16000)
 ESTIMATE, LABEL = "#D55E00", "#0072B2"
 
@@ -76,7 +77,7 @@ def disturbed(ax, intervals_s, label: str = "disturbed", colour: str = "#D55E00"
     intervals_s : sequence of (float, float)
         As :attr:`earwitness.corpora.transmission.Truth.intervals_s`.
     label : str
-        Written at the left end of the bar.
+        Written above the right end of the axes.
     colour : str
     """
     spans = [(start, end - start) for start, end in intervals_s]
@@ -145,8 +146,10 @@ def effect_by_quality(ax, quality, change, label: str, colour: str = ESTIMATE, m
     return points
 
 
-def tiles(axes, maps, limit: float | None = None, colours: str | None = None):
-    """Draw small maps of segments, one on each axes, without ticks and on one scale; return the images.
+def tiles(axes, maps, limit: float | None = None, colours: str | None = None, centres_hz=None, hop_s: float = 0.01):
+    """Draw small maps of segments, one on each axes and on one scale; return the images.
+
+    Only the first has ticks, if the bands are given: it shows how far all of them reach in time and frequency.
 
     Parameters
     ----------
@@ -156,6 +159,10 @@ def tiles(axes, maps, limit: float | None = None, colours: str | None = None):
     limit : float, optional
         End of the symmetric scale of relevance; default: the largest magnitude. Maps that are zero stay white.
     colours : str, optional
+    centres_hz : array_like, shape (n_bands,), optional
+        Centre frequencies of the bands.
+    hop_s : float
+        Seconds from frame to frame.
     """
     maps = as_array(maps)
     if len(maps) != len(axes):
@@ -167,7 +174,20 @@ def tiles(axes, maps, limit: float | None = None, colours: str | None = None):
         images.append(ax.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look))
         ax.set(xticks=[], yticks=[])
         ax.grid(visible=False)
+    if centres_hz is not None:
+        _label_tile(axes[0], maps[0], as_array(centres_hz), hop_s)
     return images
+
+
+def _label_tile(ax, values, centres_hz, hop_s: float) -> None:
+    """Give a small map its own frequencies in Hz and the seconds from its first frame to its last."""
+    n_bands, n_frames = values.shape
+    if len(centres_hz) != n_bands:
+        raise ParameterError(f"Maps of {n_bands} bands have no {len(centres_hz)} centre frequencies.")
+    shown = [hz for hz in _TILE_TICKS_HZ if centres_hz[0] <= hz <= centres_hz[-1] * 1.1]
+    ax.set_yticks(np.interp(shown, centres_hz, np.arange(n_bands)), labels=[f"{hz:,} Hz" for hz in shown])
+    ax.set_xticks([0, n_frames - 1], labels=["0", f"{(n_frames - 1) * hop_s:.2f} s"])
+    ax.tick_params(labelsize=6.5, length=2, pad=1)
 
 
 def correlation_matrix(ax, correlations, groups=None, label: str = "Feature"):
