@@ -148,7 +148,8 @@ def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, tor
         point = _through(affine, start + node * step).requires_grad_()
         output = _through(rest, point)
         for number, target in enumerate(targets):
-            total[number] += weight * torch.autograd.grad(score(output, target).sum(), point, retain_graph=True)[0]
+            gradient = torch.autograd.grad(score(output, target).sum(), point, retain_graph=True)[0]
+            total[number].add_(gradient, alpha=weight)  # in place: a tenth of the time went into copies
     if affine:
         total = torch.stack([torch.autograd.grad(entry, leaf, part, retain_graph=True)[0] for part in total])
     with torch.no_grad():
