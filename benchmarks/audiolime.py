@@ -7,8 +7,8 @@ from benchmarks.measure import interleaved
 from earwitness import runtime
 from earwitness.attribution import audiolime
 from earwitness.attribution.calls import frozen
-from earwitness.evaluation.inference import for_answers
 from earwitness.models import AudioNet
+from earwitness.models.inference import for_answers
 
 TITLE = "audioLIME: cost in units of the forward passes it needs"
 

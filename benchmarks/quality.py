@@ -9,7 +9,7 @@ from captum.attr import DeepLift, IntegratedGradients, LayerConductance, Occlusi
 from benchmarks.measure import interleaved
 from earwitness import attribution, models, runtime
 from earwitness.attribution.calls import frozen
-from earwitness.evaluation.randomisation import randomised
+from earwitness.evaluation.controls import randomised
 from earwitness.models.nisqa import Nisqa, Settings
 
 TITLE = "Explaining speech quality: cost and exactness beside captum"

@@ -9,7 +9,7 @@ from scipy import fft
 
 from benchmarks.measure import interleaved
 from earwitness import corpora, features, models, runtime
-from earwitness.corpora import rooms
+from earwitness.acoustics import rooms
 
 TITLE = "Scenes: simulated, turned into features, located"
 

@@ -24,7 +24,7 @@ import browser_players
 import browser_study
 from tornado.websocket import websocket_connect
 
-from earwitness.runner import notebooks, site
+from earwitness_book.runner import notebooks, site
 
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

@@ -11,8 +11,9 @@ from threading import Thread
 
 import numpy as np
 
-from earwitness import audition, project
-from earwitness.runner.site import _Quiet
+from earwitness import audition
+from earwitness_book import project
+from earwitness_book.runner.site import _Quiet
 
 RATE, SECONDS = 8000, 2.0
 KEYS = {" ": ("Space", 32), "ArrowRight": ("ArrowRight", 39), "Home": ("Home", 36), "Enter": ("Enter", 13)}

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from browser_players import press, wait
 
-from earwitness.evaluation import study as answers
+from earwitness_book.chapters import listening_study as answers
 
 PAGE = "audible-explanations/study"
 

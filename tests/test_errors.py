@@ -23,22 +23,22 @@ def test_errors_are_also_the_built_in_that_a_caller_would_catch(kind, built_in):
 
 
 def test_choose_returns_a_name_that_is_allowed():
-    assert errors.choose("fsdd", {"aev": 1, "fsdd": 2}, "corpus") == "fsdd"
+    assert errors.check_choice("fsdd", {"aev": 1, "fsdd": 2}, "corpus") == "fsdd"
 
 
 def test_choose_names_the_nearest_and_lists_all_in_order():
     with pytest.raises(errors.UnknownNameError) as caught:
-        errors.choose("fsd", ["timit", "fsdd", "aev"], "corpus")
+        errors.check_choice("fsd", ["timit", "fsdd", "aev"], "corpus")
     assert str(caught.value) == "There is no corpus 'fsd'. Did you mean 'fsdd'? Known: aev, fsdd, timit."
 
 
 def test_choose_guesses_nothing_where_no_name_is_near():
     with pytest.raises(errors.UnknownNameError) as caught:
-        errors.choose("xyz", ["fsdd"], "corpus")
+        errors.check_choice("xyz", ["fsdd"], "corpus")
     assert str(caught.value) == "There is no corpus 'xyz'. Known: fsdd."
 
 
 @pytest.mark.parametrize("name", [None, 3, ("fsdd",)])
 def test_choose_refuses_what_is_no_name(name):
     with pytest.raises(errors.UnknownNameError, match="There is no corpus"):
-        errors.choose(name, ["fsdd"], "corpus")
+        errors.check_choice(name, ["fsdd"], "corpus")

@@ -8,7 +8,7 @@ import soundfile
 import yaml
 from pybtex.database import parse_file
 
-from earwitness import project, records
+from earwitness_book import project, records
 
 ROOT = project.root()
 PAGES = sorted((ROOT / "book").rglob("*.md"))

@@ -34,7 +34,7 @@ claims:
 '''
 
 RECORD = '''\
-from earwitness import records
+from earwitness_book import records
 records.record("toy/one", 1.0, unit="1", corpus=corpus, n=n_clips)'''
 
 

@@ -39,7 +39,7 @@ class NotebookError(EarwitnessError, RuntimeError):
     """A notebook that failed while it was executed, or that is not built as the book needs it."""
 
 
-def choose(name: str, allowed: Iterable[str], what: str) -> str:
+def check_choice(name: str, allowed: Iterable[str], what: str) -> str:
     """Return ``name`` if it is one of ``allowed``.
 
     Raises

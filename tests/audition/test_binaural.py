@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from earwitness import audition
+from earwitness.acoustics import sphere
 from earwitness.audition.binaural import _around_head
-from earwitness.corpora import sphere
 from earwitness.errors import AudioError, ParameterError
 
 RATE = 16000

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from earwitness import project
-from earwitness.runner import notebooks, parameters, profiles, site
+from earwitness_book import project
+from earwitness_book.runner import notebooks, parameters, profiles, site
 
 EVERY = notebooks.every()
 PLOTS = re.compile(r"\b(plt\.subplots|plt\.figure|figures\.(?!use_style|relevance_limit)\w+\()")

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness import corpora
-from earwitness.corpora.base import balanced_groups, check_samples, read_audio, rotate
+from earwitness.audio import check_samples, read_audio
+from earwitness.corpora.base import balanced_groups, rotate
 from earwitness.errors import AudioError, MissingDataError, UnknownNameError
 
 

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from earwitness.corpora import sentences, synthesizer, voices
-from earwitness.corpora.phones import ARPABET_OF_AEV, IPA, PHONES_39, PHONES_48, PHONES_61, fold, phones_at
+from earwitness.corpora.phones import (
+    ARPABET_OF_AEV,
+    IPA,
+    PHONES_39,
+    PHONES_48,
+    PHONES_61,
+    fold,
+    phones_at,
+)
 from earwitness.errors import UnknownNameError
 
 # what folding to 39 changes, as most toolkits list it; every other phone stays what it is

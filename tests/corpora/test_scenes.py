@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from earwitness import cache, corpora
-from earwitness.corpora import scenes, sphere
+from earwitness.acoustics import sphere
+from earwitness.corpora import scenes
 from earwitness.errors import AudioError, ParameterError, UnknownNameError
 
 FEW = {"n_speakers": 6, "repetitions": 2}

@@ -11,9 +11,10 @@ import zipfile
 import pytest
 import yaml
 
-from earwitness import corpora, project
+from earwitness import catalogue, corpora
 from earwitness.corpora import store
 from earwitness.errors import DamagedDataError, MissingDataError, UnknownNameError
+from earwitness_book import project
 
 FILES = {"0_ann_0.wav": b"zero", "1_ann_0.wav": b"one!", "sub/2_ann_0.wav": b"two"}
 
@@ -83,7 +84,7 @@ def nothing_left(folder):
 
 def test_download_puts_every_file_in_place_and_verifies_it(tiny, tmp_path):
     where = store.download("tiny", progress=False)
-    assert where == store.folder("tiny") == tmp_path / "cache" / "corpora" / "tiny"
+    assert where == catalogue.corpus_folder("tiny") == tmp_path / "cache" / "corpora" / "tiny"
     found = {path.relative_to(where).as_posix(): path.read_bytes() for path in where.rglob("*") if path.is_file()}
     assert found == FILES
     assert store.verify("tiny") == []
@@ -175,21 +176,21 @@ def test_an_address_that_does_not_answer_is_named_with_a_way_out(server, home, t
 
 def test_a_missing_corpus_is_answered_with_the_two_ways_to_get_it(tiny):
     with pytest.raises(MissingDataError, match=r"earwitness data download tiny.*EARWITNESS_DATA"):
-        store.folder("tiny")
+        catalogue.corpus_folder("tiny")
 
 
 def test_a_named_root_wins_over_the_environment(tiny, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
-    assert store.folder("tiny", tmp_path / "elsewhere") == tmp_path / "elsewhere"
+    assert catalogue.corpus_folder("tiny", tmp_path / "elsewhere") == tmp_path / "elsewhere"
 
 
 def test_the_data_folder_wins_over_the_cache(tiny, tmp_path, monkeypatch):
     in_cache = store.download("tiny", progress=False)
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path / "data"))
-    assert store.folder("tiny") == in_cache, "a data folder without this corpus does not hide the cached one"
+    assert catalogue.corpus_folder("tiny") == in_cache, "a data folder without this corpus does not hide the cached one"
     (tmp_path / "data" / "tiny").mkdir(parents=True)
-    assert store.folder("tiny") == tmp_path / "data" / "tiny"
+    assert catalogue.corpus_folder("tiny") == tmp_path / "data" / "tiny"
 
 
 @pytest.mark.parametrize("function", [store.folder, store.verify, store.download, store.checks])
@@ -257,12 +258,12 @@ def test_verify_reports_unusable_metadata_of_audiomnist(tmp_path, content, expec
 
 
 def test_every_corpus_that_can_be_loaded_is_described():
-    assert set(corpora.names()) <= set(store.describe())
+    assert set(corpora.names()) <= set(catalogue.corpora())
 
 
-@pytest.mark.parametrize("name", sorted(store.describe()))
+@pytest.mark.parametrize("name", sorted(catalogue.corpora()))
 def test_each_description_is_complete_and_agrees_with_its_manifest(name):
-    about = store.describe()[name]
+    about = catalogue.corpora()[name]
     assert {"title", "what", "home", "licence", "citation", "layout", "files", "size_bytes", "downloads"} <= set(about)
     assert all(item["url"].startswith("https://") for item in about["downloads"])
     if about["manifest"]:
@@ -276,4 +277,4 @@ def test_each_description_is_complete_and_agrees_with_its_manifest(name):
 
 def test_every_manifest_belongs_to_a_description():
     manifests = {path.name for path in (project.root() / "data" / "manifests").iterdir()}
-    assert manifests == {about["manifest"] for about in store.describe().values()} - {None}
+    assert manifests == {about["manifest"] for about in catalogue.corpora().values()} - {None}

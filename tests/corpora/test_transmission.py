@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from earwitness import corpora
+from earwitness.acoustics.degradations import Disturbance
 from earwitness.corpora import transmission
-from earwitness.corpora.degradations import Disturbance
 from earwitness.corpora.transmission import CONDITIONS, Truth
 from earwitness.errors import AudioError, FoldError, ParameterError, UnknownNameError
 

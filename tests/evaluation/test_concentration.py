@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import ParameterError
-from earwitness.evaluation import concentration
+from earwitness.evaluation import shares as concentration
 
 
 def test_share_on_counts_magnitudes_not_signs():

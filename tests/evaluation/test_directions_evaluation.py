@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import ParameterError
-from earwitness.evaluation import directions
+from earwitness.evaluation import scenes as directions
 
 
 def test_the_error_is_the_angle_between_two_directions():

@@ -13,8 +13,8 @@ from torch import nn
 
 from earwitness import evaluation, runtime
 from earwitness.errors import ParameterError, UnknownNameError
-from earwitness.evaluation import flipping, inference
-from earwitness.models import AlexNet, AudioNet
+from earwitness.evaluation import flipping
+from earwitness.models import AlexNet, AudioNet, inference
 
 FRACTIONS = [0.0, 0.1, 0.25, 0.5, 0.9, 1.0]
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 
 from earwitness.errors import ParameterError
-from earwitness.evaluation import resemblance
+from earwitness.evaluation import speech as resemblance
 
 RATE = 16000
 

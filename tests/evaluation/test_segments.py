@@ -6,7 +6,7 @@ import pytest
 
 from earwitness import features
 from earwitness.errors import ParameterError
-from earwitness.evaluation import segments
+from earwitness.evaluation import shares as segments
 
 
 def phones(*rows):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from earwitness import features
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import AudioError, ParameterError
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from earwitness import figures
-from earwitness.corpora import rooms, sphere
+from earwitness.acoustics import rooms, sphere
 from earwitness.errors import ParameterError
 from earwitness.figures import directions as pictures
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from earwitness import features, models
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import ParameterError
 
 

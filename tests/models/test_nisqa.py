@@ -10,7 +10,13 @@ from torch import nn
 
 from earwitness import models
 from earwitness.corpora import store
-from earwitness.errors import AudioError, DamagedDataError, MissingDataError, ParameterError, UnknownNameError
+from earwitness.errors import (
+    AudioError,
+    DamagedDataError,
+    MissingDataError,
+    ParameterError,
+    UnknownNameError,
+)
 from earwitness.models import nisqa, weights
 
 LSTM = {"cnn_model": "standard", "td": "lstm", "pool": "last_step_bi", "dim": False, "ms_seg_hop_length": 1}

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from earwitness import models
-from earwitness.corpora import store
+from earwitness import catalogue, models
 from earwitness.errors import MissingDataError
 from earwitness.models import nisqa
 
@@ -18,7 +17,7 @@ TOLERANCE = 1e-3  # MOS; five digits of the reference are kept
 def folder(name):
     """Return where a corpus or the public weights are; skip the test, with the sentence that says how to get them."""
     try:
-        return store.folder(name)
+        return catalogue.corpus_folder(name)
     except MissingDataError as error:
         pytest.skip(str(error))
 

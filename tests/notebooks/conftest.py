@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from earwitness.runner import execute
+from earwitness_book.runner import execute
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from earwitness.runner import notebooks
+from earwitness_book.runner import notebooks
 
 EVERY = [notebook for notebook in notebooks.every() if notebook.id.startswith("audible-explanations/")]
 

@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from earwitness.attribution import audiolime, conductance, controls, deeplift, dft_lrp, gradients, lrp, occlusion
+from earwitness.attribution import (
+    audiolime,
+    conductance,
+    controls,
+    deeplift,
+    dft_lrp,
+    gradients,
+    lrp,
+    occlusion,
+)
 from earwitness.attribution.baseline import relative_to
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
 from earwitness.attribution.completeness import Completeness, Explanations, completeness
@@ -22,7 +31,7 @@ from earwitness.attribution.occlusion import OcclusionMap, occlusion_map
 from earwitness.attribution.peers import DISAGREEMENTS
 from earwitness.attribution.segments import over_segments
 from earwitness.attribution.sliding import relevance_signal, relevance_signals
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 
 _FAMILIES = (lrp, gradients, deeplift, conductance, occlusion, dft_lrp, audiolime, controls)
 _METHODS: dict[str, Callable[..., torch.Tensor]] = {
@@ -38,7 +47,7 @@ def methods() -> list[str]:
 
 def options(method: str) -> dict[str, object]:
     """Return the options that a method takes, with their defaults."""
-    return keyword_options(_METHODS[choose(method, _METHODS, "attribution method")])
+    return keyword_options(_METHODS[check_choice(method, _METHODS, "attribution method")])
 
 
 def attribute(

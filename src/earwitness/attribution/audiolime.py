@@ -15,7 +15,7 @@ from earwitness import runtime
 from earwitness.attribution.calls import check_positive, check_target, explained, frozen
 from earwitness.attribution.dft_lrp import waveforms
 from earwitness.attribution.separation import separate
-from earwitness.errors import AudioError, ParameterError, choose
+from earwitness.errors import AudioError, ParameterError, check_choice
 
 _OF = {"logit": lambda logits: logits, "probability": lambda logits: logits.softmax(-1)}
 
@@ -189,7 +189,9 @@ def explain(
     is that of the forward passes: mixtures are one matrix product a batch, and one that is drawn twice (common with few
     components) is asked about once. Chapter: audible-explanations.
     """
-    from sklearn.linear_model import Ridge  # takes as long to import as torch, and only this function needs it
+    from sklearn.linear_model import (
+        Ridge,  # takes as long to import as torch, and only this function needs it
+    )
 
     check_positive(n_samples=n_samples, batch_size=batch_size)
     if n_samples < 2 or kernel_width <= 0 or alpha < 0:
@@ -215,7 +217,7 @@ def _answers(model, parts, target, switches, of, prepare, autocast, batch_size) 
     index = check_target(target, 1).to(like.device)
     sounds = torch.as_tensor(parts.parts).to(like.device, like.dtype)
     rows = torch.as_tensor(switches).to(like.device, like.dtype).split(batch_size)
-    prepare, scale = prepare or (lambda mixtures: mixtures[:, None]), _OF[choose(of, _OF, "answer to explain")]
+    prepare, scale = prepare or (lambda mixtures: mixtures[:, None]), _OF[check_choice(of, _OF, "answer to explain")]
     with frozen(model), torch.inference_mode(), _precision(autocast, like):
         answers = []
         for row in rows:

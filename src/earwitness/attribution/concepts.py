@@ -13,7 +13,7 @@ from torch import nn
 from earwitness import attribution
 from earwitness.attribution import lrp
 from earwitness.attribution.calls import check_inputs, check_positive, check_target
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 
 class _Pass(torch.autograd.Function):
@@ -47,7 +47,7 @@ class _Gate(nn.Module):
 def _gated(model: nn.Module, layer: str) -> Iterator[_Gate]:
     """Put a gate behind a layer of the model for the ``with`` block."""
     names = [name for name, _ in model.named_modules() if name]
-    parent_name, _, name = choose(layer, names, "layer of the model").rpartition(".")
+    parent_name, _, name = check_choice(layer, names, "layer of the model").rpartition(".")
     parent = model.get_submodule(parent_name)
     inner, gate = getattr(parent, name), _Gate()
     try:
@@ -84,7 +84,7 @@ def hidden_relevance(
     ParameterError
         As ``attribute``; or if the model does not use the layer exactly once.
     """
-    choose(method, lrp.METHODS, "LRP method")  # a gradient is no relevance: nothing would add up
+    check_choice(method, lrp.METHODS, "LRP method")  # a gradient is no relevance: nothing would add up
     with _gated(model, layer) as gate:
         attribution.attribute(model, inputs, target, method, batch_size=batch_size, **options)
     if sum(map(len, gate.seen)) != len(inputs):
@@ -188,7 +188,7 @@ def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Itera
         left[:, list(channels)] = 0
         return left
 
-    name = choose(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
+    name = check_choice(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
     handle = model.get_submodule(name).register_forward_hook(silence)
     try:
         yield model

@@ -9,7 +9,7 @@ from torch import nn
 from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
 from earwitness.attribution.gradients import integrated_gradients
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 
 def weighted_layers(model: nn.Module) -> list[str]:
@@ -29,7 +29,7 @@ def hidden_layer(model: nn.Module, layer: str | None) -> nn.Module:
         If it has no layer with weights at all.
     """
     if layer is not None:
-        return model.get_submodule(choose(layer, [name for name, _ in model.named_modules() if name], "layer"))
+        return model.get_submodule(check_choice(layer, [name for name, _ in model.named_modules() if name], "layer"))
     if not (names := weighted_layers(model)):
         raise ParameterError("Conductance is of a hidden layer, and this model has no layer with weights.")
     return model.get_submodule(names[0])

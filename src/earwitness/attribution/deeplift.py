@@ -16,7 +16,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution.calls import check_positive, frozen
-from earwitness.attribution.completeness import Completeness, Explanations, prepare_all, score, start_of, summed
+from earwitness.attribution.completeness import (
+    Completeness,
+    Explanations,
+    prepare_all,
+    score,
+    start_of,
+    summed,
+)
 from earwitness.errors import ParameterError
 
 TOLERANCE = 1e-4

@@ -12,7 +12,7 @@ import scipy.fft
 import torch
 
 from earwitness.attribution import lrp
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "rectangle": np.ones,
@@ -96,11 +96,11 @@ def short_time_dft_lrp(
     n_frames = 1 + -(-(n_samples - width) // hop)
     beyond = (n_frames - 1) * hop + width - n_samples
     signal, ratio = (np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, beyond)]) for a in (signal, ratio))
-    shape = WINDOWS[choose(window, WINDOWS, "window of DFT-LRP")](width)
+    shape = WINDOWS[check_choice(window, WINDOWS, "window of DFT-LRP")](width)
     total = np.zeros(signal.shape[-1])
     for frame in range(n_frames):
         total[frame * hop : frame * hop + width] += shape
-    transform = _FRAMES[choose(bins, _FRAMES, "kind of bins")]
+    transform = _FRAMES[check_choice(bins, _FRAMES, "kind of bins")]
     return np.moveaxis(transform(signal, ratio / total, shape, hop, n_samples), -2, -1)
 
 
@@ -114,7 +114,7 @@ def axes(
     whole = width is None
     width = n_samples if whole else width
     hop = width if whole else _checked_hop(width, hop, n_samples)
-    n_bins = {"window": width, "signal": n_samples}[choose(bins, ["window", "signal"], "kind of bins")]
+    n_bins = {"window": width, "signal": n_samples}[check_choice(bins, ["window", "signal"], "kind of bins")]
     n_frames = 1 + -(-(n_samples - width) // hop)
     return scipy.fft.rfftfreq(n_bins, 1 / sample_rate), (np.arange(n_frames) * hop + (width - 1) / 2) / sample_rate
 
@@ -171,7 +171,7 @@ def _ratio(relevance, signal, epsilon: float, sign: str) -> tuple[np.ndarray, np
         raise ParameterError("DFT-LRP needs finite values; relevance or signal hold NaN or infinite ones.")
     if epsilon < 0:
         raise ParameterError(f"epsilon must not be negative, got {epsilon!r}.")
-    divisor = signal + epsilon * _STABILISED[choose(sign, _STABILISED, "sign of the stabiliser")](signal)
+    divisor = signal + epsilon * _STABILISED[check_choice(sign, _STABILISED, "sign of the stabiliser")](signal)
     if (divisor[relevance != 0] == 0).any():
         raise ParameterError("A sample with relevance cancels the stabiliser; use sign='keep' and an epsilon above 0.")
     return signal, np.divide(relevance, divisor, out=np.zeros_like(signal), where=divisor != 0)
@@ -214,7 +214,7 @@ def dft_lrp_of_band(
         raise ParameterError(f"A band needs 0 <= low_hz <= high_hz, got {low_hz!r} and {high_hz!r}.")
     if not stabilizer > 0:
         raise ParameterError(f"stabilizer must be positive, got {stabilizer!r}.")
-    propagate = lrp.METHODS[choose(rule, lrp.METHODS, "LRP method")]
+    propagate = lrp.METHODS[check_choice(rule, lrp.METHODS, "LRP method")]
     relevance = propagate(model, waveforms(inputs, "dft-lrp"), target, epsilon=epsilon, batch_size=batch_size).double()
     samples = inputs.double()
     freqs_hz = torch.fft.rfftfreq(inputs.shape[-1], 1 / sample_rate, device=inputs.device)

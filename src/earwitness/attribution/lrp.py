@@ -27,8 +27,15 @@ from zennit.types import Activation, AvgPool, BatchNorm, Convolution, Linear
 
 from earwitness.attribution import attention, lstm
 from earwitness.attribution.baseline import Shift, shift_rule
-from earwitness.attribution.calls import Refuse, check_options, explained, frozen, in_batches, prepare
-from earwitness.errors import ParameterError, choose
+from earwitness.attribution.calls import (
+    Refuse,
+    check_options,
+    explained,
+    frozen,
+    in_batches,
+    prepare,
+)
+from earwitness.errors import ParameterError, check_choice
 from earwitness.models.doacrnn import Normalisation
 from earwitness.models.sums import Add, MeanOverTime
 
@@ -406,7 +413,7 @@ def conservation(model, inputs, target, method: str = "lrp-epsilon", **options) 
     UnknownNameError, ParameterError
         As :func:`earwitness.attribution.attribute`.
     """
-    propagate = METHODS[choose(method, METHODS, "LRP method")]
+    propagate = METHODS[check_choice(method, METHODS, "LRP method")]
     check_options(propagate, method, options)
     inner, index = prepare(model, inputs, target)
     ledger: dict[str, torch.Tensor] = {}

@@ -2,7 +2,7 @@
 
 import torch
 
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 _TOGETHER = {"mean": True, "sum": False}
 
@@ -36,7 +36,7 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int, together: st
     Chapter: speech-quality.
     """
     n_segments, n_bands, length = relevance.shape[-3:]
-    choose(together, _TOGETHER, "way to put segments together")
+    check_choice(together, _TOGETHER, "way to put segments together")
     if hop < 1 or (n_segments - 1) * hop + length > n_frames:
         raise ParameterError(f"{n_segments} segments of {length} frames, {hop} apart, do not fit {n_frames} frames.")
     total, count = relevance.new_zeros((*relevance.shape[:-3], n_bands, n_frames)), relevance.new_zeros(n_frames)

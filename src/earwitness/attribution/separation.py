@@ -12,7 +12,7 @@ import soxr
 import torch
 
 from earwitness.attribution.calls import check_options
-from earwitness.errors import AudioError, MissingDataError, choose
+from earwitness.errors import AudioError, MissingDataError, check_choice
 
 _SEPARABLE = 1e-3  # a remainder below this part of the signal's maximum is no source of its own
 _LEAST = 16
@@ -48,7 +48,7 @@ def separate(
     What the separator leaves becomes a source of its own, ``"rest"``; if it is inaudible (below 1/1000 of the signal's
     maximum: rounding of the transforms) it goes to the last source instead.
     """
-    apart = SEPARATORS[choose(separator, SEPARATORS, "separator")]
+    apart = SEPARATORS[check_choice(separator, SEPARATORS, "separator")]
     check_options(apart, f"The separator {separator!r}", options)
     sources = dict(apart(signal, sample_rate, **options))
     rest = signal - sum(sources.values())

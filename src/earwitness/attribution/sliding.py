@@ -10,8 +10,8 @@ from torch import nn
 from earwitness import attribution
 from earwitness.attribution import gradients
 from earwitness.attribution.calls import check_positive
-from earwitness.corpora.base import check_samples
-from earwitness.errors import AudioError, ParameterError, choose
+from earwitness.audio import check_samples
+from earwitness.errors import AudioError, ParameterError, check_choice
 from earwitness.features.frames import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
 from earwitness.models import layout, logits
 
@@ -83,7 +83,7 @@ def relevance_signal(
     grids: with 157 the 25 or 26 windows that see a sample see it in different ones of the 30 phases (with 133 they are
     30, in all phases, for a fifth more work). Share of the 465 recordings of Table 2 whose F0 | F1 | F2 lie within one
     standard deviation, with one and the same network: 86 | 21 | 27 % with hop 160 or 80, 98 | 62 | 62 % with 157.
-    :func:`earwitness.evaluation.resemblance.grid_share` measures the grid.
+    :func:`earwitness.evaluation.speech.grid_share` measures the grid.
     """
     return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
                              batch_size=batch_size, **options)[0]
@@ -107,7 +107,7 @@ def relevance_signals(
     AudioError, ParameterError
         As :func:`relevance_signal`, with the number of the utterance; also if there are no utterances.
     """
-    choose(overlap, _REACH, "way to put overlapping windows together")
+    check_choice(overlap, _REACH, "way to put overlapping windows together")
     plans = _plans(signals, targets, hop, length, overlap)
     known = attribution.options(method)
     given = options | ({"batch_size": batch_size} if "batch_size" in known else {})
@@ -164,7 +164,7 @@ def _check_length(samples: np.ndarray, length: int, what: str) -> np.ndarray:
 
 def _targets(target, n_frames: int, what: str) -> np.ndarray:
     if isinstance(target, str):
-        choose(target, [PREDICTED], "target")
+        check_choice(target, [PREDICTED], "target")
         return np.full(n_frames, _NO_TARGET)
     values = np.asarray(target)
     if values.dtype.kind not in "iu" or values.shape not in ((), (n_frames,)) or (values < 0).any():

@@ -7,10 +7,9 @@ from earwitness.audition.masking import without
 from earwitness.audition.player import Comparison, Player, compare, player, players
 from earwitness.audition.relevance import relevance_times_signal
 from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, resynthesise, snr_db
-from earwitness.audition.study import Session, Study, StudyItem
 
 __all__ = [
-    "Analysis", "Comparison", "Player", "Session", "Study", "StudyItem", "analyse", "binaural", "compare",
+    "Analysis", "Comparison", "Player", "analyse", "binaural", "compare",
     "consistency_db", "filter_by_relevance", "filter_frames", "player", "players", "relevance_gains",
     "relevance_times_signal", "resynthesise", "snr_db", "weighted_inverse", "without",
 ]

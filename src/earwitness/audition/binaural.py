@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import AudioError
 
 HEAD_RADIUS_M = 0.0875

@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 import soundfile
 
-from earwitness.errors import AudioError, choose
+from earwitness.errors import AudioError, check_choice
 
 _FULL_SCALE = 32767 / 32768            # the largest positive value of 16 bits
 _NORMAL_PEAK = 0.9
@@ -143,7 +143,7 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
     made = [clip if isinstance(clip, Player) else _checked(*clip) for clip in clips]
     if not made:
         raise AudioError("There is no clip to play.")
-    gains, reason = _GAINS[choose(gain, _GAINS, "gain of players")]
+    gains, reason = _GAINS[check_choice(gain, _GAINS, "gain of players")]
     pairs = zip(made, gains(made), strict=True)
     return Players(tuple(replace(clip, gain=factor, reason=reason) for clip, factor in pairs))
 
@@ -172,7 +172,7 @@ def compare(clips: Iterable, *, label: str = "", gain: str = "keep", picture: st
     -----
     Keys, once the player has the focus: space plays and pauses, 1 to 9 choose a clip, arrows move the playhead.
     """
-    choose(picture, ("waveform", "spectrogram"), "picture of a player")
+    check_choice(picture, ("waveform", "spectrogram"), "picture of a player")
     made = players(clips, gain).clips
     lengths = [clip.duration_s for clip in made]
     if max(lengths) - min(lengths) > 0.001:

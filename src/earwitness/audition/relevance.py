@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earwitness.errors import AudioError, choose
+from earwitness.errors import AudioError, check_choice
 
 _SIGNS = {"positive": 1.0, "negative": -1.0}
 
@@ -32,7 +32,7 @@ def relevance_times_signal(relevance, samples, sign: str = "positive") -> np.nda
     -----
     Becker et al. (2024), where the audible explanation is ReLU(R) * x.
     """
-    weight = _SIGNS[choose(sign, _SIGNS, "sign of relevance")]
+    weight = _SIGNS[check_choice(sign, _SIGNS, "sign of relevance")]
     relevance, samples = _array(relevance), _array(samples)
     if relevance.shape != samples.shape:
         raise AudioError(f"Relevance {relevance.shape} and samples {samples.shape} differ in shape.")

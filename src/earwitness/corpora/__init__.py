@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from earwitness.corpora.base import Clip, Corpus, Fold
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 
 _CLASSES = {"aev": "Aev", "audiomnist": "AudioMnist", "fsdd": "Fsdd", "scenes": "Scenes", "timit": "Timit",
             "transmission": "Transmission", "voices": "Voices"}
@@ -34,7 +34,7 @@ def load(name: str, root: str | Path | None = None, **options) -> Corpus:
     MissingDataError
         If its files are not on this machine; the message says how to get them.
     """
-    choose(name, _CLASSES, "corpus")
+    check_choice(name, _CLASSES, "corpus")
     corpus_class = getattr(import_module(f"earwitness.corpora.{name}"), _CLASSES[name])
     return corpus_class(root=root, **options)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from earwitness.corpora import store
+from earwitness import catalogue
 from earwitness.corpora.base import Corpus, balanced_groups, file_table, rotate
 from earwitness.errors import MissingDataError
 
@@ -39,7 +39,7 @@ class Aev(Corpus):
     tasks = {"word": list(WORDS.values()), "vowel": list(WORDS), "sex": ["male", "female"]}
 
     def __init__(self, root: str | Path | None = None):
-        self.root = store.folder("aev", root)
+        self.root = catalogue.corpus_folder("aev", root)
         found = [(path, match) for path in sorted(self.root.glob("*/*.wav")) if (match := _FILE.fullmatch(path.stem))]
         table = file_table(self.root, [
             {"id": path.stem, "speaker": m["speaker"], "group": _GROUPS[m["group"]][0], "sex": _GROUPS[m["group"]][1],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earwitness.corpora import store
+from earwitness import catalogue
 from earwitness.corpora.base import Corpus, Fold, file_table, rotate
 from earwitness.errors import DamagedDataError, FoldError, MissingDataError, ParameterError
 
@@ -53,7 +53,7 @@ class AudioMnist(Corpus):
     def __init__(self, root: str | Path | None = None, repetitions: int | None = None):
         if repetitions is not None and (not isinstance(repetitions, int) or not 1 <= repetitions <= 50):
             raise ParameterError(f"repetitions of audiomnist must be a whole number from 1 to 50, got {repetitions!r}.")
-        self.root = store.folder("audiomnist", root)
+        self.root = catalogue.corpus_folder("audiomnist", root)
         if (self.root / "data").is_dir():
             self.root = self.root / "data"
         rows = [row for row in map(_labels, sorted(self.root.glob("[0-9][0-9]/*.wav")))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earwitness.corpora import store
+from earwitness import catalogue
 from earwitness.corpora.base import Corpus, Fold, file_table
 
 _FILE = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<repetition>\d+)\.wav")
@@ -26,7 +26,7 @@ class Fsdd(Corpus):
     tasks = {"digit": list(range(10))}
 
     def __init__(self, root: str | Path | None = None):
-        self.root = store.folder("fsdd", root)
+        self.root = catalogue.corpus_folder("fsdd", root)
         folder = self.root / "recordings" if (self.root / "recordings").is_dir() else self.root
         found = [(path, match) for path in sorted(folder.glob("*.wav")) if (match := _FILE.fullmatch(path.name))]
         self.table = file_table(self.root, [

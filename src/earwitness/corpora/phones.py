@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 
 # Lee and Hon (1989), IEEE Trans. ASSP 37(11), tables I and II: the 39 phones, each with the 48 and the 61 in it.
 # "sil/cl: pcl tcl kcl" reads: of the 61, pcl, tcl and kcl are the 48's cl, which is the 39's sil. q is deleted.
@@ -65,10 +65,10 @@ def fold(phones: Iterable[str], to: int = 39) -> np.ndarray:
     -----
     Lee and Hon (1989), IEEE Trans. ASSP 37(11), 1641-1648. Chapter: raw-waveform.
     """
-    table = {"39": _TO_39, "48": _TO_48}[choose(str(to), ["39", "48"], "folding of TIMIT's phones to")]
+    table = {"39": _TO_39, "48": _TO_48}[check_choice(str(to), ["39", "48"], "folding of TIMIT's phones to")]
     phones = list(phones)
     for phone in set(phones) - set(table):
-        choose(phone, table, "phone of TIMIT")
+        check_choice(phone, table, "phone of TIMIT")
     return np.array([table[phone] for phone in phones], dtype=str)
 
 

@@ -12,10 +12,11 @@ from numpy.lib.format import open_memmap
 from scipy import fft
 
 from earwitness import cache
-from earwitness.corpora import base, sphere
-from earwitness.corpora.rooms import Room, reverberation
-from earwitness.corpora.sphere import directions, nearest
-from earwitness.errors import AudioError, ParameterError, choose
+from earwitness.acoustics import sphere
+from earwitness.acoustics.rooms import Room, reverberation
+from earwitness.acoustics.sphere import directions, nearest
+from earwitness.corpora import base
+from earwitness.errors import AudioError, ParameterError, check_choice
 
 SAMPLE_RATE = 16000
 LENGTH = 16000
@@ -115,9 +116,9 @@ class Scenes(base.Corpus):
         low, high = _range(t60_s, "t60_s")
         if low <= 0:
             raise ParameterError(f"A reverberation time is positive, t60_s is {t60_s}.")
-        options = _SOURCES[choose(source, _SOURCES, "source of scenes")] | dict(source_options or {})
-        self._draw = _DIRECTIONS[choose(directions, _DIRECTIONS, "choice of directions")]
-        self.source, self.seed, self.split = source, int(seed), choose(split, _SPLITS, "split of scenes")
+        options = _SOURCES[check_choice(source, _SOURCES, "source of scenes")] | dict(source_options or {})
+        self._draw = _DIRECTIONS[check_choice(directions, _DIRECTIONS, "choice of directions")]
+        self.source, self.seed, self.split = source, int(seed), check_choice(split, _SPLITS, "split of scenes")
         self._speech = _speech(source, source_root, split, tuple(sorted(options.items())))
         rows = [self._plan(i, _range(snr_db, "snr_db"), (low, high)) for i in range(n_scenes)]
         self.table = pd.DataFrame(rows)
@@ -135,7 +136,7 @@ class Scenes(base.Corpus):
         distance = rng.uniform(_DISTANCE_M[0], min(_DISTANCE_M[1], _way_to_wall(size, receiver, direction)))
         source = receiver + distance * direction
         azimuth, elevation = sphere.angles(direction)
-        talk = self._speech.choose(rng)
+        talk = self._speech.check_choice(rng)
         return {
             "id": f"{self.split}_{self.seed}_{index:05d}", "speaker": talk["speaker"], "sex": talk["sex"],
             "clip": talk["clip"], "clip_start": talk["start"], "azimuth_deg": float(np.rad2deg(azimuth)),
@@ -257,7 +258,7 @@ class _Speech:
         power = (loudness[starts + LENGTH] - loudness[starts]) / LENGTH
         return starts[power >= min(0.5, power.max())]
 
-    def choose(self, rng: np.random.Generator) -> dict:
+    def check_choice(self, rng: np.random.Generator) -> dict:
         """Return a sentence's labels and the sample at which a second of it starts."""
         clip = int(rng.integers(len(self.labels)))
         return self.labels[clip] | {"start": int(rng.choice(self._loud[clip]))}

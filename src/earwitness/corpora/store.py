@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,57 +10,14 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import pooch
 import requests
-import yaml
 from filelock import FileLock
 from tqdm import tqdm
 
-from earwitness import cache, project
+from earwitness import cache, catalogue
 from earwitness.corpora.archive import move_in, move_in_file, unpack
-from earwitness.errors import DamagedDataError, MissingDataError, choose
+from earwitness.errors import DamagedDataError, MissingDataError
 
 _SPEAKERS, _DIGITS, _REPETITIONS = range(1, 61), range(10), range(50)
-
-
-def describe() -> dict[str, dict]:
-    """Return what ``data/corpora.yaml`` knows of each corpus: title, home, licence, citation, files, downloads, ..."""
-    return yaml.safe_load((project.root() / "data" / "corpora.yaml").read_text(encoding="utf-8"))
-
-
-def _about(name: str) -> dict:
-    corpora = describe()
-    return corpora[choose(name, corpora, "corpus")]
-
-
-def _where(name: str) -> Path:
-    """Return where the corpus is or would be put: ``EARWITNESS_DATA/<name>``, else the user's cache."""
-    data = os.environ.get("EARWITNESS_DATA")
-    in_cache = cache.directory("corpora") / name
-    if not _about(name)["downloads"]:
-        return cache.directory(name)
-    if data and ((Path(data) / name).is_dir() or not in_cache.is_dir()):
-        return Path(data).resolve() / name
-    return in_cache
-
-
-def folder(name: str, root: str | Path | None = None) -> Path:
-    """Return the folder of a corpus: ``root``, else ``EARWITNESS_DATA/<name>``, else the user's cache.
-
-    Raises
-    ------
-    UnknownNameError
-        If ``data/corpora.yaml`` has no such corpus.
-    MissingDataError
-        If the folder is not there; the message names the two ways to get the corpus.
-    """
-    about = _about(name)
-    found = Path(root) if root is not None else _where(name)
-    if not found.is_dir():
-        raise MissingDataError(
-            f"The corpus {name!r} is not at {found}: fetch it with `earwitness data download {name}` "
-            f"({about['size_bytes'] / 1e6:.0f} MB, licence: {about['licence']}), "
-            f"or set EARWITNESS_DATA to a folder that has the recordings in {name}/."
-        )
-    return found
 
 
 def status() -> pd.DataFrame:
@@ -69,11 +25,11 @@ def status() -> pd.DataFrame:
 
     ``present`` means that a folder with files is there; :func:`verify` tells whether they are the right ones.
     """
-    return pd.DataFrame([_status_row(name, about) for name, about in describe().items()])
+    return pd.DataFrame([_status_row(name, about) for name, about in catalogue.corpora().items()])
 
 
 def _status_row(name: str, about: dict) -> dict:
-    where = _where(name)
+    where = catalogue.where(name)
     sizes = [path.stat().st_size for path in where.rglob("*") if path.is_file()] if where.is_dir() else []
     generated = not about["downloads"]
     return {
@@ -88,7 +44,7 @@ def _status_row(name: str, about: dict) -> dict:
 
 def checks(name: str) -> str:
     """Return a sentence that says what :func:`verify` compares for this corpus."""
-    about = _about(name)
+    about = catalogue.about(name)
     if about["manifest"]:
         return f"The SHA-256 of each of {about['files']:,} files is compared with data/manifests/{about['manifest']}."
     if not about["downloads"]:
@@ -104,21 +60,14 @@ def verify(name: str, root: str | Path | None = None, progress: bool = False) ->
     MissingDataError
         If the corpus is not on this machine at all.
     """
-    about, where = _about(name), folder(name, root)
+    about, where = catalogue.about(name), catalogue.corpus_folder(name, root)
     if not about["downloads"]:
         return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.np[yz]"))
                 if not cache.intact(path)]
     if about["manifest"] is None:
         return _audiomnist_layout(where)
     upstream = where / about.get("inside", ".")
-    return _compare(upstream if upstream.is_dir() else where, manifest(name), about["size_bytes"], progress)
-
-
-def manifest(name: str) -> dict[str, str]:
-    """Return path -> SHA-256 of every file of a corpus, from ``data/manifests/<name>.sha256``."""
-    text = (project.root() / "data" / "manifests" / _about(name)["manifest"]).read_text(encoding="utf-8")
-    lines = [line.split(maxsplit=1) for line in text.splitlines()]
-    return {path: checksum for checksum, path in lines}
+    return _compare(upstream if upstream.is_dir() else where, catalogue.manifest(name), about["size_bytes"], progress)
 
 
 def _compare(where: Path, expected: dict[str, str], size_bytes: int, progress: bool) -> list[str]:
@@ -171,7 +120,7 @@ def download(name: str, progress: bool = True) -> Path:
     DamagedDataError
         If what arrives differs from its checksum or from the manifest.
     """
-    about, where = _about(name), _where(name)
+    about, where = catalogue.about(name), catalogue.where(name)
     if not about["downloads"]:
         return where
     lock = cache.directory("locks") / f"{cache.digest({'download': str(where)})}.lock"

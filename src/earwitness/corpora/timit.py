@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from earwitness.corpora import store
-from earwitness.corpora.base import Corpus, Fold, file_table, read_audio, utterance_folds
+from earwitness import catalogue
+from earwitness.audio import read_audio
+from earwitness.corpora.base import Corpus, Fold, file_table, utterance_folds
 from earwitness.corpora.phones import PHONES_39, PHONES_61, fold
 from earwitness.errors import AudioError, DamagedDataError, FoldError, MissingDataError
 
@@ -70,7 +71,7 @@ class Timit(Corpus):
     sample_rate = SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None):
-        self.root = store.folder("timit", root)
+        self.root = catalogue.corpus_folder("timit", root)
         files = {path.relative_to(self.root).as_posix().lower(): path for path in sorted(self.root.rglob("*"))}
         found = _recordings(files)
         for name, _ in found:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from earwitness import cache
+from earwitness.acoustics.degradations import Disturbance, active_level, degrade
 from earwitness.corpora.base import LONG_CLIP_S, Clip, Corpus
-from earwitness.corpora.degradations import Disturbance, active_level, degrade
 from earwitness.corpora.timit import Timit
 from earwitness.corpora.voices import Voices
-from earwitness.errors import AudioError, ParameterError, choose
+from earwitness.errors import AudioError, ParameterError, check_choice
 
 SAMPLE_RATE = 16000
 LEVEL_DB = -26.0  # of the active speech, re full scale: what ITU-T P.800 plays
@@ -189,11 +189,11 @@ class Transmission(Corpus):
 
     def __init__(self, root: str | Path | None = None, source: str = "voices", n_samples: int = 4, seed: int = 0,
                  conditions: Sequence[str] | None = None, source_root: str | Path | None = None):
-        load_source = SOURCES[choose(source, SOURCES, "source of transmission")]
+        load_source = SOURCES[check_choice(source, SOURCES, "source of transmission")]
         if isinstance(n_samples, bool) or not 1 <= n_samples <= _MOST_SAMPLES:
             raise ParameterError(f"n_samples of transmission must be from 1 to {_MOST_SAMPLES}, got {n_samples!r}.")
         by_name = {condition.name: condition for condition in CONDITIONS}
-        chosen = [by_name[choose(name, by_name, "condition of transmission")] for name in conditions or by_name]
+        chosen = [by_name[check_choice(name, by_name, "condition of transmission")] for name in conditions or by_name]
         self.source, self._speech = source, load_source(source_root)
         self._plan = _plan(self._speech, chosen, n_samples)
         self._specification = {

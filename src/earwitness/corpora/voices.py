@@ -14,7 +14,7 @@ from earwitness.corpora import synthesizer
 from earwitness.corpora.base import LONG_CLIP_S, Corpus, balanced_groups, rotate, utterance_folds
 from earwitness.corpora.phones import ARPABET_OF_AEV, IPA, PHONES_39, fold
 from earwitness.corpora.sentences import DEALT, SHARED
-from earwitness.errors import DamagedDataError, FoldError, ParameterError, choose
+from earwitness.errors import DamagedDataError, FoldError, ParameterError, check_choice
 
 _GENERATOR = {"digits": 1, "hvd": 1, "sentences": 1}  # raise one whenever its clips change: no cache hands out old ones
 _MAX_FEMALE = 12  # as in AudioMNIST: 12 of 60
@@ -111,7 +111,7 @@ class Voices(Corpus):
                  words: str = "digits", seed: int = 0):
         plan_of, most = {"digits": (_digit_clips, _MAX_REPETITIONS), "hvd": (_hvd_clips, _MAX_REPETITIONS),
                          "sentences": (_sentence_clips, len(SHARED) + len(DEALT))}[
-            choose(words, _TASKS, "set of words of voices")]
+            check_choice(words, _TASKS, "set of words of voices")]
         self.n_speakers = _whole(n_speakers, "n_speakers", 1, _MAX_SPEAKERS)
         repetitions = _whole(repetitions, "repetitions", 1, most)
         seed = _whole(seed, "seed", 0, 2**32 - 1)
@@ -131,7 +131,7 @@ class Voices(Corpus):
         self._ends = np.cumsum(spoken["lengths"])
         self._phone_ends = np.cumsum(spoken["n_phones"])
         self._phone_table = pd.DataFrame({key: spoken[key] for key in ("start_s", "end_s", "phone")})
-        self._phone_table["phone_39"] = [phones_39[choose(phone, phones_39, "phone of voices that is mapped to the 39")]
+        self._phone_table["phone_39"] = [phones_39[check_choice(phone, phones_39, "phone of voices that is mapped to the 39")]
                                          for phone in spoken["phone"].tolist()]
         self.table = pd.DataFrame([clip["labels"] for clips in plan for clip in clips])
         self.table["n_phones"] = spoken["n_phones"]

@@ -1,17 +1,15 @@
 """Does an explanation tell the truth about the network?"""
 
-from earwitness.evaluation import directions, masking, study, units, vowels
-from earwitness.evaluation.bins import bin_flipping
-from earwitness.evaluation.direct_sound import direct_dominated, musical_noise, roc_area, sdr_db
-from earwitness.evaluation.flipping import FlippingCurve, pixel_flipping
-from earwitness.evaluation.fratio import band_levels, f_ratio
-from earwitness.evaluation.intelligibility import stoi
+from earwitness.evaluation import scenes, shares, speech, units
+from earwitness.evaluation.controls import randomised
+from earwitness.evaluation.flipping import FlippingCurve, bin_flipping, pixel_flipping
 from earwitness.evaluation.listening import informedness, markedness
-from earwitness.evaluation.phonetic import Share, relevance_share_below, relevance_share_on_harmonics
-from earwitness.evaluation.randomisation import randomised
+from earwitness.evaluation.scenes import direct_dominated, musical_noise, roc_area, sdr_db
+from earwitness.evaluation.shares import Share, relevance_share_below, relevance_share_on_harmonics
+from earwitness.evaluation.speech import band_levels, f_ratio, stoi
 
 __all__ = [
-    "FlippingCurve", "Share", "band_levels", "bin_flipping", "direct_dominated", "directions", "f_ratio",
-    "informedness", "markedness", "masking", "musical_noise", "pixel_flipping", "randomised", "relevance_share_below",
-    "relevance_share_on_harmonics", "roc_area", "sdr_db", "stoi", "study", "units", "vowels",
+    "FlippingCurve", "Share", "band_levels", "bin_flipping", "direct_dominated", "f_ratio", "informedness",
+    "markedness", "musical_noise", "pixel_flipping", "randomised", "relevance_share_below",
+    "relevance_share_on_harmonics", "roc_area", "scenes", "sdr_db", "shares", "speech", "stoi", "units",
 ]

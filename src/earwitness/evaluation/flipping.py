@@ -1,4 +1,4 @@
-"""Pixel flipping: does the network lose its answer when the samples that an explanation names are taken away?"""
+"""Pixel flipping: does the network lose its decision when the values that an explanation names are taken away?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from torch import nn
 
 from earwitness import runtime
 from earwitness.attribution.calls import check_inputs, check_target
-from earwitness.errors import ParameterError, choose
-from earwitness.evaluation.inference import for_answers
+from earwitness.errors import ParameterError, check_choice
+from earwitness.models.inference import for_answers
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FlippingCurve:
         return float(low), float(high)
 
     def _values(self, of: str) -> np.ndarray:
-        return {"accuracy": self.correct, "score": self.probability}[choose(of, ["accuracy", "score"], "curve")]
+        return {"accuracy": self.correct, "score": self.probability}[check_choice(of, ["accuracy", "score"], "curve")]
 
     def _areas(self, of: str) -> np.ndarray:
         """Return the area under every clip's own curve, divided by the range of fractions; shape (n_clips,)."""
@@ -122,13 +122,13 @@ def flipping_ranks(
     flat = inputs.flatten(1)  # (clip, value)
     if isinstance(order_by, torch.Tensor):
         keys = _check_relevance(order_by, inputs).detach().to(flat.device).flatten(1)
-    elif choose(order_by, ["random", "amplitude"], "flipping order") == "amplitude":
+    elif check_choice(order_by, ["random", "amplitude"], "flipping order") == "amplitude":
         keys = flat.abs()
     else:
         keys = torch.rand(flat.shape, generator=torch.Generator().manual_seed(seed)).to(flat.device)
     default = "any" if isinstance(order_by, torch.Tensor) else "nonzero"
     order = torch.argsort(keys, dim=1, descending=True, stable=True)
-    if choose(candidates or default, ["any", "nonzero"], "set of candidates") == "nonzero":
+    if check_choice(candidates or default, ["any", "nonzero"], "set of candidates") == "nonzero":
         silent_last = torch.argsort((flat == 0).gather(1, order).to(torch.uint8), dim=1, stable=True)
         order = order.gather(1, silent_last)
     places = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
@@ -247,3 +247,71 @@ def pixel_flipping(
         fractions=_check_fractions(fractions), correct=correct.cpu().numpy(), probability=probability.cpu().numpy(),
         n_forwards=int(changed.sum()), precision="bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch."),
     )
+
+
+def bin_flipping(
+    model: nn.Module, inputs: torch.Tensor, targets: int | Sequence[int] | torch.Tensor, order_by: torch.Tensor,
+    fractions: Sequence[float], channels: Sequence[int] | None = None, *, batch_size: int = 32,
+    autocast: bool | str = False,
+) -> FlippingCurve:
+    """Set a growing fraction of each scene's bins to zero, highest ``order_by`` first, and ask the network again.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Answers logits (batch, frames, n_classes); a scene's score is their softmax, averaged over frames.
+    inputs : Tensor, shape (batch, channels, frames, bins)
+    targets : int, sequence of int or LongTensor, shape (batch,)
+        The true classes.
+    order_by : Tensor, shape (batch, frames, bins)
+        One value for each bin, such as relevance summed over channels; equal ones go by frame, then by bin.
+    fractions : sequence of float
+        Of all bins, increasing, 0 to 1; the count is rounded half up.
+    channels : sequence of int, optional
+        Those in which bins become zero; by default all.
+    batch_size : int
+    autocast : bool or "auto"
+        Whether to multiply in bfloat16; ``"auto"``: where the processor does so in hardware.
+
+    Returns
+    -------
+    FlippingCurve
+        Its ``score`` is the mean over scenes of the true class's score.
+
+    Raises
+    ------
+    ParameterError
+        If shapes, fractions or channels do not fit.
+
+    Notes
+    -----
+    Kiyan et al. (2022), Channel Relevance, Figure 4 [kiyan2022]. Chapter: sound-direction.
+    """
+    index, amounts = check_target(targets, len(check_inputs(inputs))), _check_fractions(fractions)
+    if inputs.ndim != 4 or order_by.shape != inputs[:, 0].shape or not torch.isfinite(order_by).all():
+        raise ParameterError("Bins are ordered by finite values (batch, frames, bins) for inputs (batch, channels, "
+                             f"frames, bins), got {tuple(order_by.shape)} for {tuple(inputs.shape)}.")
+    channels = list(range(inputs.shape[1])) if channels is None else list(channels)
+    if not channels or not set(channels) <= set(range(inputs.shape[1])):
+        raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
+    like = next(model.parameters())
+    bfloat16 = autocast is True or (autocast == "auto" and runtime.has_fast_bfloat16(like.device))
+    answering = for_answers(model)
+    n_bins = order_by[0].numel()
+    places = order_by.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(order_by.shape)
+    scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)
+    correct = torch.empty(scores.shape, dtype=torch.bool)
+    with torch.inference_mode(), torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
+        for column, amount in enumerate(amounts):
+            count = int(amount * n_bins + 0.5)
+            for rows in torch.arange(len(inputs)).split(batch_size):
+                x = inputs[rows].to(like.device, like.dtype, copy=True)
+                x[:, channels] *= (places[rows] >= count)[:, None].to(x)
+                means = answering(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
+                if int(index.max()) >= means.shape[1]:
+                    raise ParameterError(f"Target {int(index.max())} does not exist: outputs go from 0 to "
+                                         f"{means.shape[1] - 1}.")
+                scores[rows, column] = means.gather(1, index[rows, None])[:, 0]
+                correct[rows, column] = means.argmax(1) == index[rows]
+    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(),
+                         "bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch."))

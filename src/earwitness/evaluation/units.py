@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from earwitness.errors import ParameterError
-from earwitness.evaluation.direct_sound import roc_area
+from earwitness.evaluation.scenes import roc_area
 
 ACTIVE = 0.05    # of a unit's range: less is not called an answer
 CONSTANT = 0.001  # of the widest range: a unit that moves less never answers

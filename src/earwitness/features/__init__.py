@@ -1,5 +1,6 @@
 """From waveforms to what networks eat, and to what phonetics measures."""
 
+from earwitness.audio import resample
 from earwitness.features.ambisonics import (
     ambisonic_stft,
     intensity,
@@ -9,11 +10,23 @@ from earwitness.features.ambisonics import (
 )
 from earwitness.features.frames import frame_centres, normalised, windows
 from earwitness.features.mel import mel_edges_hz, mel_spectrogram
-from earwitness.features.phonetics import at_pitch, autocorrelation, f0, f0_at, formants, lp_spectrum
+from earwitness.features.phonetics import (
+    at_pitch,
+    autocorrelation,
+    f0,
+    f0_at,
+    formants,
+    lp_spectrum,
+)
 from earwitness.features.spectral import spectral_axes, spectral_relevance
-from earwitness.features.spectrogram import frame_times_s, frequencies_hz, log_spectrogram, scale_frequencies
+from earwitness.features.spectrogram import (
+    frame_times_s,
+    frequencies_hz,
+    log_spectrogram,
+    scale_frequencies,
+)
 from earwitness.features.steady import SteadyState, steady_state
-from earwitness.features.waveform import fit_to_second, loudest_second, place, resample, waveform
+from earwitness.features.waveform import fit_to_second, loudest_second, place, waveform
 
 __all__ = [
     "SteadyState", "ambisonic_stft", "at_pitch", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants",

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import AudioError, ParameterError
 
 SAMPLE_RATE = 16000

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from earwitness.corpora.base import check_samples
+from earwitness.audio import check_samples
 from earwitness.errors import ParameterError
 
 FLOOR_DB = -80.0  # of an amplitude of 1e-4 or less: what silence and a band above Nyquist get

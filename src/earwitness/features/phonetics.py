@@ -9,7 +9,7 @@ import parselmouth
 import soxr
 from parselmouth.praat import call
 
-from earwitness.corpora.base import check_samples
+from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError
 
 LP_RATE_HZ = 16000  # lp_order counts the poles at this rate

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 _WINDOWS = {"hann": 0.5, "hamming": 0.54, "rectangular": 1.0}  # a in a - (1 - a) cos
 
@@ -50,7 +50,7 @@ def spectral_relevance(
     """
     values, n_window, hop = _check(relevance, sample_rate, window_s, hop_s)
     if window_s is not None:
-        level = _WINDOWS[choose(window, _WINDOWS, "window")]
+        level = _WINDOWS[check_choice(window, _WINDOWS, "window")]
         shape = level - (1 - level) * np.cos(2 * np.pi * np.arange(n_window) / n_window)
         frames = np.lib.stride_tricks.sliding_window_view(values, n_window, -1)[..., ::hop, :]
         values = frames * shape.astype(values.dtype)  # (..., n_frames, N)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from earwitness.audio import resample
 from earwitness.errors import AudioError, ParameterError
 from earwitness.features import phonetics
-from earwitness.features.waveform import resample
 
 
 class SteadyState(NamedTuple):

@@ -3,21 +3,12 @@
 from functools import lru_cache
 
 import numpy as np
-import soxr
 
-from earwitness.corpora.base import check_samples
-from earwitness.errors import AudioError, choose
+from earwitness.audio import resample
+from earwitness.errors import AudioError, check_choice
 
 SAMPLE_RATE = 8000
 LENGTH = 8000
-
-
-def resample(samples: np.ndarray, sample_rate: int, target_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Return ``samples`` (T,) at ``target_rate`` Hz, float32, by soxr's high-quality filter."""
-    samples = check_samples(samples, sample_rate)
-    if sample_rate == target_rate:
-        return samples
-    return soxr.resample(samples, sample_rate, target_rate).astype(np.float32)
 
 
 def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
@@ -69,7 +60,7 @@ def fit_to_second(samples: np.ndarray, sample_rate: int, rng=None, long: str = "
     -----
     Becker et al. (2018), section 2.2.1.
     """
-    shorten = _LONG[choose(long, _LONG, "rule for long clips")]
+    shorten = _LONG[check_choice(long, _LONG, "rule for long clips")]
     return place(shorten(resample(samples, sample_rate)), rng)
 
 

@@ -42,7 +42,12 @@ from earwitness.figures.style import (
 )
 from earwitness.figures.summaries import bars, confusion, durations, voices
 from earwitness.figures.vowels import vowel_shares
-from earwitness.figures.waves import coloured_waveform, relevance_on_waveform, relevance_signal, waveform
+from earwitness.figures.waves import (
+    coloured_waveform,
+    relevance_on_waveform,
+    relevance_signal,
+    waveform,
+)
 
 __all__ = [
     "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",

@@ -8,8 +8,8 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
-from earwitness.corpora import sphere
-from earwitness.corpora.rooms import Room, image_sources
+from earwitness.acoustics import sphere
+from earwitness.acoustics.rooms import Room, image_sources
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array, panels
 
@@ -157,7 +157,7 @@ def by_condition(ax, tables: Mapping[str, pd.DataFrame], x_label: str, value: st
     ----------
     ax : matplotlib Axes
     tables : mapping of locator to DataFrame
-        Keys of :data:`LOCATORS`; tables from :func:`earwitness.evaluation.directions.by_condition`.
+        Keys of :data:`LOCATORS`; tables from :func:`earwitness.evaluation.scenes.by_condition`.
     x_label : str
         The condition with its unit.
     value : str

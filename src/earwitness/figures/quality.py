@@ -4,7 +4,13 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import RELEVANCE_CMAP, SPECTROGRAM_CMAP, as_array, checked_limit, symmetric
+from earwitness.figures.style import (
+    RELEVANCE_CMAP,
+    SPECTROGRAM_CMAP,
+    as_array,
+    checked_limit,
+    symmetric,
+)
 
 # a marker and a colour for each kind of condition; Okabe and Ito's colours, each with two markers
 _KINDS = {

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 
 RELEVANCE_CMAP = "bwr"          # zennit's; red for, white zero, blue against
 SPECTROGRAM_CMAP = "magma"
@@ -64,7 +64,7 @@ def method_style(name: str) -> dict:
         If no colour is declared for it in :data:`METHODS` or :data:`NETWORKS`.
     """
     looks = METHODS | NETWORKS
-    colour, marker, line = looks[choose(name, looks, "method or network with a colour")]
+    colour, marker, line = looks[check_choice(name, looks, "method or network with a colour")]
     return {"color": colour, "marker": marker, "linestyle": line}
 
 

@@ -4,7 +4,13 @@ import numpy as np
 from matplotlib import colormaps
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import RELEVANCE_CMAP, as_array, checked_limit, relevance_limit, symmetric
+from earwitness.figures.style import (
+    RELEVANCE_CMAP,
+    as_array,
+    checked_limit,
+    relevance_limit,
+    symmetric,
+)
 
 _INK = "#37474F"
 

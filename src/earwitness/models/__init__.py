@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from earwitness import features
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
@@ -52,7 +52,7 @@ def create(name: str, n_classes: int) -> nn.Module:
     UnknownNameError
         If there is no network of that name.
     """
-    return _MODELS[choose(name, _MODELS, "model")](n_classes)
+    return _MODELS[check_choice(name, _MODELS, "model")](n_classes)
 
 
 @torch.no_grad()

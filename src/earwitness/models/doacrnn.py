@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from earwitness import features
-from earwitness.corpora import sphere
+from earwitness.acoustics import sphere
 from earwitness.errors import ParameterError
 
 N_FILTERS = 64

@@ -9,10 +9,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from earwitness import cache, features
-from earwitness.corpora import store
-from earwitness.corpora.base import check_rate, check_samples
-from earwitness.errors import AudioError, DamagedDataError, MissingDataError, ParameterError, UnknownNameError, choose
+from earwitness import cache, catalogue, features
+from earwitness.audio import check_rate, check_samples
+from earwitness.errors import (
+    AudioError,
+    DamagedDataError,
+    MissingDataError,
+    ParameterError,
+    UnknownNameError,
+    check_choice,
+)
 from earwitness.features import mel
 from earwitness.models import weights
 from earwitness.models.sums import Add, MeanOverTime
@@ -262,9 +268,9 @@ class Nisqa(nn.Module):
     def __init__(self, settings: Settings | None = None):
         super().__init__()
         self.settings = settings = settings or Settings()
-        self.cnn = _CNNS[choose(settings.cnn, _CNNS, "kind of CNN")](settings)
-        self.time = _TIMES[choose(settings.time, _TIMES, "kind of time module")](self.cnn.n_features, settings)
-        pool = _POOLS[choose(settings.pool, _POOLS, "kind of pooling")]
+        self.cnn = _CNNS[check_choice(settings.cnn, _CNNS, "kind of CNN")](settings)
+        self.time = _TIMES[check_choice(settings.time, _TIMES, "kind of time module")](self.cnn.n_features, settings)
+        pool = _POOLS[check_choice(settings.pool, _POOLS, "kind of pooling")]
         self.pools = nn.ModuleList(pool(self.time.n_features) for _ in settings.outputs)
         self.outputs = list(settings.outputs)
 
@@ -379,8 +385,8 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
         self-attention; five outputs), which are public, or ``"quality"``, which the repository ships. Or a checkpoint
         file of NISQA's own code.
     root : path, optional
-        Folder of the public weights. Default: ``EARWITNESS_DATA/nisqa``, then the cache; if they are in neither they
-        are downloaded (3 MB) and checked.
+        Folder of the public weights. Default: ``EARWITNESS_DATA/nisqa``, then the cache, where
+        ``earwitness data download nisqa`` puts them (3 MB).
 
     Raises
     ------
@@ -389,14 +395,14 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     DamagedDataError
         If the file is not what its checksum promises, is no checkpoint, or its weights do not fit its settings.
     MissingDataError
-        If the weights are not there and cannot be downloaded.
+        If the weights are not on this machine.
     """
     name = str(name_or_path)
     if name in SHIPPED:
         return _shipped(name)
     if name in PUBLIC:
         path = _public(name, root)
-        if cache.file_digest(path) != store.manifest("nisqa")[path.name]:
+        if cache.file_digest(path) != catalogue.manifest("nisqa")[path.name]:
             raise DamagedDataError(f"{path} does not have the checksum of data/manifests/nisqa.sha256; fetch it again "
                                    "with `earwitness data download nisqa`.")
         return _read_checkpoint(path)
@@ -406,13 +412,7 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
 
 
 def _public(name: str, root: str | Path | None) -> Path:
-    try:
-        where = store.folder("nisqa", root)
-    except MissingDataError:
-        if root is not None:
-            raise
-        where = store.download("nisqa", progress=False)
-    path = where / f"{name}.tar"
+    path = catalogue.corpus_folder("nisqa", root) / f"{name}.tar"
     if not path.is_file():
         raise MissingDataError(f"{path} is missing; fetch it with `earwitness data download nisqa`.")
     return path

@@ -8,8 +8,8 @@ import torch
 import yaml
 from torch import nn
 
-from earwitness import cache, project
-from earwitness.errors import DamagedDataError, MissingDataError, choose
+from earwitness import cache, catalogue
+from earwitness.errors import DamagedDataError, MissingDataError, check_choice
 
 NAMES = ("phone-cnn", "speaker-cnn", "doa-intensity", "doa-order1", "doa-order2")
 
@@ -39,7 +39,7 @@ class Pretrained:
 
 def folder() -> Path:
     """Return where shipped weights lie: ``data/weights`` of the checkout."""
-    return project.root() / "data" / "weights"
+    return catalogue.folder() / "weights"
 
 
 def read_card(path: Path) -> tuple[dict, str]:
@@ -66,7 +66,7 @@ def read_card(path: Path) -> tuple[dict, str]:
 
 def restore(name: str, makers: Mapping[str, Callable[..., nn.Module]]) -> Pretrained:
     """Return a shipped network; ``makers[network](n_classes=...)`` makes its architecture."""
-    card, _ = read_card(folder() / f"{choose(name, NAMES, 'pretrained network')}.md")
+    card, _ = read_card(folder() / f"{check_choice(name, NAMES, 'pretrained network')}.md")
     channels = {"n_channels": card["n_channels"]} if "n_channels" in card else {}
     model = makers[card["network"]](n_classes=len(card["classes"]), **channels)
     model.load_state_dict(read_state(folder() / f"{name}.pt", card["weights"]["sha256"]))  # copies into float32

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from earwitness import corpora, features, models
-from earwitness.errors import ParameterError, choose
+from earwitness.errors import ParameterError, check_choice
 from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
 
@@ -101,7 +101,7 @@ def seconds(corpus: corpora.Corpus, indices: Iterable[int], rng: np.random.Gener
 
 def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
     """Return seconds of sound (n, 8000) as the network of that name wants them, mean not yet subtracted."""
-    return _REPRESENTATIONS[choose(model, _REPRESENTATIONS, "model")](seconds)
+    return _REPRESENTATIONS[check_choice(model, _REPRESENTATIONS, "model")](seconds)
 
 
 _REPRESENTATIONS = {

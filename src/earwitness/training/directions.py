@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness import cache, corpora, features, models, runtime
-from earwitness.corpora import scenes, sphere, store
-from earwitness.errors import ParameterError, choose
-from earwitness.evaluation import directions
+from earwitness import cache, catalogue, corpora, features, models, runtime
+from earwitness.acoustics import sphere
+from earwitness.corpora import scenes
+from earwitness.errors import ParameterError, check_choice
+from earwitness.evaluation import scenes as directions
 from earwitness.training.exporting import made, weights_entry, write_card, write_rounded
 
 VERSION = 2  # raise it when a change here or in scenes and features changes what is learnt
@@ -165,8 +166,8 @@ def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed:
     UnknownNameError
         If there is no such input, source or recipe.
     """
-    plan = DIRECTION_RECIPES[choose(recipe, DIRECTION_RECIPES, "recipe for directions")]
-    specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": choose(kind, INPUTS, "input"),
+    plan = DIRECTION_RECIPES[check_choice(recipe, DIRECTION_RECIPES, "recipe for directions")]
+    specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": check_choice(kind, INPUTS, "input"),
                      "source": source, "seed": seed, "recipe": asdict(plan)}
     path = cache.stored("models", specification, ".pt",
                         lambda path: _train(specification, plan, source_root, progress, runtime.device(device), path))
@@ -197,17 +198,19 @@ def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bo
 
 def _learn(network, examples, validation, plan: DirectionRecipe, seed: int, kind: str, device, folder: Path,
            progress: bool) -> tuple[dict, list[dict]]:
-    from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
+    from earwitness.training import (
+        loop,  # Lightning takes seconds to import; only training needs it
+    )
 
     n_batches = min(_PASS, plan.iterations)
     n_passes = plan.iterations // n_batches
     plan = replace(plan, iterations=n_passes * n_batches)  # shares are shares of what is done
-    learner = lightning_module.Learner(network.train().to(memory_format=torch.channels_last), plan, seed, n_batches,
+    learner = loop.Learner(network.train().to(memory_format=torch.channels_last), plan, seed, n_batches,
                                        n_passes, _loss, partial(_look, validation, kind))
-    loader = lightning_module.batches(
+    loader = loop.batches(
         partial(_batch, examples, plan, seed), lambda epoch: ((epoch * n_batches + i,) for i in range(n_batches)),
         n_batches)
-    return lightning_module.train(learner, loader, device, progress, folder, every=1)
+    return loop.train(learner, loader, device, progress, folder, every=1)
 
 
 def _batch(examples, plan: DirectionRecipe, seed: int, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -269,7 +272,7 @@ def export(network: models.DoaCRNN, training: dict, path: str | Path, command: s
         "name": path.stem, "network": "DoaCRNN", "input": kind, "n_channels": network.n_channels,
         "sample_rate_hz": scenes.SAMPLE_RATE, "convention": "ACN, N3D; azimuth from x to y, elevation, degrees",
         "corpus": "scenes", "source": source, "seed": specification["seed"],
-        "licence": store.describe()[source]["licence"], "recipe": specification["recipe"],
+        "licence": catalogue.corpora()[source]["licence"], "recipe": specification["recipe"],
         "measured": measure(rounded, kind, source, source_root, n_test),
         "weights": weights_entry(rounded, path),
         "made": origin, "history": training["history"][-1:],

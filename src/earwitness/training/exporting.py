@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from earwitness import cache, project
-from earwitness.corpora import store
+from earwitness import cache, catalogue, provenance
 from earwitness.errors import MissingDataError, ParameterError
 from earwitness.models import weights
 from earwitness.training.frames import TrainedOnFrames, measure
@@ -98,12 +97,12 @@ def _measured(trained: TrainedOnFrames, rounded: torch.nn.Module) -> dict:
 
 def made(command: str) -> dict:
     """Return what a card says about who made the weights, when and on what."""
-    return {"command": command, "commit": project.commit(), "date": datetime.date.today().isoformat(),
-            "hardware": project.provenance()["processor"], "torch": str(torch.__version__)}
+    return {"command": command, "commit": provenance.commit(), "date": datetime.date.today().isoformat(),
+            "hardware": provenance.provenance()["processor"], "torch": str(torch.__version__)}
 
 
 def _licence(corpus: str) -> str:
-    return store.describe()[corpus]["licence"]
+    return catalogue.corpora()[corpus]["licence"]
 
 
 def write_card(path: Path, card: dict) -> None:

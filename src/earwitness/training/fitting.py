@@ -132,7 +132,9 @@ def _keys(rows: np.ndarray, batch_size: int, seed: int, longest: int | None):
 
 def _train(corpus, specification: dict, device: str, show: bool, path: Path) -> None:
     """Train and write weights, history and what the examples add to ``path``."""
-    from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
+    from earwitness.training import (
+        loop,  # Lightning takes seconds to import; only training needs it
+    )
 
     runtime.tune()
     runtime.seed(specification["seed"])
@@ -152,10 +154,10 @@ def _train(corpus, specification: dict, device: str, show: bool, path: Path) -> 
 
     kept = examples.within(fold.validation)
     parts = [(-1, kept[start : start + recipe.batch_size]) for start in range(0, len(kept), recipe.batch_size)]
-    validation = lightning_module.batches(draw, lambda epoch: parts, len(parts)) if parts else None
+    validation = loop.batches(draw, lambda epoch: parts, len(parts)) if parts else None
     folder = cache.directory("unfinished") / cache.digest(specification)
-    learner = lightning_module.Classifier(_form(network, recipe), recipe, specification["seed"], n_batches, n_epochs)
-    state, history = lightning_module.train(learner, lightning_module.batches(draw, keys, n_batches),
+    learner = loop.Classifier(_form(network, recipe), recipe, specification["seed"], n_batches, n_epochs)
+    state, history = loop.train(learner, loop.batches(draw, keys, n_batches),
                                             runtime.device(device), show, folder, validation)
     if not all(np.isfinite(row["loss"]) for row in history):
         raise EarwitnessError(f"Training {name} diverged: the loss is no number. Lower the recipe's learning rate.")

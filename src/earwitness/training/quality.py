@@ -16,9 +16,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from earwitness import cache, corpora, features, runtime
-from earwitness.corpora import store, transmission
-from earwitness.corpora.degradations import degrade
+from earwitness import cache, catalogue, corpora, features, runtime
+from earwitness.acoustics.degradations import degrade
+from earwitness.corpora import transmission
 from earwitness.corpora.transmission import SAMPLE_RATE, Speech
 from earwitness.corpora.voices import Voices
 from earwitness.errors import AudioError
@@ -199,7 +199,9 @@ def fit_quality(recipe: QualityRecipe | None = None, seed: int = 0, progress: bo
 
 
 def _train(specification: dict, recipe: QualityRecipe, seed: int, progress: bool, device, path: Path) -> None:
-    from earwitness import lightning_module  # Lightning takes seconds to import; only training needs it
+    from earwitness.training import (
+        loop,  # Lightning takes seconds to import; only training needs it
+    )
 
     runtime.tune()
     train = examples("train", recipe.n_clips, seed, progress)
@@ -209,10 +211,10 @@ def _train(specification: dict, recipe: QualityRecipe, seed: int, progress: bool
     nn.init.constant_(model.pools[0].linear.bias, float(np.mean([quality for _, quality in train])))
     plan = partial(_plan, train, recipe, seed)
     n_batches = len(plan(0))
-    learner = lightning_module.Learner(model, recipe, seed, n_batches, recipe.passes, _loss, partial(_look, validation))
-    loader = lightning_module.batches(partial(_batch, train, recipe, seed), plan, n_batches)
+    learner = loop.Learner(model, recipe, seed, n_batches, recipe.passes, _loss, partial(_look, validation))
+    loader = loop.batches(partial(_batch, train, recipe, seed), plan, n_batches)
     folder = cache.directory("unfinished") / cache.digest(specification)
-    state, history = lightning_module.train(learner, loader, device, progress, folder, every=1)
+    state, history = loop.train(learner, loader, device, progress, folder, every=1)
     torch.save({"state": state, "history": history}, path)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -291,7 +293,7 @@ def export_quality(model: nisqa.Nisqa, report: dict, path: Path, command: str = 
     card = {
         "name": path.stem, "network": "Nisqa", "corpus": "voices", "settings": settings,
         "task": "PESQ (ITU-T P.862.2) without the reference",
-        "licence": store.describe()["voices"]["licence"], "speakers": heard, "held_out_conditions": list(HELD_OUT),
+        "licence": catalogue.corpora()["voices"]["licence"], "speakers": heard, "held_out_conditions": list(HELD_OUT),
         "recipe": report["specification"]["recipe"], "seed": report["specification"]["seed"],
         "validation": {key: round(report["history"][-1][key], 3) for key in ("correlation", "rmse")},
         "measured": {name: measure(rounded.eval(), name)[0] for name in transmission.SOURCES},

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 
 
 @dataclass(frozen=True)
@@ -107,5 +107,5 @@ def recipe_for(recipe: str, model: str, task: str) -> Recipe:
     than 0.002, ours after every fifth of the iterations. The other recipes are ours: AdamW with a one-cycle schedule
     (Smith and Topin 2019) gets there in far fewer iterations.
     """
-    plans = RECIPES[choose(recipe, RECIPES, "recipe")] | (_SEX.get(recipe, {}) if task == "sex" else {})
-    return plans[choose(model, plans, "model")]
+    plans = RECIPES[check_choice(recipe, RECIPES, "recipe")] | (_SEX.get(recipe, {}) if task == "sex" else {})
+    return plans[check_choice(model, plans, "model")]

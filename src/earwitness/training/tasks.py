@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from earwitness.errors import choose
+from earwitness.errors import check_choice
 
 _UNSEEN = {"speaker": "unseen speakers", "repetition": "unseen repetitions", "utterance": "unseen utterances"}
 
@@ -29,7 +29,7 @@ def tasks(corpus: str) -> list[Task]:
     The many-class task comes first. ``fsdd`` has one sex and two protocols; its six speakers are too few to generalise
     to a seventh, so the split by repetition comes first there.
     """
-    return [task for name in corpus.split("+") for task in _TASKS[choose(name, _TASKS, "corpus with tasks")]]
+    return [task for name in corpus.split("+") for task in _TASKS[check_choice(name, _TASKS, "corpus with tasks")]]
 
 
 _TASKS = {name: [Task(name, many), Task(name, "sex")] for name, many in

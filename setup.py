@@ -1,0 +1,28 @@
+"""Puts the catalogue of data, which lies in ``data/`` of the checkout, into the wheel as ``earwitness/catalogue``."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+TRAVELS = ("corpora.yaml", "manifests", "weights")
+
+
+class BuildWithCatalogue(build_py):
+    """The usual build, and then the catalogue."""
+
+    def run(self):
+        """Build, and copy what travels unless the checkout itself is installed."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / "earwitness" / "catalogue"
+        for name in TRAVELS:
+            source = Path("data") / name
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            target.mkdir(parents=True, exist_ok=True)
+            copy(source, target / name, **({"dirs_exist_ok": True} if source.is_dir() else {}))
+
+
+setup(cmdclass={"build_py": BuildWithCatalogue})

@@ -1,0 +1,69 @@
+"""Commands that look: notebooks and their parameters, the site, the scoreboard."""
+
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.output import cell, table
+from earwitness_book.cli.options import Profile, Which
+
+
+def list_() -> None:
+    """Show chapters and notebooks."""
+    from earwitness_book.runner import notebooks
+
+    chapter = None
+    for notebook in notebooks.every():
+        if notebook.chapter != chapter:
+            chapter = notebook.chapter
+            typer.secho(chapter, bold=True)
+        typer.echo(f"  {notebook.id:<34} {notebook.title()}")
+
+
+def params(notebook: Which) -> None:
+    """Show name, type, default and meaning of each parameter of a notebook.
+
+    Example: `earwitness params pixel-flipping`
+    """
+    from earwitness_book.runner import notebooks, parameters
+
+    found = notebooks.find(notebook)
+    rows = [{"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": p.meaning}
+            for p in parameters.declared(found).values()]
+    table(rows, title=f"{found.id}: {found.title()}", empty="It has no parameters.")
+
+
+def serve(
+    profile: Profile = "demo", port: Annotated[int, typer.Option(help="On this machine only.", min=0)] = 8000,
+) -> None:
+    """Show the built site in the browser, at an address of this machine, until Ctrl-C."""
+    from earwitness.errors import MissingDataError
+    from earwitness_book.runner import site
+
+    html = site.folder(profile) / "html"
+    if not (html / "index.html").exists():
+        raise MissingDataError(f"No site is built for profile {profile}: `earwitness build --profile {profile}` does.")
+    with site.server(html, port) as server:
+        typer.echo(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo()
+
+
+def scoreboard(
+    json: Annotated[bool, typer.Option("--json", help="A list of objects, for other programs.")] = False,
+    profile: Annotated[str | None, typer.Option(help="Only what this profile measured.")] = None,
+) -> None:
+    """Show every claim: published, recorded, this build, verdict."""
+    from earwitness.errors import check_choice
+    from earwitness_book import records
+    from earwitness_book.runner import profiles, site
+
+    folder = site.folder(check_choice(profile, profiles.names(), "profile")) if profile else None
+    board = records.scoreboard(folder)
+    if json:
+        typer.echo(records.to_json(board))
+        return
+    columns = ["claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile", "verdict"]
+    table([{name: cell(row[name]) for name in columns} for row in board.to_dict("records")], empty="No claims yet.")
