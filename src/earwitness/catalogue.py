@@ -1,7 +1,6 @@
 """What is known about data: the catalogue that travels with the library, and where each corpus lies."""
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -11,20 +10,22 @@ from earwitness.errors import MissingDataError, check_choice
 
 
 def folder() -> Path:
-    """Return the catalogue: inside an installed package, or ``data/`` of the checkout it runs from.
+    """Return the catalogue: of the checkout ``EARWITNESS_HOME``, of the installed package, or beside its source.
 
     Raises
     ------
     MissingDataError
-        If it is in neither place: the installation is damaged.
+        If it is in none of these places: the installation is damaged.
     """
     package = Path(__file__).resolve().parent
-    places = (package / "catalogue", package.parents[1] / "data")
+    places = [package / "catalogue", package.parents[1] / "data"]
+    if home := os.environ.get("EARWITNESS_HOME"):
+        places.insert(0, Path(home).expanduser() / "data")
     for place in places:
         if (place / "corpora.yaml").is_file():
             return place
-    raise MissingDataError(f"Earwitness's catalogue of data is neither at {places[0]} nor at {places[1]}; "
-                           "install the package again.")
+    raise MissingDataError(f"Earwitness's catalogue of data is at none of "
+                           f"{', '.join(map(str, places))}; install the package again.")
 
 
 def corpora() -> dict[str, dict]:
@@ -32,7 +33,6 @@ def corpora() -> dict[str, dict]:
     return _read(folder() / "corpora.yaml")
 
 
-@lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, dict]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -193,7 +193,7 @@ def test_the_data_folder_wins_over_the_cache(tiny, tmp_path, monkeypatch):
     assert catalogue.corpus_folder("tiny") == tmp_path / "data" / "tiny"
 
 
-@pytest.mark.parametrize("function", [store.folder, store.verify, store.download, store.checks])
+@pytest.mark.parametrize("function", [catalogue.corpus_folder, store.verify, store.download, store.checks])
 def test_an_unknown_corpus_is_answered_with_the_nearest_name(tiny, function):
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
         function("tinny")
@@ -267,7 +267,7 @@ def test_each_description_is_complete_and_agrees_with_its_manifest(name):
     assert {"title", "what", "home", "licence", "citation", "layout", "files", "size_bytes", "downloads"} <= set(about)
     assert all(item["url"].startswith("https://") for item in about["downloads"])
     if about["manifest"]:
-        listed = store.manifest(name)
+        listed = catalogue.manifest(name)
         assert len(listed) == about["files"]
         assert all(len(checksum) == 64 and int(checksum, 16) for checksum in listed.values())
         for item in about["downloads"]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from earwitness.audition import Study, StudyItem
 from earwitness.errors import ParameterError
 from earwitness_book.chapters import listening_study as answers
 from earwitness_book.chapters.listening_study import FORMATS
+from earwitness_book.chapters.study_page import Study, StudyItem
 
 PNG = b"\x89PNG of "
 
