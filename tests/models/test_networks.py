@@ -73,6 +73,18 @@ def test_channels_last_is_the_same_function_of_weights_of_the_same_names(name):
     assert any(isinstance(layer, nn.Conv2d) for layer in fast.modules())
 
 
+def test_channels_last_hands_back_the_same_gradients_and_pools_before_the_relu():
+    torch.manual_seed(0)
+    model = models.AudioNet(4).double().eval()
+    fast = layout.channels_last(model)
+    x = torch.randn(2, 1, 8000, dtype=torch.float64, requires_grad=True)
+    (slow,), (quick,) = (torch.autograd.grad(net(x)[:, 1].sum(), x) for net in (model, fast))
+    torch.testing.assert_close(quick, slow)
+    layers = list(fast)
+    before = [layers[i - 1] for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
+    assert len(before) == 6 and all(isinstance(layer, nn.MaxPool2d) for layer in before)
+
+
 def test_the_phone_network_is_table_1():
     layers = models.describe(models.PhoneCNN(39).eval(), (1, 4000)).set_index("layer")
     assert list(layers.index) == [

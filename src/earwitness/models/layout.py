@@ -10,12 +10,12 @@ class _Conv1dAs2d(nn.Conv2d):
     """A 1-D convolution run as the 2-D one of height 1: oneDNN vectorises it over channels."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(_raised(x))[:, :, 0]
+        return super().forward(_raised(x)).squeeze(2)
 
 
 class _MaxPool1dAs2d(nn.MaxPool2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(_raised(x))[:, :, 0]
+        return super().forward(_raised(x)).squeeze(2)
 
 
 def _raised(x: torch.Tensor) -> torch.Tensor:
@@ -49,6 +49,16 @@ def _can_be_raised(layer: nn.Module) -> bool:
 _RAISED = {nn.Conv1d: _convolution, nn.MaxPool1d: _pooling}
 
 
+def _pool_first(layers: nn.Sequential) -> None:
+    """Let every max-pooling right behind a ReLU come before it: the same values and gradients, of half as many."""
+    order = list(layers._modules.items())
+    for i in range(len(order) - 1):
+        (_, first), (_, second) = order[i : i + 2]
+        if type(first) is nn.ReLU and isinstance(second, nn.MaxPool2d) and not second.return_indices:
+            order[i : i + 2] = reversed(order[i : i + 2])
+    layers._modules = dict(order)
+
+
 def channels_last(model: nn.Module) -> nn.Module:
     """Return a copy of ``model`` that computes the same, to rounding, in less time on a CPU.
 
@@ -65,6 +75,8 @@ def channels_last(model: nn.Module) -> nn.Module:
         for name, child in list(parent.named_children()):
             if _can_be_raised(child):
                 setattr(parent, name, _RAISED[type(child)](child))
+        if isinstance(parent, nn.Sequential):
+            _pool_first(parent)
     return fast.to(memory_format=torch.channels_last)
 
 
