@@ -1,0 +1,66 @@
+"""The way of the data: imports go only upstream, and never from the library to the book."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import earwitness
+import earwitness_book
+
+LIBRARY, BOOK = (Path(package.__file__).parent for package in (earwitness, earwitness_book))
+NEVER = {  # room: what it must not know (DESIGN: the way of the data)
+    "audio": {"corpora", "features", "models", "attribution", "evaluation", "audition", "figures", "training"},
+    "acoustics": {"corpora", "features", "models", "attribution", "evaluation", "audition", "figures", "training"},
+    "corpora": {"features", "models", "attribution", "evaluation", "audition", "figures", "training"},
+    "features": {"corpora", "models", "attribution", "evaluation", "audition", "figures", "training"},
+    "models": {"corpora", "attribution", "evaluation", "audition", "figures", "training"},
+    "attribution": {"corpora", "evaluation", "audition", "figures", "training"},
+    "evaluation": {"corpora", "figures", "training"},
+    "audition": {"corpora", "figures", "training"},
+    "figures": {"corpora", "models", "evaluation", "audition", "training"},
+    "training": {"figures", "audition"},
+}
+
+
+def imported(path):
+    """Return the modules that a file imports anywhere in it, by full name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(module):
+    """Return the room of a module of ours, ``earwitness.corpora.base`` -> ``corpora``, or None."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "earwitness" and len(parts) > 1 else None
+
+
+def by_room():
+    """Return room -> {room that it imports: the file that does}."""
+    found = {}
+    for path in LIBRARY.rglob("*.py"):
+        own = path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+        for module in imported(path):
+            if (other := room(module)) and other != own:
+                found.setdefault(own, {}).setdefault(other, path.relative_to(LIBRARY))
+    return found
+
+
+def test_the_library_never_imports_the_book():
+    assert not [path for path in LIBRARY.rglob("*.py")
+                if any(module.startswith("earwitness_book") for module in imported(path))]
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_room_knows_only_what_is_upstream(name):
+    wrong = {other: file for other, file in by_room().get(name, {}).items() if other in NEVER[name]}
+    assert not wrong
+
+
+def test_the_rooms_have_no_circles():
+    graph = {name: set(others) - {name} for name, others in by_room().items() if name not in ("__init__", "cli")}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
