@@ -83,13 +83,13 @@ def test_harmonics_are_orthonormal_over_the_sphere():
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("mirrors", [(False, False), (True, False), (False, True), (True, True)])
 def test_a_turned_field_is_the_field_of_turned_sources(vectors, order, mirrors):
-    matrix = sphere.turn(order, 0.7, *mirrors)
+    matrix = sphere.rotation_matrix(order, 0.7, *mirrors)
     np.testing.assert_allclose(sphere.harmonics(vectors, order) @ matrix.T,
-                               sphere.harmonics(sphere.turned(vectors, 0.7, *mirrors), order), atol=1e-12)
+                               sphere.harmonics(sphere.rotate(vectors, 0.7, *mirrors), order), atol=1e-12)
 
 
 def test_turning_goes_from_x_to_y():
-    np.testing.assert_allclose(sphere.turned(np.array([1.0, 0, 0]), np.pi / 2), [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(sphere.rotate(np.array([1.0, 0, 0]), np.pi / 2), [0, 1, 0], atol=1e-12)
 
 
 def test_channels_have_names_and_orders_have_channels():

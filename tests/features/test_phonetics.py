@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from earwitness import corpora
 from earwitness.errors import AudioError, ParameterError
 from earwitness.features import phonetics
-from earwitness.features.phonetics import at_pitch, f0, formants, lp_spectrum
+from earwitness.features.phonetics import f0, formants, lp_spectrum, scale_f0
 
 VOWELS_HZ = {"men's ah": (768, 1333, 2522, 3687), "men's iy": (342, 2322, 3000, 3657),
              "women's iy": (437, 2761, 3372, 4352), "women's uw": (459, 1105, 2735, 4115)}
@@ -74,7 +74,7 @@ def test_f0_outside_the_limits_is_not_reported():
 def test_at_another_pitch_f0_is_scaled_formants_and_length_are_kept(factor, rate):
     before = vowel((768, 1333, 2522), f0_hz=120, rate=rate)
     copy = before.copy()
-    after = at_pitch(before, rate, factor)
+    after = scale_f0(before, rate, factor)
     assert after.shape == before.shape and after.dtype == np.float32
     np.testing.assert_array_equal(before, copy)
     assert np.nanmedian(f0(after, rate)[1]) == pytest.approx(120 * factor, rel=0.01)
@@ -86,13 +86,13 @@ def test_at_another_pitch_f0_is_scaled_formants_and_length_are_kept(factor, rate
 def test_a_sound_without_pitch_stays_as_it_is_at_every_factor():
     noise = (0.1 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
     for factor in (1.0, 1.5):
-        assert np.corrcoef(at_pitch(noise, 16000, factor), noise)[0, 1] > 0.99
+        assert np.corrcoef(scale_f0(noise, 16000, factor), noise)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("factor", [0, -1.0, np.nan, np.inf])
 def test_impossible_factors_of_pitch_are_refused(factor):
     with pytest.raises(ParameterError, match="factor must be a positive number"):
-        at_pitch(vowel((500, 1500)), 16000, factor)
+        scale_f0(vowel((500, 1500)), 16000, factor)
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
@@ -177,7 +177,7 @@ def test_the_lp_spectrum_of_a_known_filter_is_that_filters():
     np.testing.assert_allclose(level_db, 10 * np.log10(response), atol=0.3)
 
 
-@pytest.mark.parametrize("function", [f0, formants, lp_spectrum, lambda samples, rate: at_pitch(samples, rate, 1.5)])
+@pytest.mark.parametrize("function", [f0, formants, lp_spectrum, lambda samples, rate: scale_f0(samples, rate, 1.5)])
 @pytest.mark.parametrize(("samples", "match"), [
     (np.zeros((2, 8000)), "one channel"), (np.array([]), "empty"), (np.zeros(8000), "silent"),
     (np.full(8000, np.nan), "NaN"), (np.append(np.ones(8000), np.inf), "infinite"),
@@ -189,7 +189,7 @@ def test_unusable_samples_are_refused(function, samples, match):
 
 @pytest.mark.parametrize(("function", "n_samples", "match"), [
     (f0, 600, "three periods of 75.0 Hz needs 40.0 ms"),
-    (lambda samples, rate: at_pitch(samples, rate, 1.5), 600, "three periods of 75.0 Hz needs 40.0 ms"),
+    (lambda samples, rate: scale_f0(samples, rate, 1.5), 600, "three periods of 75.0 Hz needs 40.0 ms"),
     (formants, 600, "the analysis window needs 40.0 ms"),
     (lp_spectrum, 10, "16 poles needs 1.1 ms"),
 ])
@@ -203,7 +203,7 @@ def test_impossible_limits_of_f0_are_refused(limits):
     with pytest.raises(ParameterError, match="floor_hz must be below ceiling_hz"):
         f0(np.ones(8000), 16000, *limits)
     with pytest.raises(ParameterError, match="floor_hz must be below ceiling_hz"):
-        at_pitch(np.ones(8000), 16000, 1.5, *limits)
+        scale_f0(np.ones(8000), 16000, 1.5, *limits)
 
 
 @pytest.mark.parametrize("lp_order", [0, 15, 42, -2])

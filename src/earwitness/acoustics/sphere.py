@@ -129,13 +129,13 @@ def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
     return gains
 
 
-def turn(order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
-    """Return the matrix (channels, channels) that turns a sound field: exact, whatever the field.
+def rotation_matrix(order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
+    """Return the matrix (channels, channels) that rotates a sound field: exact, whatever the field.
 
     Parameters
     ----------
     azimuth : float
-        Everything is turned by so many radians from x towards y, after the reflections.
+        Everything is rotated by so many radians from x towards y, after the reflections.
     mirror_y, mirror_z : bool
         Left becomes right; up becomes down.
     """
@@ -150,8 +150,8 @@ def turn(order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = Fa
     return matrix
 
 
-def turned(direction: np.ndarray, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
-    """Return where directions (..., 3) point after the same turn as :func:`turn`."""
+def rotate(direction: np.ndarray, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
+    """Return where directions (..., 3) point after the rotation of :func:`rotation_matrix`."""
     x, y, z = np.moveaxis(np.asarray(direction, float), -1, 0)
     y, z = -y if mirror_y else y, -z if mirror_z else z
     cos, sin = np.cos(azimuth), np.sin(azimuth)

@@ -12,7 +12,7 @@ from earwitness.attribution import gradients
 from earwitness.attribution.calls import check_positive
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
-from earwitness.features.frames import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
+from earwitness.features.windowing import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
 from earwitness.models import layout, logits
 
 HOP = 157  # a little less than 10 ms, without a common factor with the networks' grid of 30 samples

@@ -32,7 +32,7 @@ def share_on(relevance: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
     return ((magnitude * mask.flatten(1)).sum(1) / total).numpy()
 
 
-def largest(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
+def largest_values(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
     """Return a mask of the non-zero values of largest magnitude, a ``fraction`` of them in each clip.
 
     Parameters
@@ -47,7 +47,7 @@ def largest(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
     return (ranks < counts[:, None]).view(inputs.shape)
 
 
-def smallest_share(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.5) -> np.ndarray:
+def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.5) -> np.ndarray:
     """Return how few values hold a part of the positive relevance, as a share of the non-zero values, (batch,).
 
     Parameters

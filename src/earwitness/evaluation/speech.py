@@ -16,7 +16,7 @@ _F0_RANGE_HZ = (75.0, 500.0)
 _LINE_HZ = 16000 / 30  # three steps of a first convolution with stride 10, pooled by 3
 
 
-def likeness(sound: np.ndarray, relevance: np.ndarray) -> float:
+def waveform_correlation(sound: np.ndarray, relevance: np.ndarray) -> float:
     """Return the magnitude of the correlation of two signals (T,), sample by sample: 0 to 1."""
     sound, relevance = _pair(sound, relevance)
     if not (sound.any() and relevance.any()):
@@ -89,7 +89,7 @@ def period_agreement(sound: np.ndarray, relevance: np.ndarray, sample_rate: int,
     return float(np.mean(np.abs(theirs / ours - 1) <= tolerance))
 
 
-def envelope_likeness(sound, relevance, sample_rate: int, time_s: float, max_hz: float = 5000.0) -> float:
+def envelope_correlation(sound, relevance, sample_rate: int, time_s: float, max_hz: float = 5000.0) -> float:
     """Return the correlation, over frequency, of two LP spectra in dB of 25 ms around a moment.
 
     Parameters
@@ -119,10 +119,10 @@ def envelope_likeness(sound, relevance, sample_rate: int, time_s: float, max_hz:
     return float(np.corrcoef(spectra[0][1][kept], spectra[1][1][kept])[0, 1])
 
 
-def harmonic_likeness(sound, relevance, sample_rate: int, time_s: float, max_hz: float = 2000.0) -> float:
+def harmonic_correlation(sound, relevance, sample_rate: int, time_s: float, max_hz: float = 2000.0) -> float:
     """Return the correlation of what two short-time spectra in dB have beyond their LP spectra: their harmonics.
 
-    Parameters and result as for :func:`envelope_likeness`.
+    Parameters and result as for :func:`envelope_correlation`.
 
     Notes
     -----

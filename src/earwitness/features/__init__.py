@@ -8,15 +8,14 @@ from earwitness.features.ambisonics import (
     network_input,
     pseudo_intensity_direction,
 )
-from earwitness.features.frames import frame_centres, normalised, windows
 from earwitness.features.mel import mel_edges_hz, mel_spectrogram
 from earwitness.features.phonetics import (
-    at_pitch,
     autocorrelation,
     f0,
     f0_at,
     formants,
     lp_spectrum,
+    scale_f0,
 )
 from earwitness.features.spectral import spectral_axes, spectral_relevance
 from earwitness.features.spectrogram import (
@@ -27,11 +26,12 @@ from earwitness.features.spectrogram import (
 )
 from earwitness.features.steady import SteadyState, steady_state
 from earwitness.features.waveform import fit_to_second, loudest_second, place, waveform
+from earwitness.features.windowing import frame_centres, normalised, windows
 
 __all__ = [
-    "SteadyState", "ambisonic_stft", "at_pitch", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants",
+    "SteadyState", "ambisonic_stft", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants",
     "frame_centres", "frame_times_s", "frequencies_hz", "intensity", "log_spectrogram", "loudest_second", "lp_spectrum",
     "magnitude_phase", "mel_edges_hz", "mel_spectrogram", "network_input", "normalised", "place",
-    "pseudo_intensity_direction", "resample", "scale_frequencies", "spectral_axes", "spectral_relevance",
+    "pseudo_intensity_direction", "resample", "scale_f0", "scale_frequencies", "spectral_axes", "spectral_relevance",
     "steady_state", "waveform", "windows",
 ]

@@ -81,7 +81,7 @@ def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options)
     return np.where(np.abs(times_s - frames_s[nearest]) <= hop_s, f0_hz[nearest], np.nan)
 
 
-def at_pitch(
+def scale_f0(
     samples: np.ndarray, sample_rate: int, factor: float, floor_hz: float = 75.0, ceiling_hz: float = 500.0
 ) -> np.ndarray:
     """Return the same speech with its fundamental frequency scaled and its formants kept, by Praat's overlap-add.

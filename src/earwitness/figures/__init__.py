@@ -4,6 +4,7 @@ Red speaks for the explained output, blue against it, white is zero, and the lim
 colour, marker and line in every chapter (:data:`METHODS`).
 """
 
+from earwitness.figures import channel_shares, direction_maps
 from earwitness.figures.curves import factor_curve, flipping
 from earwitness.figures.maps import (
     phones,
@@ -14,8 +15,7 @@ from earwitness.figures.maps import (
     spectrogram,
     spectrogram_bar,
 )
-from earwitness.figures.pitch import autocorrelations, f0_contours
-from earwitness.figures.quality import (
+from earwitness.figures.mel_maps import (
     agreement,
     by_condition,
     correlation_matrix,
@@ -25,6 +25,7 @@ from earwitness.figures.quality import (
     mel_spectrogram,
     tiles,
 )
+from earwitness.figures.pitch import autocorrelations, f0_contours
 from earwitness.figures.spectra import by_frequency, f_ratio, filter_bank, short_time_spectrum
 from earwitness.figures.style import (
     LEVEL_CMAP,
@@ -40,8 +41,8 @@ from earwitness.figures.style import (
     relevance_limit,
     use_style,
 )
-from earwitness.figures.summaries import bars, confusion, durations, voices
-from earwitness.figures.vowels import vowel_shares
+from earwitness.figures.summaries import bars, confusion, durations, scatter_by_group
+from earwitness.figures.vowel_table import vowel_shares
 from earwitness.figures.waves import (
     coloured_waveform,
     relevance_on_waveform,
@@ -51,10 +52,10 @@ from earwitness.figures.waves import (
 
 __all__ = [
     "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
-    "agreement", "autocorrelations", "bars", "by_condition", "by_frequency", "coloured_waveform", "confusion",
-    "correlation_matrix", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve",
+    "agreement", "autocorrelations", "bars", "by_condition", "by_frequency", "channel_shares",
+    "coloured_waveform", "confusion", "correlation_matrix", "direction_maps", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve",
     "filter_bank", "flipping", "mel_relevance", "mel_spectrogram", "method_style", "panels", "phones", "relevance_bar",
     "relevance_limit", "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal",
-    "short_time_spectrum", "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style", "voices",
+    "scatter_by_group", "short_time_spectrum", "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style",
     "vowel_shares", "waveform",
 ]

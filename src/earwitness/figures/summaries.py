@@ -1,4 +1,4 @@
-"""Pictures of many clips at once: confusions, durations, shares with their controls, voices."""
+"""Pictures of many clips at once: confusions, durations, shares with their controls, dots by group."""
 
 from collections.abc import Mapping, Sequence
 
@@ -118,8 +118,8 @@ def _bar_look(control: bool, number: int, colour: str | None) -> dict:
     return {"facecolor": colour or cycle[number % 4], "edgecolor": "#333333", "linewidth": 0.8}
 
 
-def voices(ax, x, y, groups, x_label: str = "F0 (Hz)", y_label: str = "F1 (Hz)",
-           colours: Mapping[str, str] | None = None):
+def scatter_by_group(ax, x, y, groups, x_label: str = "F0 (Hz)", y_label: str = "F1 (Hz)",
+                     colours: Mapping[str, str] | None = None):
     """Draw a dot per clip or speaker, coloured and shaped by group; return the collections by group.
 
     Parameters

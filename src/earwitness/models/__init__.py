@@ -91,7 +91,7 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
         model.train(was_training)
 
 
-def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.frames.HOP) -> torch.Tensor:
+def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.windowing.HOP) -> torch.Tensor:
     """Return a raw-waveform network's outputs for the frames of an utterance, (n_frames, n_classes).
 
     Parameters
@@ -107,7 +107,7 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.fram
     -----
     Each frame is the window around its middle, normalised: :func:`earwitness.features.frame_centres`.
     """
-    length = getattr(model, "n_samples", features.frames.LENGTH)
+    length = getattr(model, "n_samples", features.windowing.LENGTH)
     stretches = features.windows(samples, features.frame_centres(len(samples), hop), length)
     return logits(model, torch.from_numpy(features.normalised(stretches))[:, None])
 

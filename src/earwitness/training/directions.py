@@ -90,11 +90,11 @@ class DirectionExamples:
         turn, other_turn = ((rng.uniform(-np.pi, np.pi), *(rng.random(2) < 0.5)) for _ in range(2))
         mixture = self._turned(speech, 0, part, turn, level)
         mixture += self._turned(noise, 1, part, other_turn, level * np.sqrt(power / noise_power / ratio))
-        return mixture, sphere.turned(self.directions[speech], *turn)
+        return mixture, sphere.rotate(self.directions[speech], *turn)
 
     def _turned(self, scene: int, sound: int, part: slice, turn: tuple, scale: float) -> np.ndarray:
         samples = self.pool[scene, sound, : sphere.n_channels(self.order), part].astype(np.float32)
-        return (sphere.turn(self.order, *turn) * scale).astype(np.float32) @ samples
+        return (sphere.rotation_matrix(self.order, *turn) * scale).astype(np.float32) @ samples
 
 
 def targets(truth: np.ndarray, smoothing_deg: float) -> torch.Tensor:

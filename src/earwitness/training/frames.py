@@ -101,12 +101,12 @@ class FrameExamples:
 
     recipe, trained = FrameRecipe, TrainedOnFrames
     specification: ClassVar[dict] = {
-        "examples": {"kind": "frames", "version": 1, "length": features.frames.LENGTH, "hop": features.frames.HOP}}
+        "examples": {"kind": "frames", "version": 1, "length": features.windowing.LENGTH, "hop": features.windowing.HOP}}
 
     def __init__(self, corpus: corpora.Corpus, specification: dict, train: np.ndarray):
         self.corpus, self.task = corpus, specification["task"]
         self.settings = FrameRecipe(**specification["recipe"])
-        before = features.frames.LENGTH // 2
+        before = features.windowing.LENGTH // 2
         gap = int(before * max(1.0, *self.settings.speeds)) + self.settings.jitter_samples + 1
         signal, labels, centres, clips, start = [np.zeros(gap, np.float32)], [np.full(gap, -1)], [], [], gap
         for index in range(len(corpus)):
@@ -150,7 +150,7 @@ def _windows(signal: np.ndarray, speed: float) -> np.ndarray:
     """Return the view whose row i is the window around sample i of the signal played at ``speed``."""
     if speed != 1.0:
         signal = soxr.resample(signal, SAMPLE_RATE, SAMPLE_RATE / speed).astype(np.float32)
-    length = features.frames.LENGTH
+    length = features.windowing.LENGTH
     return np.lib.stride_tricks.sliding_window_view(np.pad(signal, (length // 2, length)), length)
 
 

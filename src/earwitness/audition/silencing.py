@@ -1,4 +1,4 @@
-"""Hear what a mask on a spectrogram hides."""
+"""Silence a rectangle of time and frequency, as a mask on a spectrogram hides it."""
 
 import numpy as np
 from scipy.signal import ShortTimeFFT
@@ -9,7 +9,7 @@ from earwitness.errors import ParameterError
 _WINDOW_S, _HOP_S = 0.02, 0.005
 
 
-def without(samples, sample_rate: int, interval_s: tuple[float, float], band_hz: tuple[float, float]) -> np.ndarray:
+def silence_region(samples, sample_rate: int, interval_s: tuple[float, float], band_hz: tuple[float, float]) -> np.ndarray:
     """Return a clip with one rectangle of time and frequency silenced, (T,) float32.
 
     Parameters

@@ -16,7 +16,7 @@ def level(samples, hz, start_s, end_s):
 
 
 def test_only_the_rectangle_is_silent():
-    left = audition.without(TONES[500] + TONES[3000], 16000, (0.3, 0.6), (2000, 4000))
+    left = audition.silence_region(TONES[500] + TONES[3000], 16000, (0.3, 0.6), (2000, 4000))
     assert left.dtype == np.float32
     assert left.shape == (16000,)
     assert level(left, 3000, 0.32, 0.58) < 0.01
@@ -27,7 +27,7 @@ def test_only_the_rectangle_is_silent():
 
 def test_outside_of_the_rectangle_the_clip_is_as_it_was():
     noise = np.random.default_rng(0).standard_normal(8000)
-    left = audition.without(noise, 16000, (0.2, 0.3), (0, 8000))
+    left = audition.silence_region(noise, 16000, (0.2, 0.3), (0, 8000))
     np.testing.assert_allclose(left[:2800], noise[:2800], atol=1e-6)
     np.testing.assert_allclose(left[5200:], noise[5200:], atol=1e-6)
     assert np.abs(left[3600:4400]).max() < 1e-6
@@ -35,6 +35,6 @@ def test_outside_of_the_rectangle_the_clip_is_as_it_was():
 
 def test_an_empty_rectangle_is_refused():
     with pytest.raises(ParameterError, match=r"from \(0.3, 0.3\) s"):
-        audition.without(TONES[500], 16000, (0.3, 0.3), (0, 100))
+        audition.silence_region(TONES[500], 16000, (0.3, 0.3), (0, 100))
     with pytest.raises(ParameterError, match="is empty"):
-        audition.without(TONES[500], 16000, (0.3, 0.4), (200, 100))
+        audition.silence_region(TONES[500], 16000, (0.3, 0.4), (200, 100))
