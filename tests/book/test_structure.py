@@ -82,14 +82,34 @@ def test_the_book_executes_nothing_itself_and_asks_no_other_host():
         assert (project.root() / "book" / "_extra" / address.removeprefix("../")).exists()
 
 
-def test_the_lock_file_pins_every_package_and_names_no_registry():
-    lines = (project.root() / "requirements.lock").read_text().splitlines()
-    assert all(re.match(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+( ; .+)?$", line) for line in lines if line)
+PIN = re.compile(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+(?: ; .+?)?(?: --hash=sha256:[0-9a-f]{64})+$")
+
+
+def test_the_lock_file_pins_every_package_with_its_hashes_and_names_no_registry():
+    text = (project.root() / "requirements.lock").read_text()
+    lines = [re.sub(r"\s*\\\n\s*", " ", entry) for entry in re.split(r"\n(?=\S)", text.strip())]
+    assert [line[:80] for line in lines if not PIN.match(line)] == []
     assert not any("://" in line or line.startswith("-") for line in lines)
     asked = tomllib.loads((project.root() / "pyproject.toml").read_text())["project"]
-    wanted = [*asked["dependencies"], *asked["optional-dependencies"]["dev"]]
+    wanted = [name for extra in asked["optional-dependencies"].values() for name in extra]
+    wanted += asked["dependencies"]
     pinned = {line.split("==")[0] for line in lines}
-    assert {re.match(r"[\w.-]+", name)[0].replace("_", "-").lower() for name in wanted} <= pinned
+    names = {re.match(r"[\w.-]+", name)[0].replace("_", "-").lower() for name in wanted}
+    assert names <= pinned
+
+
+def test_hashes_are_asked_for_wherever_the_lock_file_is_installed():
+    makefile = (project.root() / "Makefile").read_text()
+    assert makefile.count("requirements.lock\n") == makefile.count("--require-hashes --requirement requirements.lock\n")
+    conda = yaml.safe_load((project.root() / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    assert conda == ["--requirement requirements.lock"]       # beside hashes pip takes nothing without one
+
+
+def test_actions_are_pinned_by_commit():
+    for workflow in (project.root() / ".github" / "workflows").glob("*.yml"):
+        for line in workflow.read_text().splitlines():
+            if "uses:" in line:
+                assert re.search(r"uses: [\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
 
 
 def test_scripts_of_others_carry_their_licence():
