@@ -8,6 +8,8 @@ import os
 import platform
 import random
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
@@ -70,3 +72,10 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def progress(work: Iterable, what: str, total: int | None = None) -> Iterator:
+    """Yield the items of ``work``; a terminal shows a bar from the third second on, anything else nothing."""
+    from tqdm import tqdm
+
+    return iter(tqdm(work, what, total, delay=2, disable=None, leave=False))

@@ -15,9 +15,13 @@ from earwitness.attribution import (
     controls,
     deeplift,
     dft_lrp,
+    gradcam,
     gradients,
     lrp,
     occlusion,
+    rise,
+    shap,
+    smoothing,
 )
 from earwitness.attribution.baseline import relative_to
 from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
@@ -33,7 +37,8 @@ from earwitness.attribution.segments import over_segments
 from earwitness.attribution.sliding import relevance_signal, relevance_signals
 from earwitness.errors import check_choice
 
-_FAMILIES = (lrp, gradients, deeplift, conductance, occlusion, dft_lrp, audiolime, controls)
+_FAMILIES = (lrp, gradients, smoothing, gradcam, deeplift, conductance, occlusion, dft_lrp, audiolime, shap, rise,
+             controls)
 _METHODS: dict[str, Callable[..., torch.Tensor]] = {
     name: method for family in _FAMILIES for name, method in family.METHODS.items()
 }

@@ -6,18 +6,28 @@ linear model learns what each part adds to the answer. Parts are sounds, so the 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_positive, check_target, explained, frozen
+from earwitness.attribution.calls import check_positive, check_target, frozen
+from earwitness.attribution.completeness import score
 from earwitness.attribution.dft_lrp import waveforms
 from earwitness.attribution.separation import separate
 from earwitness.errors import AudioError, ParameterError, check_choice
 
-_OF = {"logit": lambda logits: logits, "probability": lambda logits: logits.softmax(-1)}
+
+
+def _probability(logits: torch.Tensor) -> torch.Tensor:
+    if logits.shape[-1] == 1:
+        raise ParameterError("The only output of a network has no probability by softmax; explain its 'logit'.")
+    return logits.softmax(-1)
+
+
+ANSWERS = {"logit": lambda logits: logits, "probability": _probability}
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ def components(
     ParameterError
         If there are fewer samples than segments.
     """
-    signal = np.asarray(signal.detach().cpu() if hasattr(signal, "detach") else signal, np.float64)
+    signal = np.asarray(signal.detach().cpu().double() if hasattr(signal, "detach") else signal, np.float64)
     if signal.ndim != 1 or not np.isfinite(signal).all():
         raise AudioError(f"audioLIME takes one channel (n_samples,) of finite values, got shape {signal.shape}.")
     if not signal.any():
@@ -200,7 +210,7 @@ def explain(
     switches = np.random.default_rng(seed).integers(0, 2, (n_samples, len(parts)))
     switches[0] = 1
     different, which = np.unique(switches, axis=0, return_inverse=True)
-    answers = _answers(model, parts, target, different, of, prepare, autocast, batch_size)[which]
+    answers = answers_to(model, parts, target, different, of, prepare, autocast, batch_size)[which]
     linear = Ridge(alpha=alpha).fit(switches, answers, sample_weight=(near := kernel(switches, kernel_width)))
     return Explanation(parts, linear.coef_, float(linear.intercept_), float(linear.score(switches, answers, near)))
 
@@ -211,19 +221,25 @@ def kernel(switches: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-(((1 - cosine) / width) ** 2) / 2)
 
 
-def _answers(model, parts, target, switches, of, prepare, autocast, batch_size) -> np.ndarray:
-    """Return the network's answer to each mixture, (n,), float64."""
+def answers_to(
+    model, parts: Components, target: int, switches: np.ndarray, of: str = "logit", prepare=None,
+    autocast: bool | str = False, batch_size: int = 100,
+) -> np.ndarray:
+    """Return the network's answer to each mixture (n, n_components) of 0 and 1, (n,), float64.
+
+    Arguments as for :func:`explain`. Where the network answers at each step of time, the sum over time.
+    """
     like = next(model.parameters(), torch.empty(0))
     index = check_target(target, 1).to(like.device)
     sounds = torch.as_tensor(parts.parts).to(like.device, like.dtype)
     rows = torch.as_tensor(switches).to(like.device, like.dtype).split(batch_size)
-    prepare, scale = prepare or (lambda mixtures: mixtures[:, None]), _OF[check_choice(of, _OF, "answer to explain")]
+    prepare, scale = prepare or (lambda mixtures: mixtures[:, None]), ANSWERS[check_choice(of, ANSWERS, "answer to explain")]
     with frozen(model), torch.inference_mode(), _precision(autocast, like):
         answers = []
-        for row in rows:
+        for row in runtime.progress(rows, "mixtures"):
             with torch.autocast(like.device.type, enabled=False):
                 mixtures = row @ sounds  # (batch, n_samples)
-            answers.append(explained(scale(model(prepare(mixtures)).to(like.dtype)), index.expand(len(row))))
+            answers.append(score(scale(model(prepare(mixtures)).to(like.dtype)), index.expand(len(row))))
     return torch.cat(answers).double().cpu().numpy()
 
 
@@ -246,6 +262,26 @@ def spread(explanation: Explanation) -> np.ndarray:
     return explanation.weights @ np.divide(energy, total, out=np.zeros_like(energy), where=total > 0)
 
 
+def of_components(
+    model, inputs: torch.Tensor, target, explain: Callable[..., Explanation], sample_rate: int, separator: str,
+    n_segments: int, separator_options: Mapping | None,
+) -> torch.Tensor:
+    """Return what ``explain(model, parts, index, prepare=...)`` gives each clip's components, spread over its samples.
+
+    Raises
+    ------
+    ParameterError
+        If the inputs are no waveforms.
+    """
+    relevance = []
+    for samples, index in zip(waveforms(inputs, "audiolime").flatten(1), target, strict=True):
+        parts = components(samples, sample_rate, separator, n_segments, **(separator_options or {}))
+        shape = inputs.shape[1:]
+        explanation = explain(model, parts, int(index), prepare=lambda mixtures, shape=shape: mixtures.view(-1, *shape))
+        relevance.append(spread(explanation))
+    return torch.as_tensor(np.stack(relevance)).view(inputs.shape).to(inputs.device, inputs.dtype)
+
+
 def audiolime(
     model, inputs, target, *, separator: str = "harmonic-percussive", n_segments: int = 8, n_samples: int = 1000,
     kernel_width: float = 0.25, alpha: float = 1.0, of: str = "logit", autocast: bool | str = False,
@@ -256,16 +292,9 @@ def audiolime(
     The inputs (batch, 1, time) are the sounds that are taken apart. Options as for :func:`components` and
     :func:`explain`; every clip gets the same random mixtures.
     """
-    relevance = []
-    for samples, index in zip(waveforms(inputs, "audiolime").flatten(1), target, strict=True):
-        parts = components(samples, sample_rate, separator, n_segments, **(separator_options or {}))
-        shape = inputs.shape[1:]
-        explanation = explain(
-            model, parts, int(index), n_samples=n_samples, kernel_width=kernel_width, alpha=alpha, of=of,
-            prepare=lambda mixtures, shape=shape: mixtures.view(-1, *shape), autocast=autocast, batch_size=batch_size,
-            seed=seed)
-        relevance.append(spread(explanation))
-    return torch.as_tensor(np.stack(relevance)).view(inputs.shape).to(inputs.device, inputs.dtype)
+    how = partial(explain, n_samples=n_samples, kernel_width=kernel_width, alpha=alpha, of=of, autocast=autocast,
+                  batch_size=batch_size, seed=seed)
+    return of_components(model, inputs, target, how, sample_rate, separator, n_segments, separator_options)
 
 
 METHODS = {"audiolime": audiolime}

@@ -32,6 +32,12 @@ METHODS = {
     "conductance": ("#999933", "d", "-"),
     "occlusion": ("#D55E00", "*", "-"),
     "audiolime": ("#661100", "8", "--"),
+    "smoothgrad": ("#4477AA", "3", "-"),
+    "vargrad": ("#88CCEE", "4", "--"),
+    "grad-cam": ("#BB5566", "|", "-"),
+    "kernel-shap": ("#A65628", 4, "-"),                      # 4 to 6: small triangles, tips left, right, up
+    "sampling-shap": ("#C4772E", 5, (0, (5, 2))),
+    "rise": ("#DDAA33", 6, "-."),
     "random-weights": ("#777777", "x", (0, (1, 1))),
     "dft-lrp": ("#6699CC", "H", (0, (3, 1, 1, 1))),
     "original": ("#1A1A1A", "_", "-"),                       # the recording itself: the ceiling
@@ -44,6 +50,8 @@ NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", 
 NAMES = {
     "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+", "gradient-x-input": "gradient × input",
     "integrated-gradients": "integrated gradients", "guided-backprop": "guided backpropagation",
+    "smoothgrad": "SmoothGrad", "vargrad": "VarGrad", "grad-cam": "Grad-CAM", "kernel-shap": "KernelSHAP",
+    "sampling-shap": "SHAP by random orders", "rise": "RISE", "audiolime": "audioLIME", "deeplift": "DeepLIFT",
     "original": "original sound", "random-weights": "random weights", "noise": "white noise",
     "phone-cnn": "phone network", "speaker-cnn": "speaker network",
 }
