@@ -72,7 +72,7 @@ def test_values_add_up_to_sound_less_silence_however_few_mixtures_are_asked(esti
 
 def test_as_a_method_it_keeps_the_sum_on_the_samples():
     model, inputs = kaiming(waveform_net().double(), bias=0.3), signals((1, 40), n=2)
-    silent = float(model(torch.zeros(1, 1, 40, dtype=torch.float64))[0, 1])
+    silent = float(model(torch.zeros(1, 1, 40, dtype=torch.float64))[0, 1].detach())
     for method in ("kernel-shap", "sampling-shap"):
         relevance = attribution.attribute(model, inputs, 1, method, n_samples=300, separator="none")
         torch.testing.assert_close(relevance.sum((1, 2)), model(inputs)[:, 1].detach() - silent)
