@@ -3,7 +3,7 @@
 import json
 from html import escape
 
-from earwitness_book import project
+from earwitness_book import project, records
 from earwitness_book.runner import parameters
 from earwitness_book.runner.execute import ANSI
 from earwitness_book.runner.notebooks import Notebook, tags
@@ -21,10 +21,10 @@ def page(notebook: Notebook, executed: dict | None) -> str:
     """
     content = json.loads(json.dumps(executed or notebook.content()))
     note = content["metadata"].pop("earwitness", None)
-    values = note["parameters"] if note else {}
+    values, measured = (note["parameters"], note["records"]) if note else ({}, {})
     table = _text_cell(parameter_table(notebook, values), "parameters-table")
     cells = [cell for cell in content["cells"] if "injected-parameters" not in tags(cell)]
-    cells = [table if "parameters" in tags(cell) else _clean(cell) for cell in cells]
+    cells = [table if "parameters" in tags(cell) else _clean(cell, measured) for cell in cells]
     content["cells"] = [*cells[:1], _text_cell(_what_made_it(note), "what-made-it"), *cells[1:]]
     if not any(_WIDGET in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])):
         content["metadata"].pop("widgets", None)     # their scripts weigh megabytes
@@ -75,8 +75,10 @@ def _text_cell(source: str, name: str) -> dict:
     return {"cell_type": "markdown", "id": f"ew-{name}", "metadata": {}, "source": source}
 
 
-def _clean(cell: dict) -> dict:
-    """Return a cell whose printed text is as a terminal would leave it, without colours or this machine's folders."""
+def _clean(cell: dict, measured: dict) -> dict:
+    """Return a cell whose printed text is as a terminal would leave it, its closing table as of today."""
+    if "outputs" in cell:
+        cell["outputs"] = [records.redrawn(output, measured) for output in cell["outputs"]]
     for output in cell.get("outputs", []):
         if output["output_type"] == "stream":
             output["text"] = _settled("".join(output["text"]))

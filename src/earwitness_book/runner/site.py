@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from functools import partial
-from html import escape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ from earwitness_book.runner import notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
 
 MARK = "<!-- scoreboard -->"
+_TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
 _CELL = re.compile(r"<!-- cell (\S+) of (\S+) -->")      # of a page: what the cell with this tag of a notebook shows
 
 
@@ -121,8 +121,9 @@ def assemble(profile: str, source: Path) -> dict[str, str]:
 
 
 def _filled(profile: str, text: str) -> str:
-    """Return a page with the scoreboard and the outputs of cells where it asks for them."""
+    """Return a page with the scoreboard, tallies and outputs of cells where it asks for them."""
     text = text.replace(MARK, scoreboard(profile)) if MARK in text else text
+    text = _TALLY.sub(lambda asked: tally(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
 
 
@@ -171,41 +172,17 @@ def banner(profile: str) -> dict[str, str]:
 
 
 def scoreboard(profile: str) -> str:
-    """Return published, recorded and measured values of every claim as an HTML table; scripts make it sortable."""
+    """Return published, recorded and measured values of every claim as HTML tables."""
     from earwitness_book import records
 
-    head = ("Claim", "Source", "Published", "Recorded", "This build", "On", "Verdict")
-    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
-    rows = "".join(_score(row) for row in records.scoreboard(folder(profile)).to_dict("records"))
-    caption = "Every claim: what was published, what a full run recorded, what this build measured."
-    return (f'<div class="ew-scroll"><table class="table ew-scoreboard"><caption>{caption}</caption>'
-            f"<thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>")
+    return records.to_html(records.scoreboard(folder(profile)))
 
 
-def _score(row: dict) -> str:
-    where = " ".join(str(row[key]) for key in ("corpus", "protocol", "profile") if _there(row.get(key)))
-    numbers = "".join(_number(row, key) for key in ("published", "recorded", "measured"))
-    verdict = escape(row["verdict"] or "")
-    name = escape(row["id"]).replace("/", "/<wbr>")
-    return (f'<tr data-verdict="{verdict}"><td>{escape(row["claim"])}<small>{name}</small></td>'
-            f"<td>{escape(row['source'] or '')}</td>{numbers}<td>{escape(where)}</td>"
-            f'<td class="ew-verdict">{verdict}</td></tr>')
+def tally(profile: str, chapter: str = "") -> str:
+    """Return how many results of the book, or of a chapter, have which verdict, as a line of HTML."""
+    from earwitness_book import records
 
-
-def _number(row: dict, key: str) -> str:
-    value, spread = row[key], row.get(f"{key}_std")
-    if not _there(value):
-        return "<td>–</td>"
-    if isinstance(value, bool):
-        return f"<td>{'yes' if value else 'no'}</td>"
-    unit = "" if row["unit"] == "1" else f" {escape(row['unit'] or '')}"
-    around = f" ± {spread:.3g}" if _there(spread) else ""
-    words = f"{value:,.0f}".replace(",", " ") if abs(value) >= 1000 else f"{value:.4g}"
-    return f'<td data-value="{value}">{words}{around}{unit}</td>'
-
-
-def _there(value) -> bool:
-    return value is not None and value == value     # NaN is not itself
+    return records.tally_html(records.scoreboard(folder(profile)), chapter)
 
 
 def server(html: Path, port: int) -> ThreadingHTTPServer:

@@ -92,7 +92,7 @@ def test_the_scoreboard_has_a_row_per_claim_with_the_value_of_this_build(built):
     assert said.count("data-verdict=") == 2
     one, two = (part.split("</tr>")[0] for part in said.split("data-verdict=")[1:])
     assert "toy/<wbr>one" in one and 'data-value="1.0"' in one and "voices" in one
-    assert "toy/<wbr>two" in two and one.startswith('"partly"') and two.startswith('"not run"')
+    assert "toy/<wbr>two" in two and one.startswith('"other data"') and two.startswith('"not run"')
 
 
 def test_scripts_for_widgets_and_formulas_are_local_and_only_where_they_are_needed(built):

@@ -1,0 +1,317 @@
+"""Published, recorded and measured values side by side, each row with its verdict."""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from earwitness.errors import DamagedDataError
+from earwitness_book import project
+from earwitness_book.records.claims import Claim, chapters, published
+from earwitness_book.records.measurements import recorded
+from earwitness_book.records.numbers import interval, missing, number, quantity, unit
+from earwitness_book.records.verdicts import RESULTS, judgement, step_holds
+
+KEYS = (
+    "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile", "verdict",
+    "n", "interval", "control", "criterion",
+)  # fmt: skip
+_MORE = (
+    "protocol",
+    "design",
+    "of",
+    "seeds",
+    "why",
+    "note",
+    "history",
+    "published_std",
+    "recorded_std",
+    "measured_std",
+)
+MARKS = {
+    "reproduced": "✓ ", "not specific": "≈ ", "partly": "◐ ", "undecided": "? ", "not reproduced": "✗ ",
+    "not run": "· ", "other data": "↔ ", "design": "= ",
+}  # fmt: skip
+
+
+def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
+    """Return every claim: what was published, recorded and measured in this build, the verdict.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where executed notebooks lie (``.../executed/**/*.records.json``). Default:
+        ``_build/<profile>`` of the profile in ``EARWITNESS_PROFILE``, or all of ``_build``.
+    ours : bool
+        With our own measurements, which have no published value and get no verdict.
+
+    Returns
+    -------
+    DataFrame
+        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, what
+        ``n`` counts, seeds, why the verdict is what it is, note, the criterion's history and the
+        standard deviations. ``measured`` is this build; orderings are true or false.
+    """
+    default = project.root() / "_build" / os.environ.get("EARWITNESS_PROFILE", "")
+    return _board(list(_built(Path(folder) if folder else default)), ours)
+
+
+def tally(board: pd.DataFrame, chapter: str = "") -> dict[str, int]:
+    """Return how many results have each verdict; constants of the design are not counted.
+
+    A public network that differs from another in one bias alone (``nisqa_mos_only``) is counted
+    with it.
+    """
+    rows = board[board["id"].str.startswith(f"{chapter}/")] if chapter else board
+    counted = rows[~rows["design"] & (rows["protocol"] != "nisqa_mos_only")]
+    counts = counted["verdict"].value_counts()
+    return {verdict: int(counts.get(verdict, 0)) for verdict in RESULTS}
+
+
+def rows(prefixes: Iterable[str], entries: Iterable[Mapping]) -> pd.DataFrame:
+    """Return the rows of a closing table: ids that begin so, this build being ``entries``."""
+    board = _board(list(entries), ours=True)
+    has_value = board[["recorded", "measured"]].notna().any(axis=1)
+    return board[
+        board["id"].str.startswith(tuple(prefixes)) & ((board["verdict"] != "") | has_value)
+    ]
+
+
+def show(board: pd.DataFrame):
+    """Return a scoreboard, or rows of it, as a pandas Styler: units, spreads, verdicts in words."""
+    caption = "Published, recorded by a full run, and measured in this build"
+    style = readable(board).style.hide(axis="index").set_caption(caption)
+    return style.set_table_attributes('class="ew-records"').format(escape="html")
+
+
+def readable(board: pd.DataFrame) -> pd.DataFrame:
+    """Return a scoreboard in words, a column for each that a page shows."""
+    return pd.DataFrame([_readable(row) for row in board.to_dict("records")])
+
+
+def to_json(board: pd.DataFrame) -> str:
+    """Return a scoreboard as a JSON list of objects with :data:`KEYS`; what is missing is null."""
+    kept = board[list(KEYS)].astype(object)
+    rows = kept.where(kept.notna(), None).to_dict("records")
+    return json.dumps(
+        [{**row, "n": _whole(row["n"])} for row in rows], indent=1, ensure_ascii=False
+    )
+
+
+def to_html(board: pd.DataFrame) -> str:
+    """Return a scoreboard as HTML: results, which scripts sort, then constants of the design."""
+    results = "Every claim: what was published, what a full run recorded, what this build measured."
+    constants = (
+        "Constants of the designs and of the corpora: listed, and not counted among the results."
+    )
+    tables = [_html_table(board[~board["design"]], results)]
+    return "".join(
+        tables + ([_html_table(board[board["design"]], constants)] if board["design"].any() else [])
+    )
+
+
+def tally_html(board: pd.DataFrame, chapter: str = "") -> str:
+    """Return a line that counts the results by verdict, of the book or of a chapter."""
+    counts = tally(board, chapter)
+    words = (
+        f"<strong>{count}</strong> {MARKS[verdict]}{verdict}" for verdict, count in counts.items()
+    )
+    return f'<p class="ew-tally">Results: {", ".join(words)}.</p>'
+
+
+def _html_table(board: pd.DataFrame, caption: str) -> str:
+    head = ("Claim", "Source", "Published", "Recorded", "This build", "On", "Control", "Verdict")
+    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
+    body = "".join(_html_row(row) for row in board.to_dict("records"))
+    return (
+        f'<div class="ew-scroll"><table class="table ew-scoreboard"><caption>{caption}</caption>'
+        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _built(folder: Path) -> Iterable[dict]:
+    files = [path for path in folder.rglob("*.records.json") if "executed" in path.parts]
+    for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):  # the latest of a key wins
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise DamagedDataError(
+                f"{path} is damaged ({error}); execute its notebook again."
+            ) from None
+        yield from entries.values()
+
+
+def _board(entries: list[Mapping], ours: bool) -> pd.DataFrame:
+    claims = {id: claim for chapter in chapters() for id, claim in published(chapter).items()}
+    full_runs = [entry for chapter in chapters() for entry in recorded(chapter)]
+    builds = _sets(entries, claims, with_profile=True)
+    runs = _sets(full_runs, claims, with_profile=False)
+    shown = [claim for claim in claims.values() if ours or not claim.ours]
+    return pd.DataFrame(
+        [row for claim in shown for row in _rows(claim, builds, runs)], columns=[*KEYS, *_MORE]
+    )
+
+
+def _sets(entries: list, claims: Mapping[str, Claim], with_profile: bool) -> dict[tuple, dict]:
+    """Return entries by (corpus, protocol, profile), then by id, with the orderings that follow."""
+    sets: dict[tuple, dict[str, dict]] = {}
+    for entry in entries:
+        if entry["id"] not in claims:
+            warnings.warn(
+                f"{entry['id']} is no longer declared; its measurement is left out.", stacklevel=2
+            )
+            continue
+        profile = entry.get("profile", "") if with_profile else ""
+        sets.setdefault((entry["corpus"], entry["protocol"], profile), {})[entry["id"]] = entry
+    for found in sets.values():
+        derived = {id: _derived(claim, found) for id, claim in claims.items() if claim.order}
+        found.update({id: entry for id, entry in derived.items() if entry})
+    return sets
+
+
+def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
+    """Return an entry for an ordering if every id that it compares was measured."""
+    if any(name not in entries for step in claim.steps for name in step[::2]):
+        return None
+    some = entries[claim.steps[0][0]]
+    compared = [(entries[low], sign, entries[high]) for low, sign, high in claim.steps]
+    said = [
+        f"{number(low['value'])} {sign} {number(high['value'])}" for low, sign, high in compared
+    ]
+    holds = all(step_holds(*step) is not False for step in compared)  # of the values; see judgement
+    counts = [entry["n"] for step in compared for entry in step[::2] if entry.get("n")]
+    shared = {
+        key: some.get(key) for key in ("corpus", "protocol", "profile", "of", "seeds", "provenance")
+    }
+    return shared | {
+        "id": claim.id, "value": holds, "note": "; ".join(said), "n": min(counts) if counts else None,
+    }  # fmt: skip
+
+
+def _rows(claim: Claim, builds: Mapping[tuple, dict], runs: Mapping[tuple, dict]) -> list[dict]:
+    here = [key for key in builds if claim.id in builds[key]]
+    shown = {key[:2] for key in here}
+    only_recorded = [key for key in runs if claim.id in runs[key] and key[:2] not in shown]
+    rows = [_row(claim, builds[key], runs.get((*key[:2], ""), {})) for key in here]
+    rows += [_row(claim, {}, runs[key]) for key in only_recorded]
+    return rows or [_row(claim, {}, {})]
+
+
+def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> dict:
+    mine, full = build.get(claim.id) or {}, run.get(claim.id) or {}
+    judged, beside = (mine, build) if mine else (full, run)
+    found = judgement(claim, judged or None, beside)
+    provenance = full.get("provenance") or {}
+    return {
+        "id": claim.id, "claim": claim.claim, "source": claim.source or "ours", "unit": claim.unit,
+        "published": True if claim.order else claim.value, "published_std": claim.std,
+        "recorded": full.get("value"), "recorded_std": full.get("std"),
+        "measured": mine.get("value"), "measured_std": mine.get("std"),
+        "corpus": judged.get("corpus"), "protocol": judged.get("protocol"),
+        "profile": mine.get("profile") or provenance.get("profile"),
+        "verdict": found.verdict, "why": found.why, "note": judged.get("note"),
+        "n": judged.get("n"), "of": judged.get("of"), "seeds": judged.get("seeds"),
+        "interval": judged.get("interval"), "control": _control(claim, judged, beside),
+        "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
+    }  # fmt: skip
+
+
+def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
+    """Return what stands beside the value: that of the control id, the entry's own, or words."""
+    named = claim.control or claim.beside
+    if named in beside:
+        other = beside[named]
+        return f"{number(other['value'])} {unit(other['unit'])} ({_words(named)})"
+    if (own := entry.get("control")) is not None:
+        return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
+    return _words(named)
+
+
+def _words(control: str) -> str:
+    """Return an id as words, and words as they are."""
+    is_id = "/" in control and " " not in control
+    return control.partition("/")[2].replace("/", ", ").replace("-", " ") if is_id else control
+
+
+def _criterion(claim: Claim) -> str:
+    """Return what the verdict asks for, in short; the numbers of thresholds are ours."""
+    if claim.tolerance is not None:
+        return f"± {number(claim.tolerance)} {unit(claim.unit)}".strip()
+    for sign, threshold in (("≥", claim.at_least), ("≤", claim.at_most)):
+        if threshold is not None:
+            return f"{sign} {number(threshold)} {unit(claim.unit)}".strip()
+    return claim.order
+
+
+def _readable(row: Mapping) -> dict:
+    where = [str(row[key]) for key in ("corpus", "protocol") if not missing(row[key])]
+    verdict = MARKS.get(row["verdict"], "") + row["verdict"]
+    return {
+        "claim": row["claim"], "source": row["source"],
+        "published": _published(row),
+        "recorded": quantity(row["recorded"], row["recorded_std"], row["unit"]),
+        "this build": quantity(row["measured"], row["measured_std"], row["unit"]) + _comparison(row),
+        "95 % interval": interval(row["interval"], row["unit"]),
+        "verdict": f"{verdict} ({row['why']})" if row["why"] else verdict,
+        "on": " ".join([*where, *_counted(row)]),
+        "control": row["control"] or "",
+    }  # fmt: skip
+
+
+def _counted(row: Mapping) -> list[str]:
+    """Return how many speakers or clips, and how many seeds, stand behind a row."""
+    n, seeds = _whole(row["n"]), _whole(row["seeds"])
+    counted = [f"n = {n} {row['of'] or ''}".strip()] if n else []
+    return counted + ([f"{seeds} seeds"] if seeds else [])
+
+
+def _whole(n) -> int | None:
+    return None if missing(n) else int(n)
+
+
+def _published(row: Mapping) -> str:
+    """Return the published value; for a statement without one, what our threshold asks."""
+    if missing(row["published"]) and row["criterion"]:
+        return f"yes (we ask {row['criterion']})"
+    return quantity(row["published"], row["published_std"], row["unit"])
+
+
+def _comparison(row: Mapping) -> str:
+    return f" ({row['note']})" if isinstance(row["measured"], bool) and row["note"] else ""
+
+
+def _html_row(row: Mapping) -> str:
+    words = {key: escape(str(item)) for key, item in _readable(row).items()}
+    name = escape(row["id"]).replace("/", "/<wbr>")
+    verdict = escape(row["verdict"] or "")
+    numbers = "".join(_html_number(row, key) for key in ("published", "recorded", "measured"))
+    ends = f"<small>{words['95 % interval']}</small>" if words["95 % interval"] else ""
+    why = f"<small>{escape(row['why'])}</small>" if row["why"] else ""
+    return (
+        f'<tr data-verdict="{verdict}"><td>{words["claim"]}<small>{name}</small>{_changes(row)}</td>'
+        f"<td>{words['source']}</td>{numbers}<td>{words['on']}</td><td>{words['control']}{ends}</td>"
+        f'<td class="ew-verdict">{MARKS.get(verdict, "")}{verdict}{why}</td></tr>'
+    )
+
+
+def _html_number(row: Mapping, key: str) -> str:
+    value = row[key]
+    words = escape(quantity(value, row.get(f"{key}_std"), row["unit"] or ""))
+    sortable = "" if missing(value) or isinstance(value, bool) else f' data-value="{value}"'
+    return f"<td{sortable}>{words}</td>"
+
+
+def _changes(row: Mapping) -> str:
+    """Return the changes of a criterion since something was measured, folded."""
+    if not row["history"]:
+        return ""
+    items = "".join(
+        f"<li>{escape(str(c['date']))}: {escape(str(c['old']))} → {escape(str(c['new']))}. "
+        f"{escape(str(c['reason']))}</li>"
+        for c in row["history"]
+    )
+    return f"<details><summary>criterion changed</summary><ul>{items}</ul></details>"

@@ -1,0 +1,189 @@
+"""What is claimed: statements of the papers and measurements of ours, from ``data/published``."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from earwitness.errors import DamagedDataError, check_choice
+from earwitness_book import project
+
+CRITERIA = ("tolerance", "at_least", "at_most", "order")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is
+_CHANGE_KEYS = {"date", "old", "new", "reason"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper, or (``ours``) one measurement of our own.
+
+    Attributes
+    ----------
+    value, std, tolerance : float, optional
+        What the paper prints, and how near the measured value must come.
+    at_least, at_most, partly : float, optional
+        What a measured value must reach, and the weaker form.
+    order : str
+        Ids in the order that is claimed.
+    control : str
+        What the value must beat: an id, or words where the entry itself brings the number.
+    lower : bool
+        The value is to lie below its control: an error rate, or what an intervention leaves.
+    beside : str
+        What is shown next to the value and need not be beaten.
+    design : bool
+        A constant of the design or of a corpus: listed, not counted among the results.
+    anywhere : bool
+        Holds whatever the recordings are.
+    history : tuple of mappings
+        Every change of the criterion after a measurement: ``date``, ``old``, ``new``, ``reason``.
+    """
+
+    id: str
+    claim: str
+    source: str = ""
+    unit: str = ""
+    value: float | None = None
+    std: float | None = None
+    tolerance: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    partly: float | None = None
+    order: str = ""
+    measure: str = ""
+    control: str = ""
+    beside: str = ""
+    lower: bool = False
+    every_step: bool = False
+    anywhere: bool = False
+    design: bool = False
+    corpus: str = ""
+    history: tuple = ()
+    ours: bool = False
+
+    @property
+    def steps(self) -> list[tuple[str, str, str]]:
+        """Return the comparisons of ``order``: (id, ``"<"`` or ``"<="``, id)."""
+        chains = [
+            re.split(r"\s*(<=|<)\s*", chain.strip()) for chain in self.order.split("|") if chain
+        ]
+        return [tuple(chain[i : i + 3]) for chain in chains for i in range(0, len(chain) - 2, 2)]
+
+
+def published(chapter: str) -> dict[str, Claim]:
+    """Return every claim and own measurement of a chapter, by id, in the file's order.
+
+    Raises
+    ------
+    UnknownNameError
+        If no published YAML of that name exists.
+    DamagedDataError
+        If an entry lacks a source or a criterion, or says something that cannot be checked.
+    """
+    path = chapter_file("published", chapter)
+    return dict(_read_published(path, path.stat().st_mtime_ns))
+
+
+def chapters() -> list[str]:
+    """Return the chapters whose published values are declared."""
+    return sorted(path.stem for path in (project.root() / "data" / "published").glob("*.yaml"))
+
+
+def chapter_file(kind: str, chapter: str) -> Path:
+    """Return where a chapter's values lie; ``kind`` is ``published`` or ``recorded``."""
+    name = check_choice(chapter, chapters(), "chapter with published values")
+    return project.root() / "data" / kind / f"{name}.yaml"
+
+
+def read_yaml(path: Path) -> dict:
+    """Return the mapping that a YAML file holds.
+
+    Raises
+    ------
+    DamagedDataError
+        If it is not readable, or holds anything else.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"{path} is not readable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise DamagedDataError(f"{path} holds no mapping with 'chapter' and entries.")
+    return content
+
+
+def is_number(item) -> bool:
+    """Tell whether something is a finite number; ``True`` is none."""
+    return isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item)
+
+
+@lru_cache(maxsize=32)
+def _read_published(path: Path, _changed: int) -> dict[str, Claim]:
+    content = read_yaml(path)
+    claims: dict[str, Claim] = {}
+    for section in ("claims", "ours"):
+        for number, row in enumerate(content.get(section) or [], start=1):
+            where = f"{path.name}, {section} {number} ({row.get('id', 'without id')})"
+            claim = _claim(row, where, content, ours=section == "ours")
+            if claim.id in claims:
+                raise DamagedDataError(f"{path.name} declares {claim.id} twice.")
+            claims[claim.id] = claim
+    for claim in claims.values():
+        _check_order(claim, claims, path.name)
+    return claims
+
+
+def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
+    chapter = content.get("chapter")
+    known = {field.name for field in fields(Claim)} - {"ours"}
+    problems = [f"does not know {key!r}" for key in sorted(set(row) - known)]
+    problems += [f"needs {key!r}" for key in ("id", "claim") if not row.get(key)]
+    if not str(row.get("id", "")).startswith(f"{chapter}/"):
+        problems.append(f"needs an id that begins with '{chapter}/'")
+    problems += _own_problems(row) if ours else _claim_problems(row)
+    if problems:
+        raise DamagedDataError(f"{where} {'; '.join(problems)}.")
+    corpus = {"corpus": content.get("corpus", "")}  # a paper may use several
+    return Claim(**corpus | dict(row) | {"history": tuple(row.get("history") or ())}, ours=ours)
+
+
+def _own_problems(row: Mapping) -> list[str]:
+    not_ours = (*CRITERIA, "value", "corpus", "history", "design")
+    problems = [f"is ours and cannot have {key!r}" for key in not_ours if key in row]
+    return problems + ([] if row.get("unit") else ["needs 'unit'"])
+
+
+def _claim_problems(row: Mapping) -> list[str]:
+    problems = [] if row.get("source") else ["needs 'source': a table, figure or section"]
+    given = [key for key in CRITERIA if key in row]
+    if len(given) != 1:
+        have = ", ".join(given) or "none"
+        problems.append(f"needs exactly one criterion of {', '.join(CRITERIA)}, has {have}")
+    if "tolerance" in row and not is_number(row.get("value")):
+        problems.append("has a tolerance but no numeric 'value'")
+    if given != ["order"] and not row.get("unit"):
+        problems.append("needs 'unit' (\"1\" for pure numbers)")
+    if {"at_least", "at_most"} & set(given) and not row.get("measure"):
+        problems.append("needs 'measure': what the threshold is compared with")
+    if row.get("control") and row.get("beside"):
+        problems.append("has both 'control', to be beaten, and 'beside', only to be shown")
+    if any(set(change) != _CHANGE_KEYS for change in row.get("history") or []):
+        problems.append("needs 'date', 'old', 'new' and 'reason' for each change in its history")
+    return problems
+
+
+def _check_order(claim: Claim, claims: Mapping[str, Claim], file: str) -> None:
+    parts = {part for step in claim.steps for part in step[::2]}
+    if claim.order and (not parts or any("<" in part for part in parts)):
+        raise DamagedDataError(
+            f"{file}: the order of {claim.id} is not 'id < id', chained by '<', '<=' and '|'."
+        )
+    for name in parts:
+        if name not in claims or claims[name].order:
+            raise DamagedDataError(
+                f"{file}: the order of {claim.id} names {name!r}, which nothing measures."
+            )

@@ -1,0 +1,206 @@
+"""What a machine can say about a claim, given what was measured.
+
+==================  ============================================================================
+``reproduced``      the criterion is met, and the value beats its control: the 95 % interval of
+                    the difference excludes zero
+``not specific``    the criterion is met, and the control does as well: it needs no learning
+``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
+                    of the steps), and the value beats its control
+``undecided``       no interval was recorded, or it leaves open which of two values is larger
+``not reproduced``  neither form is met
+``not run``         nothing was measured
+``other data``      a published value beside one from another corpus: no verdict
+``design``          a constant of the design, as published; listed apart and not counted
+==================  ============================================================================
+
+A claim without a control speaks neither of what a network learnt nor of what a method finds; its
+criterion decides alone. Generated voices reach ``partly`` at most.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from earwitness_book.records.claims import Claim, is_number
+from earwitness_book.records.numbers import number
+
+RESULTS = (
+    "reproduced",
+    "not specific",
+    "partly",
+    "undecided",
+    "not reproduced",
+    "not run",
+    "other data",
+)
+VERDICTS = (*RESULTS, "design")
+GENERATED = "voices"
+
+
+class Judgement(NamedTuple):
+    """A verdict and, in a few words, what decided it."""
+
+    verdict: str
+    why: str = ""
+
+
+class Difference(NamedTuple):
+    """How much one value is above another, with its 95 % interval where one is known."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+    def sign(self) -> int | None:
+        """Return 1 or -1 if the interval excludes zero, 0 if it does not, None without one."""
+        if self.interval is None:
+            return None
+        low, high = self.interval
+        return 1 if low > 0 else -1 if high < 0 else 0
+
+
+def judge(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping] | None = None) -> str:
+    """Return the verdict on a claim; ``""`` for our own ids. Arguments as for :func:`judgement`."""
+    return judgement(claim, entry, beside).verdict
+
+
+def judgement(
+    claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping] | None = None
+) -> Judgement:
+    """Return the verdict on a claim, and why.
+
+    Parameters
+    ----------
+    claim : Claim
+    entry : mapping or None
+        What was measured or recorded; ``None`` if nothing was.
+    beside : mapping, optional
+        Entries of the same corpus and protocol by id: controls, and what an order compares.
+    """
+    beside = beside or {}
+    if claim.ours:
+        return Judgement("")
+    if entry is None:
+        return Judgement("not run")
+    if claim.tolerance is not None and not claim.anywhere and entry["corpus"] != claim.corpus:
+        return Judgement("other data", f"published on {claim.corpus}")
+    found = _order(claim, beside) if claim.order else _criterion(claim, entry)
+    if claim.design:
+        return Judgement("design") if found.verdict == "reproduced" else Judgement("not reproduced")
+    if found.verdict not in ("reproduced", "partly"):
+        return found
+    found = _against_control(claim, entry, beside, found)
+    if found.verdict == "reproduced" and entry["corpus"] == GENERATED and not claim.anywhere:
+        return Judgement("partly", "generated voices")
+    return found
+
+
+def difference(first: Mapping, second: Mapping) -> Difference:
+    """Return how much the value of one entry is above that of another.
+
+    A recorded interval of the difference (``against``) decides; else the two intervals together,
+    as for independent estimates; else nothing does. One value without an interval, such as chance,
+    counts as known exactly.
+
+    Notes
+    -----
+    Zou and Donner (2008), Statistics in Medicine 27, 1693-1702: limits of a difference from
+    those of its parts. For values of the same clips it is too wide, seldom too narrow.
+    """
+    value = first["value"] - second["value"]
+    if ends := first.get("against", {}).get(second.get("id")):
+        return Difference(value, tuple(ends))
+    if ends := second.get("against", {}).get(first.get("id")):
+        return Difference(value, (-ends[1], -ends[0]))
+    if not (first.get("interval") or second.get("interval")):
+        return Difference(value)
+    low, high = first.get("interval") or (first["value"],) * 2
+    other_low, other_high = second.get("interval") or (second["value"],) * 2
+    below = ((first["value"] - low) ** 2 + (other_high - second["value"]) ** 2) ** 0.5
+    above = ((high - first["value"]) ** 2 + (second["value"] - other_low) ** 2) ** 0.5
+    return Difference(value, (value - below, value + above))
+
+
+def _criterion(claim: Claim, entry: Mapping) -> Judgement:
+    """Return whether a value meets its criterion, the weaker form of it, or neither."""
+    if claim.tolerance is not None:
+        distance = abs(entry["value"] - claim.value)
+        strict, weak = distance <= claim.tolerance, distance <= 2 * claim.tolerance
+    else:
+        rising = claim.at_least is not None
+        threshold = claim.at_least if rising else claim.at_most
+        sign, weaker = (1 if rising else -1), threshold if claim.partly is None else claim.partly
+        strict, weak = (sign * entry["value"] >= sign * limit for limit in (threshold, weaker))
+    return Judgement("reproduced" if strict else "partly" if weak else "not reproduced")
+
+
+def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
+    """Return whether an order holds: every step, some, none, or too uncertain to say."""
+    steps = {step: step_holds(beside[step[0]], step[1], beside[step[2]]) for step in claim.steps}
+    held = list(steps.values())
+    open_steps = [_words(step, beside) for step, holds in steps.items() if holds is None]
+    if all(held):
+        return Judgement("reproduced")
+    if False not in held or (True not in held and None in held and not claim.every_step):
+        return Judgement("undecided", f"open: {'; '.join(open_steps)}")
+    return Judgement("partly" if True in held and not claim.every_step else "not reproduced")
+
+
+def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
+    """Return whether one step of an order holds; ``None`` if its interval leaves it open."""
+    found = difference(upper, lower)
+    decided = found.sign()
+    if decided is None:
+        against = found.value < 0 or (sign == "<" and found.value == 0)
+        return False if against else None
+    if decided == 0:
+        return True if sign == "<=" and found.value >= 0 else None
+    return decided > 0
+
+
+def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judgement) -> Judgement:
+    """Return the judgement, or what the control makes of it."""
+    value, control = _compared(claim, entry, beside)
+    if control is None:
+        return found
+    if not is_number(control.get("value")):
+        return Judgement("undecided", "the control was not measured")
+    up = _direction(claim)
+    gained = difference(value, control)
+    shown = f"control {number(control['value'])}"
+    if up * gained.value <= 0:
+        return Judgement("not specific", f"{shown} does as well")
+    paired = control.get("id") in value.get("against", {}) or value.get("id") in control.get(
+        "against", {}
+    )
+    if not (value.get("interval") or paired):
+        return Judgement("undecided", f"{shown}; no interval recorded")
+    if gained.sign() != up:
+        return Judgement("not specific", f"{shown} lies inside the interval")
+    return found
+
+
+def _compared(claim: Claim, entry: Mapping, beside: Mapping) -> tuple[Mapping, Mapping | None]:
+    """Return what is held against the control, and the control; ``None`` if there is none to beat.
+
+    Of an order it is the last id, unless the control is one of its steps already.
+    """
+    own = entry.get("control")
+    if claim.beside or not (claim.control or is_number(own)):
+        return entry, None
+    if claim.order:
+        named = {id for step in claim.steps for id in step[::2]}
+        is_step = claim.control in named or "/" not in claim.control or " " in claim.control
+        last = beside.get(claim.steps[-1][2], entry)
+        return last, None if is_step else beside.get(claim.control, {})
+    if claim.control in beside:
+        return entry, beside[claim.control]
+    return entry, {"value": own} if is_number(own) else {}
+
+
+def _direction(claim: Claim) -> int:
+    """Return 1 if the value must lie above its control, -1 if below."""
+    return -1 if claim.lower or claim.at_most is not None else 1
+
+
+def _words(step: tuple[str, str, str], beside: Mapping[str, Mapping]) -> str:
+    lower, sign, upper = step
+    return f"{number(beside[lower]['value'])} {sign} {number(beside[upper]['value'])}"

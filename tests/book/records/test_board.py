@@ -1,0 +1,237 @@
+"""Published, recorded and measured values side by side, on the scoreboard and in closing tables."""
+
+import json
+
+import pandas as pd
+import pytest
+from toy_claims import DECLARATION, PROVENANCE, executed
+
+from earwitness.errors import DamagedDataError, UnknownNameError
+from earwitness_book import project, records
+
+
+def test_a_scoreboard_of_nothing_has_every_claim_as_not_run(checkout):
+    board = records.scoreboard()
+    assert list(board["id"]) == [
+        "toy/accuracy",
+        "toy/chance",
+        "toy/share",
+        "toy/silence",
+        "toy/above",
+    ]
+    assert set(board["verdict"]) == {"not run"}
+    assert board["measured"].isna().all() and board["recorded"].isna().all()
+
+
+def test_this_build_is_judged_before_the_record_and_the_record_where_this_build_did_not_run(
+    checkout,
+):
+    for value, corpus in ((90, "studio"), (89, "street")):
+        entry = records.record("toy/accuracy", value, corpus=corpus)
+        records.write_recorded("toy", [entry], PROVENANCE)
+    executed(checkout, "real", [{"id": "toy/accuracy", "value": 20, "corpus": "studio"}])
+    rows = records.scoreboard().query("id == 'toy/accuracy'").set_index("corpus")
+    shown = rows.loc["studio", ["recorded", "measured", "verdict", "profile"]].tolist()
+    assert shown == [90, 20, "not reproduced", "real"]
+    assert (
+        rows.loc["street", "verdict"] == "other data" and rows.loc["street", "profile"] == "paper"
+    )
+    assert pd.isna(rows.loc["street", "measured"])
+
+
+def test_the_profile_of_the_environment_chooses_the_build(checkout, monkeypatch):
+    executed(checkout, "demo", [{"id": "toy/accuracy", "value": 80, "corpus": "voices"}])
+    executed(checkout, "real", [{"id": "toy/accuracy", "value": 90, "corpus": "studio"}])
+    assert set(records.scoreboard()["corpus"].dropna()) == {"voices", "studio"}
+    monkeypatch.setenv("EARWITNESS_PROFILE", "real")
+    assert set(records.scoreboard()["corpus"].dropna()) == {"studio"}
+
+
+def test_a_control_id_shows_its_measured_value_beside_the_claim(checkout):
+    executed(
+        checkout,
+        "real",
+        [
+            {"id": "toy/accuracy", "value": 90, "corpus": "studio"},
+            {"id": "toy/chance", "value": 51.6, "corpus": "studio"},
+        ],
+    )
+    assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == "51.6 % (chance)"
+
+
+def test_our_own_measurements_get_no_verdict_and_stay_out_unless_asked_for(checkout):
+    executed(checkout, "real", [{"id": "toy/ceiling", "value": 99, "corpus": "studio"}])
+    assert "toy/ceiling" not in set(records.scoreboard()["id"])
+    assert records.scoreboard(ours=True).set_index("id").loc["toy/ceiling", "verdict"] == ""
+
+
+def test_a_damaged_records_file_is_named(checkout):
+    path = executed(checkout, "real", [])
+    path.write_text("{")
+    with pytest.raises(DamagedDataError, match=path.name):
+        records.scoreboard()
+
+
+def test_a_measurement_whose_id_is_gone_is_left_out_with_a_warning(checkout):
+    executed(checkout, "real", [{"id": "toy/former", "value": 90, "corpus": "studio"}])
+    with pytest.warns(UserWarning, match="toy/former is no longer declared"):
+        assert "toy/former" not in set(records.scoreboard()["id"])
+
+
+def test_json_has_exactly_the_documented_keys_and_null_for_what_is_missing(checkout):
+    executed(
+        checkout,
+        "real",
+        [{"id": "toy/accuracy", "value": 90, "corpus": "studio", "n": 48, "interval": [86, 94]}],
+    )
+    rows = json.loads(records.to_json(records.scoreboard()))
+    assert list(rows[0]) == [
+        "id",
+        "claim",
+        "source",
+        "published",
+        "recorded",
+        "measured",
+        "unit",
+        "corpus",
+        "profile",
+        "verdict",
+        "n",
+        "interval",
+        "control",
+        "criterion",
+    ]
+    assert (rows[0]["n"], rows[0]["interval"], rows[0]["criterion"]) == (48, [86, 94], "± 4 %")
+    assert rows[1]["n"] is None and rows[1]["interval"] is None
+    assert (rows[0]["published"], rows[0]["measured"], rows[0]["recorded"]) == (90, 90, None)
+    assert rows[-1]["published"] is True and rows[-1]["measured"] is None
+
+
+# --- the closing table
+
+
+def test_the_closing_table_shows_units_spread_verdict_and_control(checkout):
+    records.record(
+        "toy/accuracy", 88.5, std=1.25, corpus="studio", n=20, of="speakers", interval=(86, 91)
+    )
+    records.record("toy/chance", 51.5, corpus="studio")
+    records.record("toy/ceiling", 99, corpus="studio")
+    shown = records.table("toy").data.set_index("claim")
+    assert shown.loc[
+        "It works.", ["published", "recorded", "this build", "verdict", "on"]
+    ].tolist() == [
+        "90 ± 2 %",
+        "–",
+        "88.5 ± 1.25 %",
+        "✓ reproduced",
+        "studio speaker n = 20 speakers",
+    ]
+    assert shown.loc["It works.", "95 % interval"] == "86 to 91 %"
+    assert shown.loc["The best possible.", "this build"] == "99 %"
+    assert (
+        shown.loc["Guessing.", "verdict"] == "◐ partly"
+        and shown.loc["Most of it.", "verdict"] == "· not run"
+    )
+
+
+def test_the_closing_table_shows_the_numbers_an_order_compares(checkout):
+    for id, value in (("toy/chance", 50), ("toy/accuracy", 80), ("toy/ceiling", 100)):
+        records.record(id, value, corpus="street")
+    shown = records.table("toy/above").data.iloc[0]
+    assert (shown["published"], shown["this build"]) == ("yes", "yes (50 < 80; 80 <= 100)")
+
+
+def test_a_statement_without_a_number_shows_the_threshold_that_we_ask_for(checkout):
+    shown = records.table("toy").data.set_index("claim")["published"]
+    assert (
+        shown["Most of it."] == "yes (we ask ≥ 50 %)"
+        and shown["Nothing there."] == "yes (we ask ≤ 0 %)"
+    )
+
+
+def test_the_closing_table_is_html_with_a_caption_and_no_script(checkout):
+    html = records.table("toy/acc")._repr_html_()
+    assert (
+        "<caption" in html
+        and "It works." in html
+        and "Guessing." not in html
+        and "<script" not in html
+    )
+
+
+def test_a_scoreboard_can_be_shown_whole(checkout):
+    executed(checkout, "real", [{"id": "toy/accuracy", "value": 90, "std": 1, "corpus": "studio"}])
+    shown = records.show(records.scoreboard())
+    assert (
+        len(shown.data) == 5
+        and "90 ± 1 %" in shown._repr_html_()
+        and "· not run" in shown._repr_html_()
+    )
+
+
+def test_a_beginning_that_no_id_has_is_refused(checkout):
+    with pytest.raises(UnknownNameError, match="beginning of a record id"):
+        records.table("toy/fliping")
+
+
+def test_a_site_draws_the_closing_table_anew_from_what_the_notebook_recorded(checkout):
+    records.record("toy/share", 60, corpus="studio")
+    output = {
+        "output_type": "execute_result",
+        "data": records.table("toy/share")._repr_mimebundle_(),
+    }
+    (checkout / "data/published/toy.yaml").write_text(
+        DECLARATION.replace("at_least: 50", "at_least: 70")
+    )
+    fresh = records.redrawn(output, records.measured())["data"]
+    assert "reproduced" in output["data"]["text/html"] and "partly" in fresh["text/html"]
+    assert list(fresh) == ["text/html"]
+    plain = {"output_type": "display_data", "data": {"text/html": "<p>a</p>"}}
+    assert records.redrawn(plain, {}) == plain
+
+
+def test_constants_are_listed_apart_and_not_counted(checkout):
+    text = DECLARATION.replace('unit: "%", tolerance: 1}', 'unit: "%", tolerance: 1, design: true}')
+    (checkout / "data/published/toy.yaml").write_text(text)
+    executed(
+        checkout,
+        "real",
+        [
+            {"id": "toy/chance", "value": 50, "corpus": "studio"},
+            {"id": "toy/share", "value": 60, "corpus": "studio"},
+        ],
+    )
+    board = records.scoreboard()
+    assert board.set_index("id").loc["toy/chance", "verdict"] == "design"
+    assert {name: n for name, n in records.tally(board).items() if n} == {
+        "reproduced": 1,
+        "not run": 3,
+    }
+    results, constants = records.to_html(board).split("</table>")[:2]
+    assert "toy/<wbr>chance" in constants and "toy/<wbr>chance" not in results
+    assert "<strong>1</strong> ✓ reproduced" in records.tally_html(board, "toy")
+
+
+def test_a_network_that_differs_in_one_bias_is_counted_with_the_other(checkout):
+    common = {"id": "toy/share", "value": 60, "corpus": "studio"}
+    executed(
+        checkout,
+        "real",
+        [{**common, "protocol": "nisqa"}, {**common, "protocol": "nisqa_mos_only"}],
+    )
+    assert records.tally(records.scoreboard())["reproduced"] == 1
+
+
+def test_a_changed_criterion_shows_its_history(checkout):
+    change = "history: [{date: 2026-11-21, old: some, new: all, reason: A review.}]"
+    (checkout / "data/published/toy.yaml").write_text(
+        DECLARATION.replace("partly: 25", f"partly: 25, {change}")
+    )
+    assert "2026-11-21: some → all. A review." in records.to_html(records.scoreboard())
+
+
+def test_no_recorded_value_counts_as_reproduced_with_a_control_inside_its_interval():
+    board = records.scoreboard(project.root() / "nothing-built")
+    for row in board[board["verdict"] == "reproduced"].to_dict("records"):
+        claim = records.published(row["id"].split("/")[0])[row["id"]]
+        assert not claim.control or row["interval"], row["id"]

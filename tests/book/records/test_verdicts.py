@@ -1,0 +1,226 @@
+"""Verdicts follow from criterion, control and interval, and from nothing else."""
+
+import pytest
+import yaml
+from toy_claims import DECLARATION, declare, executed, verdict
+
+from earwitness_book import records
+from earwitness_book.records import verdicts
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (90, "reproduced"),
+        (94, "reproduced"),
+        (86, "reproduced"),
+        (94.1, "partly"),
+        (98, "partly"),
+        (81.9, "not reproduced"),
+    ],
+)
+def test_a_value_is_reproduced_within_its_tolerance_and_partly_within_twice_of_it(
+    checkout, value, expected
+):
+    assert verdict("toy/accuracy", value) == expected
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (50, "reproduced"),
+        (49.9, "partly"),
+        (25, "partly"),
+        (24.9, "not reproduced"),
+    ],
+)
+def test_a_threshold_has_a_weaker_form(checkout, value, expected):
+    assert verdict("toy/share", value) == expected
+
+
+@pytest.mark.parametrize("value, expected", [(0, "reproduced"), (1e-9, "not reproduced")])
+def test_a_threshold_from_above_without_weaker_form_is_met_or_not(checkout, value, expected):
+    assert verdict("toy/silence", value) == expected
+
+
+def test_a_published_value_beside_one_of_another_corpus_gets_no_verdict_but_a_threshold_does(
+    checkout,
+):
+    assert verdict("toy/accuracy", 90, corpus="street") == "other data"
+    assert verdict("toy/accuracy", 20, corpus="street") == "other data"
+    assert verdict("toy/share", 80, corpus="street") == "reproduced"
+
+
+def test_a_constant_of_the_design_is_listed_where_it_is_as_published():
+    claim = records.published("audiomnist")["audiomnist/features/frames"]
+    assert records.judge(claim, {"value": 227, "corpus": "voices"}) == "design"
+    assert records.judge(claim, {"value": 228, "corpus": "voices"}) == "not reproduced"
+
+
+def test_generated_voices_never_reproduce_anything(checkout):
+    assert verdict("toy/share", 80, corpus="voices") == "partly"
+    assert order_verdict([(50, 1), (80, 1), (100, 1)], corpus="voices") == "partly"
+    assert verdict("toy/accuracy", 90, corpus="voices") == "other data"
+
+
+# --- controls
+
+
+@pytest.mark.parametrize(
+    "chance, expected",
+    [
+        ({"value": 50}, "reproduced"),
+        ({"value": 50, "interval": [45, 55]}, "reproduced"),
+        ({"value": 86.9}, "reproduced"),
+        ({"value": 87.1}, "not specific"),
+        ({"value": 89.9, "interval": [89, 91]}, "not specific"),
+        ({"value": 90}, "not specific"),
+        ({"value": 95}, "not specific"),
+        ({"value": 95, "interval": [94, 96]}, "not specific"),
+        ({"value": 80, "interval": [70, 90]}, "not specific"),
+    ],
+)
+def test_a_criterion_that_is_met_counts_only_if_the_control_is_beaten(checkout, chance, expected):
+    """Accuracy 90 (87 to 93), published 90 +- 4."""
+    assert (
+        verdict("toy/accuracy", 90, beside={"toy/chance": {"id": "toy/chance", **chance}})
+        == expected
+    )
+
+
+def test_without_an_interval_or_a_control_nothing_is_decided(checkout):
+    assert verdict("toy/accuracy", 90, interval=None) == "undecided"
+    assert verdict("toy/accuracy", 90, beside={}) == "undecided"
+    claim = records.published("toy")["toy/accuracy"]
+    entry = {"value": 90, "corpus": "studio"}
+    assert records.judgement(claim, entry).why == "the control was not measured"
+    alone = {**entry, "control": 50.0}
+    assert records.judgement(claim, alone).why == "control 50; no interval recorded"
+
+
+@pytest.mark.parametrize(
+    "control, expected", [(50.0, "reproduced"), (88.0, "not specific"), ("a sentence", "undecided")]
+)
+def test_a_control_may_be_a_number_of_the_entry_itself(checkout, control, expected):
+    assert verdict("toy/accuracy", 90, beside={}, control=control) == expected
+
+
+@pytest.mark.parametrize("ends, expected", [([0.5, 5], "reproduced"), ([-0.5, 5], "not specific")])
+def test_an_interval_of_the_difference_decides_before_the_intervals_of_the_two(
+    checkout, ends, expected
+):
+    """Paired over speakers, a small difference can be certain though both values are not, and the other way round."""
+    chance = {"id": "toy/chance", "value": 88, "interval": [84, 92]}
+    assert (
+        verdict("toy/accuracy", 90, beside={"toy/chance": chance}, against={"toy/chance": ends})
+        == expected
+    )
+    turned = {**chance, "against": {"toy/accuracy": [-ends[1], -ends[0]]}}
+    assert verdict("toy/accuracy", 90, beside={"toy/chance": turned}) == expected
+
+
+def test_an_error_rate_beats_its_control_from_below(checkout):
+    declare(checkout, value=20, tolerance=2, lower=True, control="untrained", corpus="studio")
+    assert verdict("toy/new", 20, control=70) == "reproduced"
+    assert verdict("toy/new", 20, control=10) == "not specific"
+
+
+def test_a_value_that_must_be_low_beats_its_control_from_below(checkout):
+    declare(checkout, at_most=50, measure="A share.", control="untrained")
+    assert verdict("toy/new", 40, control=70) == "reproduced"
+    assert verdict("toy/new", 40, control=30) == "not specific"
+
+
+def test_what_is_only_shown_beside_a_value_need_not_be_beaten(checkout):
+    declare(checkout, at_least=50, measure="A share.", beside="the other network")
+    assert verdict("toy/new", 60, control=70, interval=None) == "reproduced"
+
+
+def test_the_difference_of_two_independent_values_has_the_limits_of_zou_and_donner():
+    first, second = ({"value": 10.0, "interval": [7, 14]}, {"value": 4.0, "interval": [1, 8]})
+    found = verdicts.difference(first, second)
+    assert found.value == 6 and found.interval == pytest.approx((6 - 5, 6 + 5))  # 3-4-5 triangles
+
+
+# --- orders
+
+
+def order_verdict(values, corpus="street", claim="toy/above"):
+    """Return the verdict on chance < accuracy <= ceiling for (value, half its interval)."""
+    ids = ("toy/chance", "toy/accuracy", "toy/ceiling")
+    beside = {
+        id: {"id": id, "value": value, "corpus": corpus}
+        | ({"interval": [value - half, value + half]} if half else {})
+        for id, (value, half) in zip(ids, values, strict=True)
+    }
+    entry = {"id": claim, "value": True, "corpus": corpus}
+    return records.judge(records.published("toy")[claim], entry, beside)
+
+
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        ([(50, 1), (80, 1), (100, 1)], "reproduced"),
+        ([(50, 1), (100, 1), (100, 1)], "reproduced"),
+        ([(50, 1), (103, 1), (100, 1)], "partly"),
+        ([(50, 1), (40, 1), (30, 1)], "not reproduced"),
+        ([(50, 0), (80, 0), (100, 0)], "undecided"),
+        ([(50, 1), (80, 1), (100, 0)], "reproduced"),
+        ([(50, 20), (60, 20), (100, 1)], "undecided"),
+        ([(50, 0), (40, 0), (30, 0)], "not reproduced"),
+        ([(50, 1), (80, 1), (79.9, 1)], "undecided"),
+    ],
+)
+def test_a_step_of_an_order_counts_only_if_the_difference_is_certain(checkout, values, expected):
+    """Chance < accuracy <= ceiling: equal is enough for the second step, not for the first."""
+    assert order_verdict(values) == expected
+
+
+def test_an_open_step_is_named(checkout):
+    for id, value in (("toy/chance", 50), ("toy/accuracy", 80), ("toy/ceiling", 100)):
+        executed(checkout, "demo", [{"id": id, "value": value, "corpus": "street"}], name=id[4:])
+    row = records.scoreboard().set_index("id").loc["toy/above"]
+    assert (row["measured"], row["verdict"]) == (True, "undecided")
+    assert row["why"] == "open: 50 < 80; 80 <= 100"
+
+
+@pytest.mark.parametrize(
+    "floor, expected", [(50, "reproduced"), (99.5, "not specific"), (110, "not specific")]
+)
+def test_the_last_id_of_an_order_must_beat_a_control_that_is_no_step(checkout, floor, expected):
+    rows = yaml.safe_load(DECLARATION)
+    rows["claims"][-1]["control"] = "toy/floor"
+    rows["ours"].append({"id": "toy/floor", "claim": "Nothing learnt.", "unit": "%"})
+    (checkout / "data/published/toy.yaml").write_text(yaml.safe_dump(rows))
+    values = {"toy/chance": 50, "toy/accuracy": 80, "toy/ceiling": 100, "toy/floor": floor}
+    executed(
+        checkout,
+        "demo",
+        [
+            {"id": id, "value": value, "interval": [value - 1, value + 1], "corpus": "street"}
+            for id, value in values.items()
+        ],
+    )
+    assert records.scoreboard().set_index("id").loc["toy/above", "verdict"] == expected
+
+
+def test_an_order_of_which_no_step_holds_is_not_reproduced(checkout):
+    entries = [("toy/chance", 50), ("toy/accuracy", 40), ("toy/ceiling", 30)]
+    executed(
+        checkout, "demo", [{"id": id, "value": value, "corpus": "studio"} for id, value in entries]
+    )
+    assert records.scoreboard().set_index("id").loc["toy/above", "verdict"] == "not reproduced"
+
+
+def test_an_order_never_compares_two_corpora_or_two_protocols(checkout):
+    executed(
+        checkout,
+        "demo",
+        [
+            {"id": "toy/chance", "value": 50, "corpus": "studio"},
+            {"id": "toy/accuracy", "value": 80, "corpus": "street"},
+            {"id": "toy/ceiling", "value": 100, "corpus": "street"},
+            {"id": "toy/chance", "value": 50, "corpus": "street", "protocol": "repetition"},
+        ],
+    )
+    assert records.scoreboard().set_index("id").loc["toy/above", "verdict"] == "not run"
