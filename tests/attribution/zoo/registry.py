@@ -24,6 +24,8 @@ class Network:
         Picks the logits (batch, [time,] class) from what the module returns; None: all of it.
     pick : callable
         The same as a function.
+    class_axis : int or None
+        Which axis of them holds the classes, where it is not the last.
     target : int
     family : str
         The file that it stands in.
@@ -35,11 +37,12 @@ class Network:
     output: Callable | str | int | None = None
     target: int = 1
     family: str = ""
+    class_axis: int | None = None
 
     def pick(self, output):
-        if self.output is None:
-            return output
-        return self.output(output) if callable(self.output) else output[self.output]
+        if self.output is not None:
+            output = self.output(output) if callable(self.output) else output[self.output]
+        return output if self.class_axis is None else output.movedim(self.class_axis, -1)
 
     def model(self) -> nn.Module:
         """Return the network in float64 and evaluation mode, seeded, nothing left at 0 or 1."""
@@ -72,7 +75,7 @@ def unsettled(model: nn.Module) -> nn.Module:
 NETWORKS: dict[str, Network] = {}
 
 
-def network(*shape: int, output=None, target: int = 1):
+def network(*shape: int, output=None, target: int = 1, class_axis: int | None = None):
     """Register a module class, or a function that returns a module, under its own name."""
 
     def register(build):
@@ -80,7 +83,7 @@ def network(*shape: int, output=None, target: int = 1):
         if name in NETWORKS:
             raise ValueError(f"two networks are called {name}")
         family = build.__module__.rpartition(".")[2]
-        NETWORKS[name] = Network(name, build, shape, output, target, family)
+        NETWORKS[name] = Network(name, build, shape, output, target, family, class_axis)
         return build
 
     return register

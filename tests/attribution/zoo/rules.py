@@ -6,28 +6,29 @@ hands all to what is chosen. One value in, one value out: all of it passes. Of a
 scales get nothing; without one, half each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from . import recurrent
 from .tape import Address, Step, hand_back, real_view, record
 
 ELEMENTWISE = set(
-    "relu relu6 gelu silu elu celu selu leaky_relu prelu mish hardswish hardsigmoid hardtanh tanh "
-    "sigmoid softplus softsign log_sigmoid softmax log_softmax _softmax _log_softmax exp log "
-    "log10 log2 log1p expm1 sqrt rsqrt pow square abs clamp clamp_min clamp_max reciprocal sin "
-    "cos threshold hardshrink softshrink tanhshrink rms_norm clone contiguous _to_copy to neg "
-    "dropout sign erf atan".split()
+    "relu relu6 gelu silu elu celu selu leaky_relu prelu mish hardswish hardsigmoid hardtanh "
+    "tanh sigmoid softplus softsign log_sigmoid softmax log_softmax _softmax _log_softmax exp "
+    "log1p expm1 sqrt rsqrt pow square abs reciprocal sin cos threshold hardshrink softshrink "
+    "tanhshrink rms_norm clone contiguous _to_copy to neg dropout sign erf atan".split()
 )
 CHOICES = set(
-    "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices adaptive_max_pool1d "
-    "adaptive_max_pool2d amax amin max min maximum minimum topk sort median kthvalue cat stack "
-    "pad constant_pad_nd reflection_pad1d replication_pad1d index index_select gather where "
-    "masked_fill masked_select repeat repeat_interleave flip roll copy fill zero index_put "
-    "slice_scatter select_scatter tril triu im2col unfold_copy embedding take_along_dim scatter "
-    "_pack_padded_sequence _pad_packed_sequence index_copy index_fill".split()
+    "clamp clamp_min clamp_max max_pool1d max_pool2d max_pool3d max_pool2d_with_indices "
+    "adaptive_max_pool1d adaptive_max_pool2d amax amin max min maximum minimum topk sort median "
+    "kthvalue cat stack pad constant_pad_nd reflection_pad1d replication_pad1d index "
+    "index_select gather where masked_fill masked_select repeat repeat_interleave flip roll "
+    "copy fill zero index_put slice_scatter select_scatter tril triu im2col unfold_copy "
+    "embedding take_along_dim scatter _pack_padded_sequence _pad_packed_sequence index_copy "
+    "index_fill".split()
 )
 SUMS = set(
     "add sub rsub sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
@@ -40,8 +41,11 @@ NORMS = set("layer_norm group_norm instance_norm".split())
 PRODUCTS = set(
     "mul matmul bmm mm mv dot einsum div linear addmm baddbmm scaled_dot_product_attention".split()
 )
+MATRICES = set("matmul mm bmm mv dot einsum".split())
+LOGARITHMS = {"log", "log2", "log10"}
 RECURRENT = set("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split())
-ALL = ELEMENTWISE | CHOICES | SUMS | CONVOLUTIONS | NORMS | PRODUCTS | RECURRENT | {"glu"}
+ALL = ELEMENTWISE | CHOICES | SUMS | CONVOLUTIONS | NORMS | PRODUCTS | RECURRENT
+ALL |= LOGARITHMS | {"glu"}
 
 _AVERAGES = {name for name in SUMS if "avg_pool" in name} | {"mean", "sum"}
 """Sums whose terms all weigh the same."""
@@ -193,7 +197,10 @@ def _weighted(step: Step, rule: str, relevance, method: Method):
         return [
             _gamma(layer, x, weight, biased, output, relevance, method.gamma, method.bias_factor)
         ]
-    spread = [lambda handed: [_to_window(layer, x, weight, handed)]][0]
+
+    def spread(handed):
+        return [_to_window(layer, x, weight, handed)]
+
     return _share(
         lambda v: layer(v, weight, bias), [x], output, relevance, method.bias_factor, spread
     )
@@ -283,6 +290,9 @@ def _product(step: Step, relevance, method: Method):
     else:
         gates = [step.dependent.index(gate) for gate in step.gates]
         signals = [place for place in places if place not in gates] or places
+    others = set(step.learned) - set(step.dependent)
+    if step.name in MATRICES and len(places) == 1 and others and method.dense == "plus":
+        return [_positive_product(step, relevance)]
     if step.name in ("addmm", "baddbmm") and len(places) > 1:
         raise NotImplementedError(step.name)
 
@@ -303,6 +313,23 @@ def _product(step: Step, relevance, method: Method):
     return result
 
 
+def _positive_product(step: Step, relevance):
+    """Share a product with a learned matrix, in whatever notation, by the plus rule."""
+
+    def product(x, clamp):
+        leaves = [clamp(v) if k in step.learned else v for k, v in enumerate(step.leaves)]
+        return replace(step, leaves=leaves).call(x)
+
+    (x,) = step.inputs
+    signs = (lambda v: v.clamp(min=0), lambda v: v.clamp(max=0))
+    total = sum(product(sign(x), sign) for sign in signs)
+    ratio = _ratio(relevance, total)
+    return sum(
+        sign(x) * _transposed(lambda v, s=sign: product(v, s), [sign(x)], ratio)[0]
+        for sign in signs
+    )
+
+
 def _attention(step: Step, relevance, method: Method):
     """Attention weights are constants: values share by what is read of them."""
     named = step.arguments()
@@ -318,6 +345,23 @@ def _attention(step: Step, relevance, method: Method):
     return [result[p] for p in step.dependent]
 
 
+def _logarithm(step: Step, relevance, method: Method):
+    """Count a logarithm from that of silence, where a constant or a clamp before it leaves any."""
+    of_silence = step.function(step.silence) if step.silence is not None else torch.zeros(())
+    of_silence = torch.where(of_silence.isfinite(), of_silence, 0.0)
+    kept = _ratio(relevance, step.outputs[0]) * of_silence
+    return [relevance - kept + method.bias_factor * kept]
+
+
+def silence_before(step: Step, steps: list[Step]) -> torch.Tensor | None:
+    """Return what the sum or clamp right before a logarithm makes of zeros."""
+    writers = [other for other in steps if step.read[0] in other.written and other is not step]
+    before = [other for other in writers if other.name in ("add", "clamp", "clamp_min")]
+    if step.name not in LOGARITHMS or not before:
+        return None
+    return before[-1].call(*[torch.zeros_like(x) for x in before[-1].inputs])
+
+
 def _glu(step: Step, relevance, method: Method):
     return [torch.cat([relevance, torch.zeros_like(relevance)], step.arguments()["dim"])]
 
@@ -330,20 +374,29 @@ def _of(step: Step):
         (NORMS, _norm),
         (PRODUCTS, _product),
     )
+    if step.name in LOGARITHMS:
+        return _logarithm
     return _glu if step.name == "glu" else next(rule for names, rule in kinds if step.name in names)
 
 
-def rule_of(method: Method):
-    """Return ``rule(step, relevances)`` for a method."""
+def rule_of(method: Method, attention: set[int]):
+    """Return ``rule(step, relevances)`` for a method.
+
+    Weights that no parameter enters are a front end, not a layer: they share by contributions. So
+    do the projections of nn.MultiheadAttention, whose weights lie in the storages ``attention``.
+    """
 
     def rule(step, relevances):
         with torch.no_grad():
             if step.name in RECURRENT:
                 return recurrent.hand_back(step, relevances, method.bias_factor, method.count_start)
             if step.name in CONVOLUTIONS:
-                return _weighted(step, method.convolution, relevances[0], method)
+                rule = method.convolution if 1 in step.learned else "epsilon"
+                return _weighted(step, rule, relevances[0], method)
             if step.name == "linear":
-                return _weighted(step, method.dense, relevances[0], method)
+                plain = 1 not in step.learned or step.storages[1] in attention
+                rule = "epsilon" if plain else method.dense
+                return _weighted(step, rule, relevances[0], method)
             return _of(step)(step, relevances[0], method)
 
     return rule
@@ -385,7 +438,7 @@ def _taken_in(layer: Step, norm: Step) -> Step:
     order = [argument.name for argument in layer.function._schema.arguments]
     leaves, spec = torch.utils._pytree.tree_flatten((tuple(named[name] for name in order), {}))
     place = next(i for i, leaf in enumerate(leaves) if leaf is named["input"])
-    return Step(
+    result = Step(
         layer.name,
         layer.function,
         leaves,
@@ -396,6 +449,8 @@ def _taken_in(layer: Step, norm: Step) -> Step:
         norm.outputs,
         norm.written,
     )
+    result.learned, result.storages = layer.learned, layer.storages
+    return result
 
 
 def _variance(x, dim=None, unbiased=True, keepdim=False, correction=None):
@@ -445,6 +500,14 @@ class Reference:
             lambda x: pick(model(x)), inputs, rewritten=rewritten, **tables
         )
         self.tape.steps = self.steps = merged(self.tape.steps)
+        self.attention = {
+            Address.of(parameter).storage
+            for module in model.modules()
+            if isinstance(module, nn.MultiheadAttention)
+            for parameter in module.parameters()
+        }
+        for step in self.steps:
+            step.silence = silence_before(step, self.steps)
         self.start, self.at = self.output.clone(), Address.of(self.output)
         last = self.steps[-1]
         if last.name in _ENDS and last.written[0].storage == self.at.storage:  # explained before it
@@ -459,4 +522,4 @@ class Reference:
         """Return the relevance of the inputs for every clip's logit ``target``, over all time."""
         seed = torch.zeros_like(self.start)
         seed[..., target] = self.start[..., target]
-        return hand_back(self.tape, self.inputs, [(self.at, seed)], rule_of(method))
+        return hand_back(self.tape, self.inputs, [(self.at, seed)], rule_of(method, self.attention))

@@ -45,6 +45,11 @@ def real_view(tensor: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
+def is_number(value) -> bool:
+    """Return whether this is a tensor of real or complex numbers."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+
+
 class Memory:
     """Relevance by storage and cell."""
 
@@ -87,7 +92,8 @@ class Step:
     """One operation: its arguments as they were, what it returned, and where those lie.
 
     ``leaves`` are the arguments, flat, ``spec`` how they fit together; ``dependent`` are the places
-    of those that depend on the input, ``gates`` of those among them that are gates.
+    of those that depend on the input, ``gates`` of those among them that are gates, ``learned`` of
+    those that depend on parameters; ``storages`` says where each tensor among the arguments lay.
     """
 
     name: str
@@ -99,6 +105,9 @@ class Step:
     read: list[Address]
     outputs: list[torch.Tensor]
     written: list[Address]
+    learned: tuple[int, ...] = ()
+    storages: tuple[int | None, ...] = ()
+    silence: torch.Tensor | None = None
 
     @property
     def inputs(self) -> list[torch.Tensor]:
@@ -147,6 +156,7 @@ class Tape(TorchDispatchMode):
             rewritten,
         )
         self.depends, self.gates = Cells(), Cells()
+        self.learned = Cells()
         self.depends.mark(Address.of(inputs), True)
         self.steps: list[Step] = []
         self.alive = [inputs]  # a storage that is freed could lend its number to another
@@ -155,7 +165,7 @@ class Tape(TorchDispatchMode):
         leaves, spec = tree_flatten((args, kwargs or {}))
         dependent = [place for place, leaf in enumerate(leaves) if self._depends(leaf)]
         if not dependent:
-            return func(*args, **(kwargs or {}))
+            return self._constant(func, args, kwargs or {}, leaves)
         name = func._schema.name.removeprefix("aten::")
         name = name.removesuffix("_") if func._schema.is_mutable else name
         if name in self.rewritten and not func._schema.is_mutable:
@@ -163,9 +173,23 @@ class Tape(TorchDispatchMode):
                 return self.rewritten[name](*args, **(kwargs or {}))
         return self._record(name, func, args, kwargs or {}, leaves, spec, dependent)
 
+    def _constant(self, func, args, kwargs, leaves):
+        """Run an operation on constants; what it makes of parameters is learned as they are."""
+        result = func(*args, **kwargs)
+        if any(self._is_learned(leaf) for leaf in leaves):
+            for tensor in tree_flatten(result)[0]:
+                if isinstance(tensor, torch.Tensor):
+                    self.learned.mark(Address.of(tensor), True)
+                    self.alive.append(tensor)
+        return result
+
+    def _is_learned(self, leaf) -> bool:
+        if not isinstance(leaf, torch.Tensor) or leaf.layout != torch.strided:
+            return False
+        return isinstance(leaf, torch.nn.Parameter) or self.learned.any(Address.of(leaf))
+
     def _depends(self, leaf) -> bool:
-        real = isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex())
-        return real and self.depends.any(Address.of(leaf))
+        return is_number(leaf) and self.depends.any(Address.of(leaf))
 
     def _record(self, name, func, args, kwargs, leaves, spec, dependent):
         copies = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
@@ -176,25 +200,17 @@ class Tape(TorchDispatchMode):
             return result
         result = func(*args, **kwargs)
         found = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor)]
-        outputs = [t for t in found if t.is_floating_point() or t.is_complex()]
+        outputs = [t for t in found if is_number(t)]
         if func._schema.is_mutable:
             outputs = outputs or [leaves[0]]
         elif all(Address.of(t).storage in {at.storage for at in read} for t in outputs):
             return result  # a view
-        self._note(
-            Step(
-                name,
-                func,
-                copies,
-                spec,
-                dependent,
-                gates,
-                read,
-                [t.clone() for t in outputs],
-                [Address.of(t) for t in outputs],
-            ),
-            outputs,
-        )
+        written = [Address.of(t) for t in outputs]
+        copied = [t.clone() for t in outputs]
+        step = Step(name, func, copies, spec, dependent, gates, read, copied, written)
+        step.learned = [place for place, leaf in enumerate(leaves) if self._is_learned(leaf)]
+        step.storages = [Address.of(x).storage if is_number(x) else None for x in leaves]
+        self._note(step, outputs)
         return result
 
     def _alias_or_parts(self, name, func, args, kwargs, storages):
@@ -205,9 +221,7 @@ class Tape(TorchDispatchMode):
             return parts
         result = func(*args, **kwargs)
         for tensor in tree_flatten(result)[0]:
-            real = isinstance(tensor, torch.Tensor) and (
-                tensor.is_floating_point() or tensor.is_complex()
-            )
+            real = is_number(tensor)
             if (
                 real
                 and name not in _NEW

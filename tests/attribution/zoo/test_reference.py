@@ -56,6 +56,10 @@ def matrix(*rows):
     return torch.tensor(rows, dtype=torch.float64)
 
 
+def learned(*rows):
+    return nn.Parameter(matrix(*rows))
+
+
 def test_a_sum_with_bias_shares_by_contributions_and_the_bias_keeps_its_part():
     weight, bias = matrix([1.0, 3.0]), torch.tensor([5.0], dtype=torch.float64)
     assert by_hand(lambda x: F.linear(x, weight, bias), [[2.0, -1.0]]) == [[2.0, -3.0]]
@@ -68,17 +72,79 @@ def test_what_a_bias_kept_goes_evenly_to_all_inputs_with_bias_factor_one():
 
 
 def test_the_plus_rule_counts_positive_contributions_of_either_kind_and_the_bias():
-    weight, bias = matrix([1.0, -3.0, 1.0]), torch.tensor([5.0], dtype=torch.float64)
+    weight, bias = learned([1.0, -3.0, 1.0]), torch.tensor([5.0], dtype=torch.float64)
     found = by_hand(lambda x: F.linear(x, weight, bias), [[2.0, -1.0, -4.0]], dense="plus")
     assert found == [[pytest.approx(6 * 2 / 10), pytest.approx(6 * 3 / 10), 0.0]]  # logit 2+3-4+5
 
 
 def test_the_gamma_rule_favours_contributions_of_the_sign_of_the_output():
-    weight = matrix([[1.0, -1.0, 1.0]]).view(1, 3, 1)
+    weight = nn.Parameter(matrix([1.0, -1.0, 1.0]).view(1, 3, 1))
     model = Function(lambda x: F.conv1d(x, weight).flatten(1))
     x = torch.tensor([[[2.0], [-1.0], [-5.0]]], dtype=torch.float64)  # contributions 2, 1, -5: -2
     found = Reference(model, x).relevance(0, replace(METHODS["lrp-gamma"], gamma=1.0))
     assert found.flatten().tolist() == pytest.approx([-2 * 2 / -7, -2 / -7, -2 * -10 / -7])
+
+
+NOTATIONS = {
+    "linear": lambda x, w: F.linear(x, w),
+    "matmul": lambda x, w: x @ w.T,
+    "left": lambda x, w: (w @ x.T).T,
+    "einsum": lambda x, w: torch.einsum("bi,ji->bj", x, w),
+}
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_a_learned_matrix_is_a_dense_layer_in_every_notation_a_fixed_one_a_plain_sum(notation):
+    def explained(weight):
+        return by_hand(lambda x: NOTATIONS[notation](x, weight), [[2.0, -1.0, 3.0]], dense="plus")
+
+    assert explained(matrix([1.0, 3.0, 2.0])) == [[2.0, -3.0, 6.0]]
+    assert explained(learned([1.0, 3.0, 2.0])) == [[5 * 2 / 8, 0.0, 5 * 6 / 8]]
+
+
+def test_a_filter_computed_from_parameters_is_a_layer_one_computed_from_constants_is_not():
+    def explained(weight):
+        model = Function(lambda x: F.conv1d(x, 2 * weight.view(1, 3, 1)).flatten(1))
+        x = torch.tensor([[[2.0], [-1.0], [3.0]]], dtype=torch.float64)
+        return Reference(model, x).relevance(0, METHODS["lrp-epsilon-plus"]).flatten().tolist()
+
+    assert explained(matrix([1.0, 3.0, 2.0])) == [4.0, -6.0, 12.0]
+    assert explained(learned([1.0, 3.0, 2.0])) == [10 * 4 / 16, 0.0, 10 * 12 / 16]
+
+
+def test_a_logarithm_counts_from_that_of_silence():
+    found = by_hand(lambda x: torch.log10(x.clamp(min=0.01)), [[10.0, 1.0]])
+    plain = by_hand(torch.log10, [[10.0, 1.0]])
+    handed = by_hand(lambda x: torch.log10(x.clamp(min=0.01)), [[10.0, 1.0]], bias_factor=1.0)
+    assert found[0] == pytest.approx([3.0, 0.0]) and plain[0] == handed[0] == [1.0, 0.0]
+
+
+def test_the_projections_of_torchs_attention_share_by_contributions_in_every_method():
+    torch.manual_seed(0)
+    attention = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    model = Function(lambda x: attention(x, x, x)[0])
+    model.attention = attention
+    x = torch.randn(1, 3, 4, dtype=torch.float64)
+    reference = Reference(model, x)
+    found = reference.relevance(1, METHODS["lrp-alpha1-beta0"])
+    assert torch.equal(found, reference.relevance(1, EPSILON))
+
+
+def test_a_norm_is_merged_unless_somebody_else_reads_what_it_reads():
+    torch.manual_seed(0)
+    conv, norm = nn.Conv1d(1, 2, 1).double(), nn.BatchNorm1d(2).double().eval()
+    x = torch.randn(1, 1, 3, dtype=torch.float64)
+
+    def steps(function):
+        return [step.name for step in Reference(Function(function), x).steps]
+
+    assert steps(lambda x: norm(conv(x)).sum(-1)) == ["conv1d", "sum"]
+    assert steps(lambda x: (lambda y: (norm(y) + y).sum(-1))(conv(x))) == [
+        "conv1d",
+        "batch_norm",
+        "add",
+        "sum",
+    ]
 
 
 def test_a_residual_sum_counts_both_ways_once():

@@ -748,7 +748,7 @@ class Regression(nn.Module):
         return 1 + 4 * self.fc(self.body(x).squeeze(-1))
 
 
-@network(1, 64, output=lambda logits: logits.transpose(1, 2))
+@network(1, 64, class_axis=1)
 def FramesClassBeforeTime():
     return nn.Sequential(nn.Conv1d(1, 6, 8, 4), nn.ReLU(), nn.Conv1d(6, 5, 1))
 
