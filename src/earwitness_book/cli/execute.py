@@ -105,7 +105,7 @@ def build(
     part = {"chapters": wanted} if chapter else {}
     with console().status("Rendering"):
         index = site.build(profile, **part)
-        found = check.problems(profile, **part)
+        found = check.problems(profile)
     for sentence in found:
         typer.secho(sentence, fg="red", err=True)
     typer.echo(index.resolve())
