@@ -1,4 +1,4 @@
-"""Judge pairs of clips by PESQ. A program of its own: npz on standard input, a line of JSON a pair.
+"""Judge pairs of clips by PESQ. A program of its own: pairs on standard input, a line of JSON each.
 
 PESQ's code writes beyond its arrays on clips of many utterances and ends the process: this one.
 """
@@ -23,13 +23,13 @@ def judge(sent: np.ndarray, received: np.ndarray, sample_rate: int) -> dict:
 
 
 def main() -> None:
-    """Read pairs ``sent0, received0, ...`` and the rate, write what each is worth."""
+    """Judge one pair after the other, each its length in eight bytes and an npz, until there are none."""
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # PESQ prints
-    with np.load(io.BytesIO(sys.stdin.buffer.read())) as clips:
-        for i in range(len(clips.files) // 2):
-            judged = judge(clips[f"sent{i}"], clips[f"received{i}"], int(clips["sample_rate"]))
-            print(json.dumps(judged), file=answer, flush=True)
+    while length := sys.stdin.buffer.read(8):
+        with np.load(io.BytesIO(sys.stdin.buffer.read(int.from_bytes(length, "big")))) as pair:
+            judged = judge(pair["sent"], pair["received"], int(pair["sample_rate"]))
+        print(json.dumps(judged), file=answer, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The quality of transmitted speech by PESQ, computed where the end of a process is an error of ours."""
 
+import atexit
 import io
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from earwitness.errors import AudioError, MissingDataError
 
 SAMPLE_RATE = 16000
 _PROGRAM = Path(__file__).with_name("pesq_program.py")
-_START_S, _CLIP_S = 60.0, 60.0  # for the program, and for a clip, which takes a second at most
+_CLIP_S = 120.0  # for a clip, which takes a second, and for starting on a busy machine
+_ONE_AT_A_TIME = threading.Lock()
+_running: dict[int, subprocess.Popen] = {}  # kept from clip to clip, by process: none is inherited
 
 
 def pesq_wideband(sent: np.ndarray, received: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
@@ -43,45 +48,63 @@ def pesq_wideband(sent: np.ndarray, received: np.ndarray, sample_rate: int = SAM
     -----
     ITU-T P.862.2. Chapter: speech-quality.
     """
-    return float(pesq_of_pairs([(sent, received)], sample_rate)[0])
-
-
-def pesq_of_pairs(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]], sample_rate: int = SAMPLE_RATE
-) -> np.ndarray:
-    """Return :func:`pesq_wideband` of each pair, (len(pairs),), in one process for all."""
     if find_spec("pesq") is None:
         raise MissingDataError("PESQ is not installed: pip install pesq; it needs a C compiler.")
-    clips = {"sample_rate": np.array(SAMPLE_RATE)}
-    for i, (sent, received) in enumerate(pairs):
-        for what, samples in (("sent", sent), ("received", received)):
-            name = f"What was {what} (pair {i + 1} of {len(pairs)})"
-            clips[f"{what}{i}"] = check_samples(samples, sample_rate, SAMPLE_RATE, name)
-    judged = _run(clips, len(pairs)) if pairs else []
-    return np.array([_value(one, clips[f"received{i}"]) for i, one in enumerate(judged)])
-
-
-def _value(judged: dict, samples: np.ndarray) -> float:
+    sent = check_samples(sent, sample_rate, SAMPLE_RATE, "What was sent")
+    received = check_samples(received, sample_rate, SAMPLE_RATE, "What was received")
+    judged = _judge(sent, received)
     if "error" in judged:
         raise AudioError(
-            f"PESQ cannot judge this clip of {len(samples) / SAMPLE_RATE:.2f} s: {judged['error']}."
+            f"PESQ cannot judge this clip of {len(received) / SAMPLE_RATE:.2f} s: {judged['error']}."
         )
     return judged["value"]
 
 
-def _run(clips: dict, n: int) -> list[dict]:
-    """Return what the program says of each pair; of the one at which it ends, that it does."""
+def _judge(sent: np.ndarray, received: np.ndarray) -> dict:
+    """Return what the program says of a pair, or that it ended; the next pair then gets another."""
     content = io.BytesIO()
-    np.savez(content, **clips)
-    command = [sys.executable, "-P", str(_PROGRAM)]
+    np.savez(content, sent=sent, received=received, sample_rate=SAMPLE_RATE)
+    with _ONE_AT_A_TIME:
+        program = _running.pop(os.getpid(), None) or _start()
+        line = _answer(program, content.getvalue())
+        if line:
+            _running[os.getpid()] = program
+            return json.loads(line)
+        program.kill()
+        _close(program)
+        return {
+            "error": f"its process ended with {program.returncode}, after {_CLIP_S:.0f} s at most"
+        }
+
+
+def _start() -> subprocess.Popen:
+    program = subprocess.Popen(
+        [sys.executable, "-P", str(_PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    atexit.register(_close, program)
+    return program
+
+
+def _close(program: subprocess.Popen) -> None:
+    """End the program by ending its input; nothing is to do where that is done."""
+    with suppress(BrokenPipeError):
+        program.stdin.close()
+    program.wait()
+    program.stdout.close()
+
+
+def _answer(program: subprocess.Popen, content: bytes) -> bytes:
+    """Return its line, b"" if it ends before, on its own or for taking too long."""
+    too_late = threading.Timer(_CLIP_S, program.kill)
+    too_late.start()
     try:
-        done = subprocess.run(
-            command, input=content.getvalue(), capture_output=True, timeout=_START_S + n * _CLIP_S
-        )
-    except subprocess.TimeoutExpired as late:
-        raise AudioError(f"PESQ was given up after {late.timeout:.0f} s.") from None
-    judged = [json.loads(line) for line in done.stdout.splitlines()]
-    if len(judged) < n:
-        last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-        judged.append({"error": f"its process ended with {done.returncode} {last}".strip()})
-    return judged
+        program.stdin.write(len(content).to_bytes(8, "big") + content)
+        program.stdin.flush()
+        return program.stdout.readline()
+    except BrokenPipeError:
+        return b""
+    finally:
+        too_late.cancel()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from earwitness import cache
 from earwitness.acoustics.degradations import Disturbance, active_level, degrade
-from earwitness.acoustics.quality import pesq_of_pairs, pesq_wideband
+from earwitness.acoustics.quality import pesq_wideband
 from earwitness.corpora.base import LONG_CLIP_S, Clip, Corpus
 from earwitness.corpora.timit import Timit
 from earwitness.corpora.voices import Voices
@@ -236,9 +236,9 @@ class Transmission(Corpus):
     def pesq(self) -> np.ndarray:
         """Return the PESQ of every clip against its reference, (len(self),): :func:`pesq_wideband`; cached."""
         def measure(path: Path) -> None:
-            values = pesq_of_pairs([(self.reference(i).samples, self[i].samples) for i in range(len(self))])
+            values = [pesq_wideband(self.reference(i).samples, self[i].samples) for i in range(len(self))]
             with open(path, "wb") as file:
-                np.save(file, values)
+                np.save(file, np.array(values))
         return np.load(cache.stored("pesq", self._specification, ".npy", measure))
 
     def fingerprint(self) -> str:
