@@ -27,23 +27,20 @@ class ParameterError(EarwitnessError, ValueError):
     """A value outside what a function or a notebook's parameter allows."""
 
 
+class UnsupportedOperationError(ParameterError):
+    """A network with an operation that a method of explanation has no rule for."""
+
+
+class ConservationError(EarwitnessError, ArithmeticError):
+    """Relevance that does not add up to what is explained."""
+
+
 class MissingDataError(EarwitnessError, FileNotFoundError):
     """A corpus or file that is not on this machine."""
 
 
 class DamagedDataError(EarwitnessError):
     """A file whose content is not what its checksum or format promises."""
-
-
-class StorageError(EarwitnessError, OSError):
-    """A disk that is full or may not be written, or a path that no file can have."""
-
-    def __str__(self) -> str:
-        return str(self.args[-1])
-
-
-class BusyError(EarwitnessError, TimeoutError):
-    """Another process holds what is needed, and gives no sign of life."""
 
 
 class NotebookError(EarwitnessError, RuntimeError):

@@ -20,7 +20,7 @@ from earwitness.attribution import lrp
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import AlexNet, AudioNet
 
-LRP_METHODS = sorted(set(lrp.METHODS) - {"sound-direction"})  # its rules are those of lrp-epsilon-plus
+LRP_METHODS = ["lrp-alpha1-beta0", "lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma"]
 SHAPES = {AudioNet: (1, 8000), AlexNet: (1, 227, 227), **INPUT_SHAPES}
 
 
@@ -43,7 +43,8 @@ def neuron(weights, bias=None):
     ("lrp-alpha1-beta0", [3.0, 1.0], -2.0, [1.0, 1.0], [1.5, 0.5]),  # a negative bias has no share
 ])
 def test_one_neuron_is_explained_as_solved_by_hand(method, weights, bias, x, expected):
-    relevance = attribution.attribute(neuron(weights, bias), torch.tensor([x], dtype=torch.float64), 0, method, 1e-12)
+    relevance = attribution.attribute(neuron(weights, bias), torch.tensor([x], dtype=torch.float64), 0, method,
+                                      epsilon=1e-12)
     np.testing.assert_allclose(relevance[0], expected, atol=1e-10)
 
 
@@ -111,6 +112,7 @@ def normalised(model, seed=1):
     generator = torch.Generator().manual_seed(seed)
     for layer in model:
         if isinstance(layer, nn.BatchNorm1d):
+            layer.eps = 1e-12  # zennit leaves it in the forward pass that is explained
             for values in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
                 values.copy_(torch.rand(values.shape, generator=generator, dtype=torch.float64) + 0.5)
     return model
@@ -118,10 +120,11 @@ def normalised(model, seed=1):
 
 @pytest.mark.parametrize("method", LRP_METHODS)
 @pytest.mark.parametrize("network", [waveform_net, spectrogram_net, AudioNet])
-def test_relevance_equals_zennits_bit_for_bit(network, method):
-    model = kaiming(network(3), bias=0.1)
-    inputs = signals(SHAPES[network], n=2, dtype=torch.float32)
-    assert torch.equal(attribution.attribute(model, inputs, 1, method), zennit_relevance(model, inputs, 1, method))
+def test_relevance_equals_zennits_to_rounding(network, method):
+    model = kaiming(network(3).double(), bias=0.1)
+    inputs = signals(SHAPES[network], n=2)
+    ours, theirs = attribution.attribute(model, inputs, 1, method), zennit_relevance(model, inputs, 1, method)
+    assert largest_error(ours, theirs) < 1e-12
 
 
 @pytest.mark.parametrize("method", LRP_METHODS)
@@ -143,8 +146,10 @@ def test_batch_norm_is_explained_as_the_merged_convolution():
         convolution.bias = nn.Parameter(((bias - norm.running_mean) * scale + norm.bias).data)
         merged[i + 1] = nn.Identity()
     inputs = signals((1, 40))
-    # zennit leaves the merged norm's own epsilon of 1e-5 in the forward pass
-    assert largest_error(attribution.attribute(model, inputs, 1), attribution.attribute(merged, inputs, 1)) < 1e-3
+    torch.testing.assert_close(model(inputs), merged(inputs))
+    for method in LRP_METHODS:
+        ours, same = (attribution.attribute(one, inputs, 1, method) for one in (model, merged))
+        assert largest_error(ours, same) < 1e-9
 
 
 def audionet_2d(model):
@@ -296,35 +301,23 @@ def test_in_place_relu_gives_the_same_relevance_and_stays_in_place():
     assert twin[1].inplace and twin[4].inplace
 
 
-def test_a_pre_activation_overwritten_by_a_function_is_an_error_and_not_a_wrong_map():
+def test_a_pre_activation_overwritten_by_a_function_is_explained_as_it_was_before():
     class Overwriting(nn.Module):
-        def __init__(self):
+        def __init__(self, relu):
             super().__init__()
-            self.layer, self.last = nn.Linear(4, 4), nn.Linear(4, 2)
+            self.layer, self.last, self.relu = nn.Linear(4, 4), nn.Linear(4, 2), relu
 
         def forward(self, x):
-            return self.last(torch.relu_(self.layer(x)))
+            return self.last(self.relu(self.layer(x)))
 
-    with pytest.raises(RuntimeError, match="in-?place"):
-        attribution.attribute(Overwriting(), torch.randn(2, 4, generator=torch.Generator().manual_seed(0)), 0)
-
-
-@pytest.mark.parametrize(("layer", "shape"), [
-    (nn.GRU(4, 4, batch_first=True), (3, 4)), (nn.GroupNorm(2, 4), (4,)), (nn.RMSNorm(4), (4,)),
-])
-def test_a_layer_without_a_rule_is_refused(layer, shape):
-    with pytest.raises(ParameterError, match=f"no rule for layer '0' \\({type(layer).__name__}\\)"):
-        attribution.attribute(nn.Sequential(layer, nn.Linear(4, 2)), torch.ones(1, *shape), 0)
+    inputs, model = signals((4,)), kaiming(Overwriting(torch.relu_).double(), bias=0.1)
+    twin = kaiming(Overwriting(torch.relu).double(), bias=0.1)
+    assert torch.equal(attribution.attribute(model, inputs, 0), attribution.attribute(twin, inputs, 0))
 
 
-@pytest.mark.parametrize("layers", [
-    [nn.BatchNorm1d(4), nn.Linear(4, 2)],
-    [nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2)],
-    [nn.Linear(4, 4), nn.BatchNorm1d(4, affine=False)],
-    [nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)],
-])
-def test_batch_norm_that_cannot_be_merged_is_refused(layers):
-    with pytest.raises(ParameterError, match="merges batch normalisation"):
+def test_a_batch_norm_that_mixes_the_clips_of_a_batch_is_refused():
+    layers = [nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)]
+    with pytest.raises(ParameterError, match="without running statistics mixes the clips"):
         attribution.attribute(nn.Sequential(*layers), torch.ones(2, 4), 0)
 
 

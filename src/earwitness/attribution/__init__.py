@@ -1,10 +1,10 @@
 """Why did the network answer so? One entry, :func:`attribute`, for every method; one module per family.
 
-A family is a module with a dict ``METHODS``: name -> function ``(model, inputs, target, *, options)``. The keyword-only
-arguments of that function are the method's options.
+A method registers itself by its name with :func:`earwitness.attribution.registry.method`; the keyword-only arguments of
+its function are its options.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -23,44 +23,57 @@ from earwitness.attribution import (
     shap,
     smoothing,
 )
+from earwitness.attribution import registry as _registry
 from earwitness.attribution.baseline import relative_to
-from earwitness.attribution.calls import check_options, frozen, keyword_options, prepare
+from earwitness.attribution.calls import check_inputs, check_options, frozen, original, prepare
 from earwitness.attribution.completeness import Completeness, Explanations, completeness
 from earwitness.attribution.conductance import layer_conductance
 from earwitness.attribution.deeplift import deeplift_all
+from earwitness.attribution.endings import ProbabilityWarning
 from earwitness.attribution.filters import cumulative_response, dictionary_response
 from earwitness.attribution.gradients import integrated_gradients_all
-from earwitness.attribution.lrp import Conservation, conservation
+from earwitness.attribution.lrp import Conservation, explain_support
 from earwitness.attribution.occlusion import OcclusionMap, occlusion_map
 from earwitness.attribution.peers import DISAGREEMENTS
+from earwitness.attribution.question import Asked, Question, cut
 from earwitness.attribution.segments import over_segments
 from earwitness.attribution.sliding import relevance_signal, relevance_signals
-from earwitness.errors import check_choice
+from earwitness.errors import ParameterError
 
-_FAMILIES = (lrp, gradients, smoothing, gradcam, deeplift, conductance, occlusion, dft_lrp, audiolime, shap, rise,
-             controls)
-_METHODS: dict[str, Callable[..., torch.Tensor]] = {
-    name: method for family in _FAMILIES for name, method in family.METHODS.items()
+_FAMILIES = {
+    "gradient": (gradients, smoothing, gradcam, deeplift, conductance),
+    "perturbation": (occlusion, audiolime, shap, rise),
+    "frequency": (dft_lrp,),
+    "control": (controls,),
 }
-_EPSILON = 1e-6
+for _family, _modules in _FAMILIES.items():
+    for _module in _modules:
+        for _name, _function in _module.METHODS.items():
+            _registry.method(_name, family=_family)(_function)
 
 
 def methods() -> list[str]:
     """Return the names of all methods."""
-    return sorted(_METHODS)
+    return list(_registry.registered())
 
 
 def options(method: str) -> dict[str, object]:
     """Return the options that a method takes, with their defaults."""
-    return keyword_options(_METHODS[check_choice(method, _METHODS, "attribution method")])
+    return _registry.find(method).options
 
 
 def attribute(
     model: nn.Module,
     inputs: torch.Tensor,
-    target: int | Sequence[int] | torch.Tensor,
+    target: int | Sequence[int] | torch.Tensor | str | tuple,
     method: str = "lrp-epsilon",
-    epsilon: float | None = None,
+    rules: Mapping | None = None,
+    output: str | int | Callable | None = None,
+    *,
+    class_axis: int | None = None,
+    probabilities: bool = False,
+    at: str | None = None,
+    additional_forward_args: tuple = (),
     **chosen,
 ) -> torch.Tensor:
     """Return how much each input value speaks for (> 0) or against (< 0) the target, in a model left as it was.
@@ -68,23 +81,40 @@ def attribute(
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes), or (batch, time, n_classes): then the logits of all steps are explained
-        together. Evaluated in evaluation mode; training flags, parameters and hooks are restored, errors included.
+        Answers logits (batch, n_classes); or (batch, time, n_classes) or (batch, n_classes, time): then the logits of
+        all steps are explained together. Evaluated in evaluation mode; training flags, parameters and hooks are
+        restored, errors included.
     inputs : Tensor, shape (batch, ...)
         Never changed. Computed in the model's precision on the model's device.
-    target : int, sequence of int or LongTensor of shape (batch,)
-        Output index to explain; its logit is explained, not its probability.
+    target : int, sequence of int, LongTensor of shape (batch,), "predicted", or a pair
+        Output index to explain, one for all clips or one for each; its logit is explained, not its probability.
+        ``"predicted"``: the highest logit of each clip. A tuple ``(a, b)``: a against b, the difference of their
+        logits; each of the two an index or one for each clip.
     method : str
         One of :func:`methods`.
-    epsilon : float, optional
-        Stabiliser of the LRP rules, in units of the pre-activations; by default the method's own: 1e-6, or 0.01 in
-        ``"sound-direction"``. Methods without one refuse other values than 1e-6.
+    rules : mapping, optional
+        For LRP methods: which rule treats which layer, before the method's own table. Keys are patterns of names
+        (``"encoder.*"``), types (``nn.Conv1d``), functions of the module, or ``"first layer"``, ``"convolutions"``,
+        ``"dense layers"``; values ``"epsilon"``, ``"plus"``, ``"gamma"``, ``"linear"``, ``"pass"`` (a whole module hands
+        relevance on value by value), or a function ``(layer, x, output, relevance) -> relevance of x``.
+    output : str, int or callable, optional
+        Which of several outputs is explained: a name, an index, or a function that picks the logits.
+    class_axis : int, optional
+        On which axis of an output of three axes and more the classes lie; by default where the last layer puts them.
+    probabilities : bool
+        Whether the probabilities of a network that ends in softmax or sigmoid are explained. By default its logits are,
+        with a warning.
+    at : str, optional
+        For LRP methods: name of a module, ``"spectrogram"``, whose output is explained instead of the input.
+    additional_forward_args : tuple
+        What the model takes after its inputs (lengths, masks), handed through unchanged; tensors that have a row for
+        each clip go with their clips.
     **chosen
         The method's own options, see :func:`options`; ``batch_size`` (clips at a time) for most.
 
     Returns
     -------
-    Tensor, shape of ``inputs``
+    Tensor, shape of ``inputs``, or of the output of the module ``at``
         For LRP, in units of the explained logit; for gradients, logit per unit of input. On the inputs' device.
 
     Raises
@@ -92,21 +122,112 @@ def attribute(
     UnknownNameError
         If there is no such method.
     ParameterError
-        If an option, the target or the inputs are not what the method takes.
+        If an option, the target or the inputs are not what the method takes; :class:`UnsupportedOperationError`, which
+        is one, if the model has an operation that the method has no rule for.
+    ConservationError
+        If relevance does not add up to what is explained.
     """
-    taken = options(method)
-    if epsilon is not None and ("epsilon" in taken or epsilon != _EPSILON):
-        chosen["epsilon"] = epsilon
-    check_options(_METHODS[method], method, chosen)
-    inner, index = prepare(model, inputs, target)
-    with frozen(model):
-        relevance = _METHODS[method](model, inner, index, **chosen)
-    return relevance.detach().to(inputs.device)
+    known = _registry.find(method)
+    check_options(known.function, known.name, chosen)
+    if (rules or at) and known.family != "lrp":
+        raise ParameterError(f"{known.name} takes neither rules nor at: these belong to the LRP methods.")
+    given = {"rules": rules, "at": at} if known.family == "lrp" else {}
+    asked = _Asking(model, output, class_axis, probabilities, additional_forward_args)
+
+    def explain(network, x, index):
+        return known.function(network, x, index, **given, **chosen)
+
+    return asked.each(inputs, target, explain, torch.cat).detach().to(inputs.device)
+
+
+def conservation(
+    model, inputs, target, method: str = "lrp-epsilon", rules=None, output=None, *, class_axis=None,
+    probabilities=False, at=None, additional_forward_args=(), **chosen,
+) -> Conservation:
+    """Return the ledger of an LRP explanation: explained logit, relevance, and what each operation absorbed.
+
+    Parameters
+    ----------
+    model, inputs, target, rules, output, class_axis, probabilities, at, additional_forward_args, **chosen
+        As :func:`attribute` takes them. Clips go through one by one.
+    method : str
+        One of the LRP methods.
+
+    Raises
+    ------
+    UnknownNameError, ParameterError, ConservationError
+        As :func:`attribute`.
+    """
+    known = _registry.find(method, "lrp")
+    check_options(known.function, known.name, chosen)
+    asked = _Asking(model, output, class_axis, probabilities, additional_forward_args, clips=1)
+
+    def explain(network, x, index):
+        return lrp.balance(network, x, index, known.function, rules, at, **chosen)
+
+    return asked.each(inputs, target, explain, Conservation.joined)
+
+
+class _Asking:
+    """A question about a model, put for all clips at once where that is one question, else for some at a time."""
+
+    def __init__(self, model, output, class_axis, probabilities, args, clips=None):
+        self.model, self.clips = original(model), clips
+        args = args if isinstance(args, tuple) else (args,)
+        self.question = Question(output, class_axis, None, probabilities, args)
+
+    def each(self, inputs, target, explain, join):
+        """Return what ``explain(network, inputs, index)`` returns for all clips, joined in their order."""
+        check_inputs(inputs)
+        with frozen(self.model):
+            target, against = self._resolved(inputs, target)
+            parts = [explain(*self._asked(inputs[part], target, against, part, len(inputs)))
+                     for part in self._parts(len(inputs), against)]
+        return parts[0] if len(parts) == 1 else join(parts)
+
+    def _parts(self, n_clips, against):
+        """Return which clips share a question: all, unless further arguments or the counterpart tell them apart."""
+        cuts = cut(self.question.args, n_clips, slice(0, 1))
+        apart = any(one is not whole for one, whole in zip(cuts, self.question.args, strict=True))
+        if n_clips > 1 and (apart or (against is not None and len(set(against)) > 1)):
+            return [slice(clip, clip + 1) for clip in range(n_clips)]
+        return [slice(0, n_clips)]
+
+    def _asked(self, inputs, target, against, part, n_clips):
+        question = Question(**{**vars(self.question), "args": cut(self.question.args, n_clips, part)})
+        if against is not None:
+            question.against = against[part.start]
+        inner, index = prepare(self.model, inputs, target[part])
+        return Asked(self.model, question), inner, index
+
+    def _resolved(self, inputs, target):
+        """Return the targets as indices (batch,), and those they are held against as a list, or None."""
+        against = None
+        if isinstance(target, tuple) and len(target) == 2:
+            target, against = (self._indices(inputs, one) for one in target)
+            return target, against.tolist()
+        return self._indices(inputs, target), against
+
+    def _indices(self, inputs, target):
+        if isinstance(target, str) and target == "predicted":
+            return self._predicted(inputs)
+        return prepare(self.model, inputs, target)[1]
+
+    @torch.no_grad()
+    def _predicted(self, inputs):
+        answers = []
+        for clip in range(len(inputs)):
+            question = Question(**{**vars(self.question), "args": cut(
+                self.question.args, len(inputs), slice(clip, clip + 1))})
+            inner, _ = prepare(self.model, inputs[clip : clip + 1], 0)
+            logits = Asked(self.model, question)(inner)
+            answers.append(logits.flatten(1, -2).sum(1) if logits.ndim > 2 else logits)
+        return torch.cat(answers).argmax(-1)
 
 
 __all__ = [
-    "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "attribute", "completeness",
-    "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "integrated_gradients_all",
-    "layer_conductance", "methods", "occlusion_map", "options", "over_segments",
+    "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "ProbabilityWarning", "attribute",
+    "completeness", "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "explain_support",
+    "integrated_gradients_all", "layer_conductance", "methods", "occlusion_map", "options", "over_segments",
     "relative_to", "relevance_signal", "relevance_signals",
 ]

@@ -28,12 +28,6 @@ class Shift(nn.Module):
         return x + torch.where(x < 0, -_TINY, _TINY)
 
 
-def shift_rule(layer, x, output, relevance, epsilon, bias_factor=0.0):
-    """Share relevance between difference and baseline; ``bias_factor`` of what the baseline takes is handed down."""
-    x, output = x.detach(), output.detach()
-    return relevance * ((1 - bias_factor) * x / output + bias_factor)
-
-
 def relative_to(model: nn.Module, baseline: float | torch.Tensor) -> nn.Sequential:
     """Return ``model`` as a network of what differs from ``baseline``: ``attribute(relative_to(model, b), x - b, 0)``.
 

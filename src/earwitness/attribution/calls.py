@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, UnsupportedOperationError
 
 
 def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
@@ -121,43 +121,63 @@ def in_batches(
     return torch.cat([explain(x, index) for x, index in parts])
 
 
-class Refuse(torch.autograd.Function):
-    """Identity on a value that has no rule; relevance for it is an error with a sentence, not a wrong map."""
+def original(model: nn.Module) -> nn.Module:
+    """Return the module that a compiled model was made of; refuse models whose operations cannot be seen.
 
-    @staticmethod
-    def forward(ctx, value, sentence):
-        ctx.sentence = sentence
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx, relevance):
-        if relevance.any():
-            raise ParameterError(ctx.sentence)
-        return relevance, None
+    Raises
+    ------
+    UnsupportedOperationError
+        If the model, or a part of it, is scripted, traced or quantised.
+    """
+    model = getattr(model, "_orig_mod", model)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise UnsupportedOperationError(f"{name or 'The model'!r} is scripted or traced, and does not show its "
+                                            "operations: explain the module that it was made of.")
+        if ".quantized" in type(module).__module__:
+            raise UnsupportedOperationError(f"{name or 'The model'!r} is quantised ({type(module).__name__}), and its "
+                                            "operations have no derivative: explain the model before quantisation.")
+    return model
 
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
-    """Put the model in evaluation mode, parameters without gradients, in-place layers out of place; undo it all after.
+    """Put the model in evaluation mode, parameters without gradients, compiled modules uncompiled; undo it all after.
 
-    In-place layers overwrite the pre-activation that relevance rules divide by, hence the last.
+    Code in place stays in place: out of place it may compute something else.
     """
     modules = list(model.modules())
     training = [(module, module.training) for module in modules]
-    in_place = [module for module in modules if getattr(module, "inplace", False) is True]
+    compiled = [(module, module._compiled_call_impl) for module in modules
+                if getattr(module, "_compiled_call_impl", None) is not None]
     gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         model.eval()
-        for module in in_place:
-            module.inplace = False
+        for module, _ in compiled:
+            module._compiled_call_impl = None
         for parameter, _ in gradients:
             parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), _eager(modules):
             yield model
     finally:
         for module, flag in training:
             module.training = flag
-        for module in in_place:
-            module.inplace = True
+        for module, call in compiled:
+            module._compiled_call_impl = call
         for parameter, flag in gradients:
             parameter.requires_grad_(flag)
+
+
+@contextmanager
+def _eager(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Run modules that torch.compile has wrapped as they were before; and attention without its fused fast path."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        if any(hasattr(module, "_orig_mod") for module in modules):
+            with torch.compiler.set_stance("force_eager"):
+                yield
+        else:
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

@@ -11,50 +11,34 @@ import torch
 from torch import nn
 
 from earwitness import attribution
-from earwitness.attribution import lrp
 from earwitness.attribution.calls import check_inputs, check_positive, check_target
+from earwitness.attribution.lrp.dispatch import watched
+from earwitness.attribution.registry import find
 from earwitness.errors import ParameterError, check_choice
 
 
-class _Pass(torch.autograd.Function):
-    """Identity whose backward pass notes the relevance and masks it."""
-
-    @staticmethod
-    def forward(ctx, hidden, gate):
-        ctx.gate = gate
-        return hidden.view_as(hidden)
-
-    @staticmethod
-    def backward(ctx, relevance):
-        ctx.gate.seen.append(relevance.detach())
-        mask = ctx.gate.mask
-        return (relevance if mask is None else relevance * mask.view(*mask.shape, *[1] * (relevance.ndim - 2))), None
-
-
-class _Gate(nn.Module):
-    """Layer behind the layer; ``mask``: (batch, channel) or None, ``seen``: relevance of each backward pass."""
+class _Gate:
+    """Stands behind a layer; ``mask``: (batch, channel) or None, ``seen``: relevance of each backward pass."""
 
     def __init__(self):
-        super().__init__()
         self.mask: torch.Tensor | None = None
         self.seen: list[torch.Tensor] = []
 
-    def forward(self, hidden):
-        return _Pass.apply(hidden, self)
+    def let_pass(self, hidden: torch.Tensor, derivative: torch.Tensor) -> torch.Tensor:
+        """Note the relevance, which is the value times what arrives at it, and mask it."""
+        self.seen.append(hidden * derivative)
+        if self.mask is None:
+            return derivative
+        return derivative * self.mask.view(*self.mask.shape, *[1] * (derivative.ndim - 2))
 
 
 @contextmanager
 def _gated(model: nn.Module, layer: str) -> Iterator[_Gate]:
     """Put a gate behind a layer of the model for the ``with`` block."""
-    names = [name for name, _ in model.named_modules() if name]
-    parent_name, _, name = check_choice(layer, names, "layer of the model").rpartition(".")
-    parent = model.get_submodule(parent_name)
-    inner, gate = getattr(parent, name), _Gate()
-    try:
-        setattr(parent, name, nn.Sequential(inner, gate))
+    check_choice(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
+    gate = _Gate()
+    with watched(layer, gate.let_pass):
         yield gate
-    finally:
-        setattr(parent, name, inner)
 
 
 def hidden_relevance(
@@ -84,7 +68,7 @@ def hidden_relevance(
     ParameterError
         As ``attribute``; or if the model does not use the layer exactly once.
     """
-    check_choice(method, lrp.METHODS, "LRP method")  # a gradient is no relevance: nothing would add up
+    find(method, "lrp")  # a gradient is no relevance: nothing would add up
     with _gated(model, layer) as gate:
         attribution.attribute(model, inputs, target, method, batch_size=batch_size, **options)
     if sum(map(len, gate.seen)) != len(inputs):

@@ -12,6 +12,7 @@ import scipy.fft
 import torch
 
 from earwitness.attribution import lrp
+from earwitness.attribution.registry import find
 from earwitness.errors import ParameterError, check_choice
 
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
@@ -214,7 +215,7 @@ def dft_lrp_of_band(
         raise ParameterError(f"A band needs 0 <= low_hz <= high_hz, got {low_hz!r} and {high_hz!r}.")
     if not stabilizer > 0:
         raise ParameterError(f"stabilizer must be positive, got {stabilizer!r}.")
-    propagate = lrp.METHODS[check_choice(rule, lrp.METHODS, "LRP method")]
+    propagate = find(rule, "lrp").function
     relevance = propagate(model, waveforms(inputs, "dft-lrp"), target, epsilon=epsilon, batch_size=batch_size).double()
     samples = inputs.double()
     freqs_hz = torch.fft.rfftfreq(inputs.shape[-1], 1 / sample_rate, device=inputs.device)

@@ -23,7 +23,7 @@ METHODS = {
     "lrp-epsilon-plus": ("#0B5345", "D", "-"),
     "lrp-alpha1-beta0": ("#44AA99", "v", "-."),
     "lrp-gamma": ("#117733", "P", (0, (5, 1))),
-    "sound-direction": ("#2A7F9E", "2", (0, (6, 1, 1, 1))),  # the rules of Kiyan et al.
+    "lrp-kiyan2022": ("#2A7F9E", "2", (0, (6, 1, 1, 1))),  # the rules of Kiyan et al.
     "gradient": ("#0072B2", "<", "--"),
     "gradient-x-input": ("#332288", ">", "-."),
     "integrated-gradients": ("#CC79A7", "p", "-"),

@@ -1,0 +1,475 @@
+"""Follow a forward pass operation by operation, each with the derivative of its frozen linearisation.
+
+What travels back is not relevance but a derivative: the relevance of a value x is x times what arrives at it. So sums,
+means and values that are used twice come out right by themselves, and an operation needs a rule only where its ordinary
+derivative is not that of a linear map. ``operations.TABLE`` has a rule for every operation by its name; what has none is
+refused by name, and so is a value that no operation seen here has made.
+"""
+
+import traceback
+import types
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from earwitness.attribution import endings
+from earwitness.attribution.lrp.steps import Step, away
+from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
+
+_ALIASES = {
+    "__radd__": "add", "__iadd__": "add_", "__isub__": "sub_", "__rmul__": "mul", "__imul__": "mul_",
+    "__itruediv__": "div_", "__truediv__": "div", "true_divide": "div", "divide": "div", "divide_": "div_",
+    "subtract": "sub", "subtract_": "sub_", "multiply": "mul", "multiply_": "mul_", "negative": "neg",
+    "absolute": "abs", "__ipow__": "pow_", "special_expit": "sigmoid", "special_softmax": "softmax",
+    "special_log_softmax": "log_softmax", "concat": "cat", "concatenate": "cat", "swapaxes": "transpose",
+    "swapdims": "transpose", "clip": "clamp", "clip_": "clamp_", "moveaxis": "movedim", "special_log1p": "log1p",
+    "_softmax": "softmax", "_log_softmax": "log_softmax", "special_expm1": "expm1",
+}
+_TORCH = str(Path(torch.__file__).parent)
+_HERE = str(Path(__file__).parents[2])
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known about a value that depends on the input.
+
+    Attributes
+    ----------
+    gate : bool
+        Whether it says how much passes rather than what: it comes out of a sigmoid, a softmax, a reciprocal.
+    deep : bool
+        Whether a layer with weights lies between it and the input.
+    floor : float, optional
+        The least value it can have, where a constant is added or a clamp stands against the logarithm of zero.
+    layer : tuple of (Step, Tensor, int), optional
+        The convolution or dense layer whose output it is, what it read and the version of that: for a batch norm.
+    """
+
+    gate: bool = False
+    deep: bool = False
+    floor: float | None = None
+    layer: tuple | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of an operation inside the model."""
+
+    name: str                  # as the table has it, without the underscore of what works in place
+    in_place: bool
+    function: Callable
+    args: tuple
+    kwargs: dict
+    dependent: list            # of the arguments, the tensors that depend on the input
+    place: str                 # dotted name of the module that runs it
+    module: nn.Module
+    trace: "Trace | None" = None  # what the rule says of the result
+
+    def argument(self, position: int, name: str, default=None):
+        """Return an argument by place or name."""
+        return self.args[position] if len(self.args) > position else self.kwargs.get(name, default)
+
+    def native(self):
+        """Return what PyTorch returns, with PyTorch's own derivative."""
+        return self.function(*self.args, **self.kwargs)
+
+    def replaced(self, change: Callable[[torch.Tensor], torch.Tensor]) -> tuple[tuple, dict]:
+        """Return the arguments with every dependent tensor changed."""
+        known = {id(value): change(value) for value in self.dependent}
+        return _mapped(self.args, known), _mapped(self.kwargs, known)
+
+    @property
+    def label(self) -> str:
+        """The name of this operation in the ledger: that of its module, if the module is nothing but it."""
+        if self.place and next(self.module.children(), None) is None:
+            return self.place
+        return f"{self.place}: {self.name}" if self.place else self.name
+
+
+def _mapped(value, known: dict):
+    if isinstance(value, torch.Tensor):
+        return known.get(id(value), value)
+    if isinstance(value, dict):
+        return {key: _mapped(inner, known) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_mapped(inner, known) for inner in value) if type(value) in (tuple, list) else value
+    return value
+
+
+def tensors_of(value) -> Iterator[torch.Tensor]:
+    """Yield the tensors in nested arguments or results."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            yield from tensors_of(inner)
+    elif isinstance(value, dict):
+        yield from tensors_of(list(value.values()))
+
+
+@cache
+def _opened(function: types.FunctionType) -> types.FunctionType:
+    """Return a Python function of torch that does not announce itself, so that the operations inside it are seen."""
+    silent = dict.fromkeys(
+        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), lambda *_: False)
+    opened = types.FunctionType(function.__code__, {**function.__globals__, **silent}, function.__name__,
+                                function.__defaults__, function.__closure__)
+    opened.__kwdefaults__ = function.__kwdefaults__
+    return opened
+
+
+@cache
+def _name_of(function) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    if name in ("__get__", "__set__"):
+        return getattr(function.__self__, "__name__", name) + ("_" if name == "__set__" else "")
+    name = _ALIASES.get(name, name.removesuffix(".default"))
+    return name.strip("_") if name.startswith("__") else name
+
+
+def where() -> str:
+    """Return file and line of the innermost code that is neither torch's nor ours, or nothing."""
+    for frame in reversed(traceback.extract_stack()):
+        if frame.name == "linearised":
+            break
+        if not frame.filename.startswith((_TORCH, _HERE, "<")):
+            return f"{frame.filename}:{frame.lineno}: {frame.line}"
+    return ""
+
+
+_WATCHED: ContextVar[tuple[str, Callable] | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watched(layer: str, watch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Inside the ``with`` block, ``watch`` sees what comes down to a layer's output, and may change it.
+
+    Parameters
+    ----------
+    layer : str
+        Dotted name of a module.
+    watch : callable
+        (output, relevance over output) -> relevance over output.
+    """
+    token = _WATCHED.set((layer, watch))
+    try:
+        yield
+    finally:
+        _WATCHED.reset(token)
+
+
+class Ledger:
+    """What biases, stabilisers and constants absorb, by operation in the order of the forward pass."""
+
+    def __init__(self):
+        self.entries: dict[str, torch.Tensor | float] = {}
+
+    def expect(self, label: str) -> None:
+        """Open an entry for an operation that may keep something."""
+        self.entries.setdefault(label, 0.0)
+
+    def note(self, label: str, kept: torch.Tensor) -> None:
+        """Add what an operation keeps, one number for the batch."""
+        self.entries[label] = self.entries.get(label, 0.0) + kept
+
+
+class Linearised(TorchFunctionMode):
+    """Inside the ``with`` block, operations on what depends on the input run with the derivative of their rule.
+
+    Parameters
+    ----------
+    model : nn.Module
+    composite : Composite
+        Which rule treats which layer, and its options.
+    table : dict of str -> callable
+        Operation -> rule.
+    record : list, optional
+        Receives (call, rule, where) of every operation; then what has no rule keeps its ordinary derivative, for
+        :func:`earwitness.attribution.explain_support` alone.
+    """
+
+    def __init__(self, model: nn.Module, composite, table: dict[str, Callable], record: list | None = None,
+                 at: str | None = None):
+        super().__init__()
+        self.model, self.composite, self.table, self.record = model, composite, table, record
+        self.ledger, self.at, self.stops = Ledger(), at, []
+        if at is not None:
+            check_choice(at, [name for name, _ in model.named_modules() if name], "layer of the model")
+        self.buffers = {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
+        self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+        self.stack: list[tuple[str, nn.Module]] = [("", model)]
+        self.holders: dict[int, list[Step]] = {}
+        self.opened: list = []
+
+    @property
+    def additive(self) -> bool:
+        """Whether relevance can arrive at values that are exactly zero."""
+        return self.composite.additive
+
+    def enter(self, leaf: torch.Tensor) -> torch.Tensor:
+        """Mark the input."""
+        leaf._trace = Trace()
+        return leaf
+
+    def run(self, step: Step, *inputs: torch.Tensor):
+        """Run a step with a derivative of its own; its output is new memory."""
+        for held in (step.x, *inputs):
+            if held is not None:
+                self.holders.setdefault(held.untyped_storage().data_ptr(), []).append(step)
+        result = _Function.apply(step, *inputs)
+        for output in tensors_of(result):
+            self.holders.setdefault(output.untyped_storage().data_ptr(), []).append(step)
+        return result
+
+    def overwritten(self, tensor: torch.Tensor) -> None:
+        """Let steps that still need the values of a tensor copy them before an operation in place."""
+        pointer = tensor.untyped_storage().data_ptr()
+        for step in self.holders.pop(pointer, ()):
+            step.keep(pointer)
+
+    def on_way_back(self, call: Call, output: torch.Tensor, constant: torch.Tensor) -> None:
+        """Note what a constant part of an output absorbs."""
+        if not output.requires_grad or not constant.any():
+            return
+
+        def note(derivative):
+            kept = torch.where(derivative == 0, 0, derivative.conj() * constant)
+            self.ledger.note(call.label, (kept.real if kept.is_complex() else kept).sum())
+
+        self.ledger.expect(call.label)
+        output.register_hook(note)
+
+    def __torch_function__(self, function, types_, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        dependent = [value for value in tensors_of((args, kwargs)) if value.requires_grad]
+        name = _name_of(function)
+        if not dependent or name in _QUERIES:
+            return function(*args, **kwargs)
+        place, module = self.stack[-1]
+        in_place = name.endswith("_") and not name.endswith("__")
+        call = Call(name.removesuffix("_") if in_place else name, in_place, function, args, kwargs, dependent, place,
+                    module)
+        self._check_known(call)
+        rule = self.table.get(call.name)
+        if self.opens(call, rule):
+            return self.open(call)
+        if in_place or name == "setitem":
+            self.overwritten(args[0])
+        result = self._unknown(call) if rule is None else rule(self, call)
+        if rule is not None:
+            self._note(call, rule, result)
+        self._mark(call, result, rule)
+        endings.note(call.name, call.function, call.args, call.kwargs, result)
+        return result
+
+    @staticmethod
+    def opens(call: Call, rule) -> bool:
+        """Tell whether an operation is a function in Python that consists of others, and is seen as these."""
+        if not isinstance(call.function, types.FunctionType):
+            return False
+        return rule is None or "inplace" in call.function.__code__.co_varnames
+
+    def open(self, call: Call):
+        """Run what a function in Python consists of, operation by operation."""
+        if call.function in self.opened:
+            self._refuse(call, "PyTorch does not show what it consists of")
+        self.opened.append(call.function)
+        try:
+            with self:
+                return _opened(call.function)(*call.args, **call.kwargs)
+        finally:
+            self.opened.pop()
+
+    def _check_known(self, call: Call) -> None:
+        """Refuse a value that depends on the input and that no operation seen here has made."""
+        for value in call.dependent:
+            if not hasattr(value, "_trace"):
+                if self.record is None:
+                    maker = type(value.grad_fn).__name__
+                    raise UnsupportedOperationError(
+                        f"LRP does not see how {maker.removesuffix('Backward')!r} makes a value that {call.name!r} in "
+                        f"{self._in(call)} reads: functions of torch.autograd.Function, scripted code and extensions "
+                        "do not show their operations. Write it in PyTorch's operations"
+                        f"{_at()}.")
+                value._trace = Trace()
+                self.record.append((call.place, type(value.grad_fn).__name__, "missing: not seen by PyTorch", where()))
+
+    def _unknown(self, call: Call):
+        result = call.native()
+        if any(value.requires_grad for value in tensors_of(result)):
+            self._refuse(call, "it is not in the table of operations")
+        return result
+
+    def _refuse(self, call: Call, why: str) -> None:
+        if self.record is None:
+            raise UnsupportedOperationError(
+                f"LRP has no rule for the operation {call.name!r} in {self._in(call)}: {why}{_at()}. Register one with "
+                f"earwitness.attribution.lrp.operation({call.name!r}), or choose another method.")
+        self.record.append((call.place, call.name, f"missing: {why}", where()))
+
+    def _in(self, call: Call) -> str:
+        return f"{call.place or 'the model'!r} ({type(call.module).__name__})"
+
+    def refuse(self, call: Call, sentence: str) -> None:
+        """Raise for a call of a known operation that its rule does not treat."""
+        raise UnsupportedOperationError(f"{call.name!r} in {self._in(call)}: {sentence}{_at()}")
+
+    def _note(self, call: Call, rule, result) -> None:
+        if self.record is not None and any(value.requires_grad for value in tensors_of(result)):
+            self.record.append((call.place, call.name, getattr(rule, "title", rule.__name__), where()))
+
+    def _mark(self, call: Call, result, rule) -> None:
+        deep = any(value._trace.deep for value in call.dependent)
+        gate = getattr(rule, "keeps_gates", False) and all(value._trace.gate for value in call.dependent)
+        trace = call.trace or Trace(gate=gate, deep=deep)
+        changes = call.in_place or call.name == "setitem"
+        targets = list(tensors_of(result))
+        if changes:
+            targets += [call.args[0]] + ([] if call.args[0]._base is None else [call.args[0]._base])
+        for value in targets:
+            if value.requires_grad and (changes or call.trace or not hasattr(value, "_trace")):
+                value._trace = trace
+
+    @staticmethod
+    def trace(**known) -> Trace:
+        """Return what is known of a new value."""
+        return Trace(**known)
+
+    def is_weight(self, tensor) -> bool:
+        """Tell whether a tensor is, or is a view of, a parameter of the model."""
+        return isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() in self.weights
+
+    def layer(self, call: Call, step, source: torch.Tensor, label: str | None = None) -> torch.Tensor:
+        """Run a layer with weights by the rule that the composite has for it."""
+        step.first, step.additive = not source._trace.deep, self.additive
+        fixed = step.weight is not None and step.weight.untyped_storage().data_ptr() in self.buffers
+        step.rule = self.composite.rule_for(step, fixed)
+        label = label or call.label
+        self.ledger.expect(label)
+        step.note = lambda kept: self.ledger.note(label, kept)
+        result = self.run(step, source)
+        before = (step, source, source._version) if step.kind in ("convolution", "dense") else None
+        call.trace = Trace(deep=True, layer=before)
+        return result
+
+    @contextmanager
+    def places(self):
+        """Keep track of the module that runs, for the ``with`` block, and give modules their own rule."""
+        watched = _WATCHED.get()
+
+        def push(name):
+            def hook(module, inputs):
+                self.stack.append((name, module))
+            return hook
+
+        def pop(name, passes):
+            def hook(module, inputs, output):
+                self.stack.pop()
+                result = self._passed(inputs, output) if passes else None
+                output = output if result is None else result
+                if name == self.at:
+                    self.stops.append(output)
+                if watched is not None and name == watched[0]:
+                    self._watch(output, watched[1])
+                return result
+            return hook
+
+        with ExitStack() as hooks:
+            for name, module in self.model.named_modules():
+                if name:
+                    hooks.callback(module.register_forward_pre_hook(push(name)).remove)
+                    hooks.callback(module.register_forward_hook(
+                        pop(name, self.composite.passes(name, module))).remove)
+            yield self
+
+    def _watch(self, output, watch) -> None:
+        """Let ``watch`` change what comes down to an output; what it takes away is absorbed by the condition."""
+        if not isinstance(output, torch.Tensor) or not output.requires_grad:
+            return
+        with torch._C.DisableTorchFunction():
+            value = away(output.detach()).clone()
+
+            def change(c):
+                changed = watch(value, c)
+                if changed is not c:
+                    self.ledger.note("condition", (value * (c - changed)).sum())
+                return changed
+            output.register_hook(change)
+
+    def stopped(self) -> torch.Tensor:
+        """Return the output of the module ``at``, where relevance is to stop.
+
+        Raises
+        ------
+        ParameterError
+            If the model does not use it exactly once, or what it returns is no tensor that depends on the input.
+        """
+        if len(self.stops) != 1:
+            raise ParameterError(f"The model does not use {self.at!r} exactly once; its relevance has no single place "
+                                 "there.")
+        (output,) = self.stops
+        if not isinstance(output, torch.Tensor) or not output.requires_grad:
+            raise ParameterError(f"{self.at!r} does not return one tensor that depends on the input.")
+        return output
+
+    def _passed(self, inputs, output):
+        """Replace what a module does by one step that hands relevance on, value by value."""
+        (x, *_) = inputs
+        if not (isinstance(output, torch.Tensor) and output.requires_grad and output.shape == x.shape):
+            return None
+        with torch._C.DisableTorchFunction():
+            step = Passed(x, output.detach(), self.additive)
+            result = self.run(step, x)
+            result._trace = Trace(deep=x._trace.deep)
+        return result
+
+
+class Passed(Step):
+    """One value out for one value in: all relevance passes."""
+
+    def __init__(self, x, y, additive):
+        super().__init__(x)
+        self.known, self.additive = y, additive
+
+    def value(self, x):
+        """Return the known output."""
+        return self.known.clone()
+
+    def pull(self, c):
+        """Return the derivative f(x) / x."""
+        x = away(self.x)
+        return c * torch.where(x == 0, 0, (away(self.known) if self.additive else self.known) / x)
+
+
+class _Function(torch.autograd.Function):
+    """An operation whose value and derivative a step knows."""
+
+    @staticmethod
+    def forward(ctx, step, *inputs):
+        ctx.step = step
+        return step.forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, *derivatives):
+        result = ctx.step.pull(*derivatives)
+        return None, *(result if isinstance(result, tuple) else (result,))
+
+
+def _at() -> str:
+    line = where()
+    return f" ({line})" if line else ""
+
+
+_QUERIES = {
+    "size", "shape", "dim", "ndim", "device", "dtype", "requires_grad", "is_floating_point", "is_complex", "len",
+    "numel", "stride", "is_contiguous", "layout", "is_cuda", "is_sparse", "is_quantized", "grad_fn", "is_leaf",
+    "data_ptr", "storage_offset", "element_size", "is_nested", "names", "grad", "_version", "hash", "repr", "item",
+    "get_device", "register_hook", "untyped_storage", "is_mps", "is_meta", "nelement", "ndimension", "format", "_base", "bool",
+}

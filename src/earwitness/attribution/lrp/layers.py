@@ -1,0 +1,298 @@
+"""Layers with weights as linear maps with a bias, and the rules that share relevance among what they add up.
+
+A rule takes a layer and what arrives at its output: c, the relevance of the output over its value. It returns the same
+of the layer's input. With z the output, bias included, the rules read in the form of their papers with R = z c.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from earwitness.attribution.lrp.steps import Step, away, signs
+
+Rule = Callable[["Layer", torch.Tensor], torch.Tensor]
+
+
+class Layer(Step):
+    """A layer whose output is a linear map of its input, with a bias.
+
+    Attributes
+    ----------
+    kind : str
+        "convolution", "dense", "norm".
+    name, module : str, nn.Module
+        Where in the model it runs.
+    weight, bias : Tensor or None
+        As the operation was given them, a batch norm behind it merged.
+    """
+
+    kind = ""
+
+    def __init__(self, x, weight, bias, name="", module=None):
+        super().__init__(x)
+        self.weight, self.bias, self.name, self.module = weight, bias, name, module
+        self.rule: Rule | None = None
+        self.note: Callable[[torch.Tensor], None] = lambda kept: None
+        self.additive = self.first = False
+
+    def run(self, x, weight=None, bias=None):
+        """Return the layer's answer to ``x``, with other parameters if given; no bias unless given."""
+        raise NotImplementedError
+
+    def transposed(self, c, weight=None):
+        """Return the transposed map of ``c``, shape of the input."""
+        raise NotImplementedError
+
+    def over_channels(self, values):
+        """Return a vector of one value per output channel in a shape that adds to the output."""
+        raise NotImplementedError
+
+    def value(self, x):
+        """Return the output."""
+        return self.run(x, self.weight, self.bias)
+
+    def pull(self, c):
+        """Return what the layer's rule makes of what arrives."""
+        return self.rule(self, c)
+
+    def of_bias(self, c, bias=None):
+        """Return the sum of the bias times ``c``."""
+        bias = self.bias if bias is None else bias
+        return 0.0 if bias is None else (c * self.over_channels(bias)).sum()
+
+    def evenly(self, share):
+        """Hand the ``share`` of every output to its inputs in equal parts; padded zeros get none."""
+        ones = torch.ones_like(self.weight)
+        n_inputs = self.run(torch.ones_like(self.x[:1]), ones)
+        return self.transposed(share / n_inputs, ones)
+
+    def scaled(self, scale, shift):
+        """Return the same layer with its output times ``scale`` plus ``shift``, vectors over channels."""
+        raise NotImplementedError
+
+
+class Convolution(Layer):
+    """A convolution over one, two or three axes, transposed or not."""
+
+    kind = "convolution"
+
+    def __init__(self, x, weight, bias, stride, padding, dilation, transposed, output_padding, groups, **where):
+        super().__init__(x, weight, bias, **where)
+        self.sizes = stride, padding, dilation, transposed, output_padding, groups
+
+    def run(self, x, weight=None, bias=None):
+        """Return the convolution of ``x``."""
+        return torch.convolution(x, self.weight if weight is None else weight, bias, *self.sizes)
+
+    def transposed(self, c, weight=None):
+        """Return the derivative of the convolution for its input."""
+        weight = self.weight if weight is None else weight
+        return torch.ops.aten.convolution_backward(
+            c, self.x, weight, None, *self.sizes, [True, False, False])[0]
+
+    def over_channels(self, values):
+        """Return ``values`` as (channel, 1, ...)."""
+        return values.view(-1, *[1] * (self.x.ndim - 2))
+
+    def of_bias(self, c, bias=None):
+        """Return the sum of the bias times ``c``, without a product of that size."""
+        bias = self.bias if bias is None else bias
+        return 0.0 if bias is None else c.flatten(2).sum((0, 2)) @ bias
+
+    def scaled(self, scale, shift):
+        """Return the convolution merged with the batch norm behind it."""
+        if self.sizes[3]:  # transposed: (in, out / groups, ...)
+            groups = self.sizes[5]
+            grouped = self.weight.unflatten(0, (groups, -1)) * scale.view(groups, 1, -1, *[1] * (self.x.ndim - 2))
+            weight = grouped.flatten(0, 1)
+        else:
+            weight = self.weight * scale.view(-1, *[1] * (self.x.ndim - 1))
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Convolution(self.x, weight, bias, *self.sizes, name=self.name, module=self.module)
+
+
+class Dense(Layer):
+    """A dense layer on the last axis."""
+
+    kind = "dense"
+
+    def run(self, x, weight=None, bias=None):
+        """Return x W^T + b."""
+        return F.linear(x, self.weight if weight is None else weight, bias)
+
+    def transposed(self, c, weight=None):
+        """Return c W."""
+        return c @ (self.weight if weight is None else weight)
+
+    def over_channels(self, values):
+        """Return ``values`` as they are: channels come last."""
+        return values
+
+    def of_bias(self, c, bias=None):
+        """Return the sum of the bias times ``c``."""
+        bias = self.bias if bias is None else bias
+        return 0.0 if bias is None else c.flatten(0, -2).sum(0) @ bias if c.ndim > 1 else c @ bias
+
+    def scaled(self, scale, shift):
+        """Return the dense layer merged with the batch norm behind it."""
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Dense(self.x, self.weight * scale[:, None], bias, name=self.name, module=self.module)
+
+
+class Affine(Layer):
+    """A batch norm with running statistics by itself: x times a weight for each channel, plus a bias."""
+
+    kind = "norm"
+
+    def run(self, x, weight=None, bias=None):
+        """Return the scaled input."""
+        y = x * self.over_channels(self.weight if weight is None else weight)
+        return y if bias is None else y + self.over_channels(bias)
+
+    def transposed(self, c, weight=None):
+        """Return the scaled derivative."""
+        return c * self.over_channels(self.weight if weight is None else weight)
+
+    def over_channels(self, values):
+        """Return ``values`` as (channel, 1, ...)."""
+        return values.view(-1, *[1] * (self.x.ndim - 2))
+
+
+class Centred(Layer):
+    """A layer, group or instance norm with its scale as a constant; or an RMS norm, which does not centre.
+
+    Works on ``x`` as (groups of values that are normalised together) x (values), through ``folded`` and back.
+    """
+
+    kind = "norm"
+
+    def __init__(self, x, weight, bias, known, fold, unfold, epsilon, centres=True, **where):
+        super().__init__(x, weight, bias, **where)
+        self.known, self.fold, self.unfold, self.centres = known, fold, unfold, centres
+        folded = fold(self.x)
+        spread = folded.var(-1, correction=0, keepdim=True) if centres else folded.square().mean(-1, keepdim=True)
+        self.scale = (spread + epsilon).rsqrt()
+
+    def value(self, x):
+        """Return what PyTorch's own norm returns."""
+        return self.known()
+
+    def transposed(self, c, weight=None):
+        """Return the derivative with the scale frozen."""
+        c = self.fold(c if self.weight is None else c * self.weight) * self.scale
+        return self.unfold(c - c.mean(-1, keepdim=True) if self.centres else c)
+
+    def over_channels(self, values):
+        """Return ``values`` as they are: they have a shape that adds to the output."""
+        return values
+
+    def evenly(self, share):
+        """Hand the ``share`` of every output to all values normalised with it."""
+        if not self.centres:
+            return share
+        folded = self.fold(share)
+        return self.unfold(folded.mean(-1, keepdim=True).expand_as(folded))
+
+
+def linear_rule(layer, c):
+    """Share relevance in proportion to the contributions, without a stabiliser: for what is not learned."""
+    layer.note(layer.of_bias(c))
+    return layer.transposed(c)
+
+
+def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
+    """Share relevance in proportion to the contributions z_ij = x_i w_ij; bias and ``epsilon`` keep their part.
+
+    Notes
+    -----
+    R_i = sum_j x_i w_ij R_j / (z_j + epsilon sign z_j): Bach et al. (2015), Eq. (58) [bach2015].
+    """
+    y = away(layer.y) if layer.additive else layer.y
+    size = y.abs()
+    ratio = c / (size + epsilon)
+    of_stabiliser = epsilon * torch.dot(ratio.flatten(), y.flatten())
+    ratio *= size  # R / (z + epsilon sign z)
+    layer.note((1 - bias_factor) * (layer.of_bias(ratio) + of_stabiliser))
+    result = layer.transposed(ratio)
+    if bias_factor:
+        bias = 0.0 if layer.bias is None else layer.over_channels(layer.bias)
+        handed = layer.evenly(bias_factor * ratio * (epsilon * signs(y) + bias))
+        result = result + handed / away(layer.x)
+    return result
+
+
+def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
+    """Share relevance in proportion to the positive contributions alone (alpha = 1, beta = 0; z+).
+
+    Notes
+    -----
+    A contribution is positive if x and w are both positive or both negative; of the bias, the positive part takes its
+    share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
+    """
+    bias = None if layer.bias is None else layer.bias.clamp(min=0) * (1 - bias_factor)
+    weights = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
+    z = _signed_sum(layer, weights, bias)  # nowhere negative
+    ratio = _own(layer, c) / (z + epsilon)
+    layer.note(layer.of_bias(ratio, bias) + epsilon * ratio.sum())
+    return _signed_transposed(layer, ratio, weights)
+
+
+def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
+    """Share relevance by contributions in which those of the output's own sign count 1 + ``gamma`` times.
+
+    Notes
+    -----
+    Montavon et al. (2019), section 10.2.3, in the form for inputs of both signs (Andeol et al. 2021), as zennit has it.
+    Outputs below zero need terms of their own; behind a ReLU they carry no relevance, and the terms are left out.
+    """
+    relevance, total = _own(layer, c), torch.zeros_like(layer.x)
+    more = [values + gamma * values.clamp(**limit) for values in (layer.weight, layer.bias) if values is not None
+            for limit in ({"min": 0}, {"max": 0})]
+    for sign, weights, bias in ((1, more[:2], more[2::2]), (-1, more[1::-1], more[3::2])):
+        own = torch.where(layer.y.sign() == sign, relevance, 0)
+        if own.any():
+            total = total + _gamma_part(layer, own, weights, *(bias or [None]), epsilon, bias_factor)
+    return total
+
+
+def _gamma_part(layer, relevance, weights, bias, epsilon, bias_factor):
+    """Return what outputs of one sign hand down."""
+    z = _signed_sum(layer, weights, bias)
+    stabiliser = epsilon * signs(z)
+    ratio = relevance / (z + stabiliser)
+    layer.note((1 - bias_factor) * (layer.of_bias(ratio, bias) + (ratio * stabiliser).sum()))
+    result = _signed_transposed(layer, ratio, weights)
+    if bias_factor:
+        constant = stabiliser if bias is None else stabiliser + layer.over_channels(bias)
+        result = result + layer.evenly(bias_factor * ratio * constant) / away(layer.x)
+    return result
+
+
+def _own(layer, c):
+    """Return the relevance of the layer's output."""
+    return c * (away(layer.y) if layer.additive else layer.y)
+
+
+def _signed_sum(layer, weights, bias):
+    """Return the layer's answer with the first of ``weights`` for positive inputs and the second for negative ones.
+
+    The second part vanishes, and is left out, where no input is negative: behind every ReLU.
+    """
+    layer.signed = bool((layer.x < 0).any())
+    if not layer.signed:
+        return layer.run(layer.x, weights[0], bias)
+    return layer.run(layer.x.clamp(min=0), weights[0], bias) + layer.run(layer.x.clamp(max=0), weights[1])
+
+
+def _signed_transposed(layer, ratio, weights):
+    of_positive = layer.transposed(ratio, weights[0])
+    return torch.where(layer.x < 0, layer.transposed(ratio, weights[1]), of_positive) if layer.signed else of_positive
+
+
+def given_rule(layer, c, *, rule):
+    """Share relevance by a function of the user: (layer, x, output, relevance of the output) -> relevance of x."""
+    relevance = _own(layer, c)
+    of_x = rule(layer, layer.x, layer.y, relevance)
+    layer.note(relevance.sum() - of_x.sum())
+    return of_x / away(layer.x)

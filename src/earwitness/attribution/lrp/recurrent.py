@@ -1,0 +1,386 @@
+"""Recurrent layers: LSTM, GRU and the plain recurrent network, at every time step, for a batch at once.
+
+They multiply and add. Of a product gate x signal all relevance goes to the signal: the gate says how much of the signal
+passes, the signal says what. Sums share by the epsilon rule, like dense layers. So relevance runs back in time along
+sums, where the gates i, f, o, r, z are constants:
+
+    LSTM   c_t = f_t c_(t-1) + i_t g_t,            g_t = tanh(b + W x_t + V h_(t-1)),           h_t = o_t tanh(c_t)
+    GRU    h_t = z_t h_(t-1) + (1 - z_t) n_t,      n_t = tanh(b + W x_t + r_t (d + V h_(t-1)))
+    RNN    h_t = tanh(b + W x_t + V h_(t-1)), or relu
+
+and relevance enters h_t wherever a later layer uses it: at every step, not at the last one alone. Only the recursion
+itself is a loop over time; the gates need none, since the forward pass has left every h_t.
+
+The rule for LSTMs is that of Arras et al. (2017), section 3 [arras2017], whose published code it equals; with relevance
+injected at every step as Kiyan et al. (2022) do [kiyan2022].
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from earwitness.attribution.lrp.steps import Step, away, signs
+
+
+@dataclass
+class Weights:
+    """One layer's parameters, its directions stacked: (directions, ...)."""
+
+    of_x: torch.Tensor               # (D, gates * units, features)
+    of_h: torch.Tensor               # (D, gates * units, states)
+    bias_x: torch.Tensor             # (D, gates * units)
+    bias_h: torch.Tensor
+    projection: torch.Tensor | None  # (D, states, units)
+    flat: list                       # as torch.lstm takes them
+    has_bias: bool
+
+
+@dataclass
+class Sharing:
+    """How the sums share.
+
+    Attributes
+    ----------
+    epsilon : float
+        Stabiliser of every sum, in its units.
+    bias_factor : float
+        Which part of what bias and stabiliser take is handed down, evenly to all terms of the sum.
+    count_start : bool
+        Whether zero states before the first step are terms of its sums, and so take what is handed to them, as in the
+        published code. If not, the first step hands down to its input alone.
+    additive : bool
+        Whether relevance can arrive at zeros.
+    """
+
+    epsilon: float
+    bias_factor: float
+    count_start: bool
+    additive: bool
+
+
+def layer(mode, call):
+    """Run ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` or ``torch.rnn_relu`` with the derivative of its rule."""
+    packed = len(call.args) == 9 and isinstance(call.args[2], torch.Tensor | tuple) and isinstance(call.args[3], list
+                                                                                                   | tuple)
+    data, sizes, states, flat, has_bias, n_layers, _, _, bidirectional = (
+        call.args if packed else (call.args[0], None, *call.args[1:8]))
+    states = (states,) if isinstance(states, torch.Tensor) else tuple(states)
+    weights = _weights(list(flat), has_bias, n_layers * (1 + bidirectional), 1 + bidirectional)
+    return _run(mode, call, data, sizes, states, weights, not packed and call.args[8])
+
+
+def cell(mode, call):
+    """Run one step: the same as a layer for a sequence of one."""
+    x, states, *flat = call.args
+    states = (states,) if isinstance(states, torch.Tensor) else tuple(states)
+    weights = _weights([value for value in flat if value is not None], len(flat) == 4 and flat[2] is not None, 1, 1)
+    alone = x.ndim == 1
+    call.name = call.name.removesuffix("_cell")
+    with mode:
+        x, *states = (value[None, None] if alone else value[None] for value in (x, *states))
+    _, *last = _run(mode, call, x, None, states, weights, False)
+    for value in last:
+        value._trace = call.trace
+    with mode:
+        last = [value[0, 0] if alone else value[0] for value in last]
+    return last[0] if len(last) == 1 else tuple(last)
+
+
+def _weights(flat, has_bias, n_groups, n_directions):
+    """Return the parameters of each layer."""
+    size = len(flat) // n_groups
+    each = [flat[first : first + size] for first in range(0, len(flat), size)]
+    layers = []
+    for first in range(0, n_groups, n_directions):
+        group = each[first : first + n_directions]
+        of_x, of_h, *others = (torch.stack(values) for values in zip(*group, strict=True))
+        biases, others = (others[:2], others[2:]) if has_bias else ([torch.zeros_like(of_x[..., 0])] * 2, others)
+        layers.append(Weights(of_x, of_h, *biases, others[0] if others else None,
+                              [value for part in group for value in part], has_bias))
+    return layers
+
+
+def _run(mode, call, data, sizes, states, weights, batch_first):
+    composite = mode.composite
+    counts = composite.count_start or any(state.any() for state in states)
+    sharing = Sharing(composite.recurrent_epsilon, composite.bias_factor, counts, mode.additive)
+    step = Recurrent(call.name, sizes, states, weights, batch_first, sharing)
+    mode.ledger.expect(call.label)
+    step.note = lambda kept: mode.ledger.note(call.label, kept)
+    result = mode.run(step, data, *states)
+    call.trace = mode.trace(deep=True)
+    return result
+
+
+class Recurrent(Step):
+    """All layers and steps of a recurrent network as one step."""
+
+    def __init__(self, kind, sizes, states, weights, batch_first, sharing):
+        super().__init__(None)
+        self.kind, self.sizes, self.weights, self.batch_first = kind, sizes, weights, batch_first
+        self.sharing, self.wanted = sharing, [state.requires_grad for state in states]
+        self.states = [state.detach() for state in states]
+        self.frame = _Frame(sizes, batch_first, len(weights[0].of_x))
+
+    def value(self, data, *states):
+        """Return (outputs of every step, last states...), as PyTorch does."""
+        function, n = getattr(torch, self.kind), self.frame.n_directions
+        self.sequences, last = [self.frame.padded(data.detach())], []
+        for number, weights in enumerate(self.weights):
+            own = tuple(state[n * number : n * (number + 1)] for state in states)
+            own = own if self.kind == "lstm" else own[0]
+            rest = (own, weights.flat, weights.has_bias, 1, 0.0, False, n == 2)
+            data, *final = function(data, self.sizes, *rest) if self.sizes is not None else function(
+                data, *rest, self.batch_first)
+            self.sequences.append(self.frame.padded(data.detach()))
+            last.append(final)
+        return data, *(torch.cat(parts) for parts in zip(*last, strict=True))
+
+    def keep(self, pointer):
+        """Copy sequences that are about to be overwritten."""
+        self.sequences = [values.clone() if values.untyped_storage().data_ptr() == pointer else values
+                          for values in self.sequences]
+
+    def pull(self, of_output, *of_states):
+        """Return the derivatives of the sequences and of the states before the first step."""
+        derivative, starts, n = self.frame.padded(of_output), [], self.frame.n_directions
+        for number in reversed(range(len(self.weights))):
+            own = slice(n * number, n * (number + 1))
+            derivative, start = _layer_rule(
+                self, self.weights[number], *self.sequences[number : number + 2], derivative,
+                [values[own] for values in of_states], [state[own] for state in self.states])
+            starts.insert(0, start)
+        of_starts = [torch.cat(parts) if wanted else None for parts, wanted in zip(
+            zip(*starts, strict=True), self.wanted, strict=True)]
+        return self.frame.unpadded(derivative), *of_starts
+
+
+class _Frame:
+    """Sequences as (time, batch, features) whatever layout they came in, and time as each direction reads it."""
+
+    def __init__(self, sizes, batch_first, n_directions):
+        self.batch_first, self.n_directions, self.inside = batch_first, n_directions, None
+        if sizes is not None:  # clips in each step of a packed sequence, the longest clip first
+            self.inside = torch.arange(int(sizes[0])) < sizes[:, None]  # (time, batch)
+
+    def padded(self, values):
+        """Return (time, batch, features), zero after a clip's end."""
+        if self.inside is not None:
+            full = values.new_zeros(*self.inside.shape, values.shape[-1])
+            full[self.inside.to(values.device)] = values
+            return full
+        return values.transpose(0, 1) if self.batch_first else values
+
+    def unpadded(self, values):
+        """Undo :meth:`padded`."""
+        if self.inside is not None:
+            return values[self.inside.to(values.device)]
+        return values.transpose(0, 1) if self.batch_first else values
+
+    def own_time(self, values):
+        """Turn (directions, time, batch, ...) so that time runs as each direction reads it; twice is as before."""
+        if self.n_directions == 1:
+            return values
+        if self.inside is None:
+            return torch.stack([values[0], values[1].flip(0)])
+        steps, lengths = torch.arange(len(self.inside))[:, None], self.inside.sum(0)
+        index = torch.where(self.inside, lengths - 1 - steps, steps).to(values.device)
+        return torch.stack([values[0], values[1].gather(0, index[..., None].expand_as(values[1]))])
+
+    def at_the_end(self, values, n_steps):
+        """Return (directions, time, batch, ...) with ``values`` (directions, batch, ...) at each clip's last step."""
+        result = values.new_zeros(values.shape[0], n_steps, *values.shape[1:])
+        clips = torch.arange(values.shape[1], device=values.device)
+        last = n_steps - 1 if self.inside is None else self.inside.sum(0).to(values.device) - 1
+        result[:, last, clips] = values
+        return result
+
+
+@dataclass
+class _Shares:
+    """What does not depend on relevance, each (direction, time, batch, units)."""
+
+    kept: torch.Tensor | None     # share of the old cell or state in the new one
+    written: torch.Tensor | None  # share of the new content
+    cell: torch.Tensor            # stabilised sum of both
+    content: torch.Tensor         # stabilised pre-activation of the content
+    bias: torch.Tensor            # bias in it
+    passed: torch.Tensor | None   # factor of V h in it
+    cells: torch.Tensor | None    # cells, of an LSTM
+    inner: torch.Tensor | None = None  # o tanh(c), which is projected
+
+
+def _stable(values, epsilon):
+    return values + epsilon * signs(values)
+
+
+def _layer_rule(step, weights, x, h, of_h, of_last, starts):
+    """Return the derivative (time, batch, features) of one layer's input, and those of its states at the start."""
+    frame, sharing = step.frame, step.sharing
+    n_directions, d = len(weights.of_h), weights.of_h.shape[-1]
+    x = frame.own_time(x.expand(n_directions, *x.shape))  # (direction, time, batch, features)
+    h, of_h = (frame.own_time(torch.stack(values.split(d, dim=-1))) for values in (h, of_h))
+    before = torch.cat([starts[0][:, None], h[:, :-1]], dim=1)
+    if of_last[0].any():
+        of_h = of_h + frame.at_the_end(of_last[0], h.shape[1])
+    relevance = (away(h) if sharing.additive else h) * of_h
+    shares = _SHARES[step.kind](weights, x, before, h, starts, sharing.epsilon)
+    of_cells = None
+    if step.kind == "lstm" and of_last[1].any():
+        of_cells = frame.at_the_end(of_last[1], h.shape[1]) * shares.cells
+    ratio, at_start = _back_in_time(step, weights, x, h, before, relevance, of_cells, shares, starts)
+    content = _content(step.kind, weights.of_x)
+    derivative = torch.bmm(ratio.flatten(1, 2), content).view(*ratio.shape[:3], -1)
+    if sharing.bias_factor:
+        derivative = derivative + (_surplus(shares, sharing, x, d) * ratio).sum(-1, keepdim=True) / away(x)
+    return frame.own_time(derivative).sum(0), at_start
+
+
+def _content(kind, weight):
+    """Return the rows of (directions, gates * units, ...) that make the content: relevance passes through them."""
+    n_gates, place = {"lstm": (4, 2), "gru": (3, 2)}.get(kind, (1, 0))
+    units = weight.shape[1] // n_gates
+    return weight[:, place * units : (place + 1) * units]
+
+
+def _surplus(shares, sharing, x, d):
+    """Return bias and stabiliser of the content, over the terms that they are handed to."""
+    e = x.shape[-1]
+    stabiliser = sharing.epsilon * signs(shares.content)
+    surplus = sharing.bias_factor * (shares.bias + stabiliser) / (d + e)
+    surplus = surplus.expand_as(shares.content)
+    if not sharing.count_start:  # e terms instead of d + e
+        surplus = torch.cat([surplus[:, :1] * (d + e) / e, surplus[:, 1:]], dim=1)
+    return surplus
+
+
+def _back_in_time(step, weights, x, h, before, relevance, of_cells, shares, starts):
+    """Return the relevance of the content over its pre-activation, and the derivatives of the states at the start."""
+    sharing, lstm = step.sharing, step.kind == "lstm"
+    w_h, d = _content(step.kind, weights.of_h), h.shape[-1]
+    hands = sharing.bias_factor > 0
+    if hands:
+        surplus = _surplus(shares, sharing, x, d).unbind(1)
+        leak = _leak(shares, sharing)
+    factor = (1 if shares.written is None else shares.written) / shares.content
+    factor = factor.unbind(1)
+    kept = None if shares.kept is None else shares.kept.unbind(1)
+    states, relevance = before.unbind(1), relevance.unbind(1)
+    of_cells = None if of_cells is None else of_cells.unbind(1)
+    of_h = of_cell = None
+    ratios, sums, n_steps = [None] * len(states), [None] * len(states), len(states)
+    for t in reversed(range(n_steps)):
+        total = relevance[t] if of_h is None else relevance[t] + of_h
+        if weights.projection is not None:
+            total = _through_projection(weights, shares, h[:, t], total, t, step)
+        if lstm and of_cell is not None:
+            total = total + of_cell
+        if of_cells is not None:
+            total = total + of_cells[t]
+        ratio = factor[t] * total
+        carried = None if kept is None else kept[t] * total
+        if hands and leak is not None:
+            spread = (leak[t] * total).sum(-1, keepdim=True)
+            ratio, carried = ratio + spread / shares.content[:, t], carried + spread
+        passed = ratio if shares.passed is None else ratio * shares.passed[:, t]
+        pulled = torch.bmm(passed, w_h)
+        of_h = states[t] * pulled
+        if hands:
+            of_h = of_h + (surplus[t] * ratio).sum(-1, keepdim=True)
+        if lstm:
+            of_cell = carried
+        elif carried is not None:
+            of_h = of_h + carried
+        ratios[t], sums[t] = ratio, total
+    ratio = torch.stack(ratios, dim=1)
+    _note(step, shares, ratio, sums, of_h, of_cell)
+    at_start = [of_h / away(starts[0])]
+    if lstm:
+        at_start.append(of_cell / away(starts[1]))
+    return ratio, at_start
+
+
+def _leak(shares, sharing):
+    """Return, step by step, what the stabiliser of cell or state hands to each of the 2 d terms."""
+    if shares.kept is None:
+        return None
+    stabiliser = sharing.epsilon * signs(shares.cell)
+    leak = sharing.bias_factor * stabiliser / shares.cell / (2 * shares.cell.shape[-1])
+    if not sharing.count_start:  # d terms instead of 2 d
+        leak = torch.cat([2 * leak[:, :1], leak[:, 1:]], dim=1)
+    return leak.unbind(1)
+
+
+def _note(step, shares, ratio, sums, of_h, of_cell):
+    """Tell the ledger what biases, stabilisers and the states before the first step keep."""
+    sharing = step.sharing
+    stabiliser = sharing.epsilon * signs(shares.content)
+    kept = (ratio * (shares.bias + stabiliser)).sum()
+    if shares.kept is not None:
+        total = torch.stack(sums, dim=1)
+        kept = kept + (sharing.epsilon * total / shares.cell.abs()).sum()
+    kept = (1 - sharing.bias_factor) * kept
+    for state, wanted in zip((of_h, of_cell), step.wanted, strict=False):
+        if not wanted and sharing.count_start and state is not None:
+            kept = kept + state.sum()
+    step.note(kept)
+
+
+def _through_projection(weights, shares, h, relevance, t, step):
+    """Return the relevance of o tanh(c) from that of its projection, by the epsilon rule."""
+    epsilon, factor = step.sharing.epsilon, step.sharing.bias_factor
+    ratio = relevance / _stable(h, epsilon)
+    inner = shares.inner[:, t]
+    step.note((1 - factor) * (epsilon * ratio * signs(h)).sum())
+    result = inner * torch.bmm(ratio, weights.projection)
+    if factor:
+        stabiliser = epsilon * signs(h)
+        result = result + factor * (ratio * stabiliser).sum(-1, keepdim=True) / inner.shape[-1]
+    return result
+
+
+def _affine(x, weight, bias):
+    """Return (direction, time, batch, gates * units)."""
+    return torch.baddbmm(bias[:, None], x.flatten(1, 2), weight.mT).view(*x.shape[:3], -1)
+
+
+def _lstm_shares(weights, x, before, h, starts, epsilon):
+    d = weights.of_h.shape[1] // 4
+    projects = weights.projection is not None
+    rows = slice(0, None if projects else 3 * d)  # torch's order: i, f, g, o
+    signals = _affine(x, weights.of_x[:, rows], weights.bias_x[:, rows] + weights.bias_h[:, rows])
+    signals = signals + torch.bmm(before.flatten(1, 2), weights.of_h[:, rows].mT).view_as(signals)
+    write, keep, content, *opening = signals.split(d, dim=-1)
+    new, keep = write.sigmoid() * content.tanh(), keep.sigmoid()
+    cells = [starts[1]]
+    for new_t, keep_t in zip(new.unbind(1), keep.unbind(1), strict=True):
+        cells.append(torch.addcmul(new_t, keep_t, cells[-1]))
+    cell, old = torch.stack(cells[1:], dim=1), keep * torch.stack(cells[:-1], dim=1)
+    stable = _stable(cell, epsilon)
+    bias = _content("lstm", (weights.bias_x + weights.bias_h)[..., None])[..., 0][:, None, None]
+    shares = _Shares(old / stable, new / stable, stable, _stable(content, epsilon), bias, None, cell)
+    if projects:
+        shares.inner = opening[0].sigmoid() * cell.tanh()
+    return shares
+
+
+def _gru_shares(weights, x, before, h, starts, epsilon):
+    of_x = _affine(x, weights.of_x, weights.bias_x)
+    of_h = _affine(before, weights.of_h, weights.bias_h)
+    (reset, keep, new), (reset_h, keep_h, new_h) = of_x.chunk(3, dim=-1), of_h.chunk(3, dim=-1)  # torch's order
+    reset, keep = (reset + reset_h).sigmoid(), (keep + keep_h).sigmoid()
+    content = new + reset * new_h
+    stable = _stable(h, epsilon)
+    bias_x, bias_h = (_content("gru", bias[..., None])[..., 0][:, None, None] for bias in (
+        weights.bias_x, weights.bias_h))
+    return _Shares(keep * before / stable, (1 - keep) * content.tanh() / stable, stable, _stable(content, epsilon),
+                   bias_x + reset * bias_h, reset, None)
+
+
+def _rnn_shares(weights, x, before, h, starts, epsilon):
+    content = _affine(x, weights.of_x, weights.bias_x) + _affine(before, weights.of_h, weights.bias_h)
+    bias = (weights.bias_x + weights.bias_h)[:, None, None]
+    return _Shares(None, None, content, _stable(content, epsilon), bias, None, None)
+
+
+_SHARES = {"lstm": _lstm_shares, "gru": _gru_shares, "rnn_tanh": _rnn_shares, "rnn_relu": _rnn_shares}

@@ -1,0 +1,91 @@
+"""Operations that need a derivative of their own: their value, and how what travels back goes through them."""
+
+import torch
+
+TINY = {torch.float16: 1e-7}
+"""What stands for a value of exactly zero that relevance is handed to, by precision; 1e-20 where nothing is said."""
+
+
+def away(x: torch.Tensor) -> torch.Tensor:
+    """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a finite ratio to it."""
+    return torch.where(x == 0, TINY.get(x.dtype, 1e-20), x)
+
+
+def signs(values: torch.Tensor) -> torch.Tensor:
+    """Return 1 where a value is zero or more and -1 where it is less, in its precision."""
+    return (values < 0).to(values.dtype).mul_(-2).add_(1)
+
+
+class Step:
+    """One operation of a forward pass.
+
+    Attributes
+    ----------
+    x : Tensor or None
+        The values it reads and its derivative needs, outside any graph.
+    y : Tensor or None
+        What it returned, likewise.
+    """
+
+    def __init__(self, x: torch.Tensor | None):
+        self.x = None if x is None else x.detach()
+        self.y: torch.Tensor | None = None
+
+    def value(self, *inputs: torch.Tensor):
+        """Return the output, in memory of its own."""
+        raise NotImplementedError
+
+    def pull(self, *derivatives: torch.Tensor):
+        """Return the derivative of each input from that of the output: of relevance over value."""
+        raise NotImplementedError
+
+    def forward(self, *inputs: torch.Tensor):
+        """Return the value and remember it."""
+        result = self.value(*inputs)
+        self.y = result.detach() if isinstance(result, torch.Tensor) else None
+        return result
+
+    def keep(self, pointer: int) -> None:
+        """Copy what is needed of a memory that is about to be overwritten."""
+        for name, held in vars(self).items():
+            if isinstance(held, torch.Tensor) and held.untyped_storage().data_ptr() == pointer:
+                setattr(self, name, held.detach().clone())
+
+
+class Elementwise(Step):
+    """f(x) = x times the constant f(x) / x."""
+
+    def __init__(self, x, function, additive, note=None):
+        super().__init__(x)
+        self.function, self.additive, self.note = function, additive, note
+
+    def value(self, x):
+        """Return f(x)."""
+        y = self.function(x)
+        return y.clone() if y.data_ptr() == x.data_ptr() else y
+
+    def pull(self, c):
+        """Return f(x) / x times what arrives; where x is zero and f(x) is not, a constant keeps it."""
+        y = away(self.y) if self.additive else self.y
+        x = away(self.x)
+        if self.note is not None:
+            kept = torch.where(self.x == 0, c * self.y, 0).sum()
+            if kept:
+                self.note(kept)
+        return c.mul(y).div_(x) if self.additive else torch.where(self.x == 0, 0, c * y / x)
+
+
+class Scaled(Step):
+    """The identity, with a derivative of ``factor``: each of two factors of a product takes half."""
+
+    def __init__(self, factor):
+        super().__init__(None)
+        self.factor = factor
+
+    def value(self, x):
+        """Return a copy."""
+        return x.clone()
+
+    def pull(self, c):
+        """Return a part of what arrives."""
+        return self.factor * c
