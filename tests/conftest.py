@@ -4,6 +4,11 @@ import json
 
 import pytest
 import toy
+from hypothesis import HealthCheck, settings
+
+# a busy machine is no fault of the code
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,112 @@
-"""Keep expensive results: under a hash of what determines them, written atomically, never trusted when damaged."""
+"""Keep expensive results: under a hash of what determines them, written atomically, checked."""
 
+import errno
 import hashlib
 import json
+import logging
 import os
+import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from earwitness.errors import BusyError, EarwitnessError, ParameterError, StorageError
+
+LOCK_LIMIT_S = 60.0  # a holder that gives no sign of life for so long is waited for no longer
+_DISK = {
+    getattr(errno, name)
+    for name in "ENOSPC EDQUOT EROFS EACCES EPERM ENAMETOOLONG EFBIG EIO ENODEV".split()
+    if hasattr(errno, name)
+}
+_BEAT_S, _TELL_AFTER_S, _LEFTOVER_S = 5.0, 10.0, 24 * 3600.0
+
+
+def environment_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, ``~`` expanded; None if it names none.
+
+    Raises
+    ------
+    ParameterError
+        If it can be no folder: it is a file, too long, or ``~`` of somebody without a home.
+    """
+    given = os.environ.get(variable)
+    if not given:
+        return None
+    try:
+        folder = Path(given).expanduser()
+        if folder.is_dir() or not folder.exists():
+            return folder
+        why = "it is no folder"
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    raise ParameterError(f"{variable} is {given[:200]!r}, which cannot be a folder: {why}.")
+
+
+def place(kind: str = "") -> Path:
+    """Return where results of one kind are or would be kept; nothing is made."""
+    return (environment_folder("EARWITNESS_CACHE") or Path(pooch.os_cache("earwitness"))) / kind
 
 
 def directory(kind: str = "") -> Path:
-    """Return the folder for results of one kind: ``EARWITNESS_CACHE`` or the user's cache folder."""
-    folder = Path(os.environ.get("EARWITNESS_CACHE") or pooch.os_cache("earwitness")) / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return the folder for results of one kind: ``EARWITNESS_CACHE`` or the user's cache folder.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made.
+    """
+    folder = place(kind)
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
+@contextmanager
+def storage(path: Path, any_error: bool = True) -> Iterator[None]:
+    """Turn what the system says of a disk into a sentence that names ``path``.
+
+    Parameters
+    ----------
+    path : path
+    any_error : bool
+        Whether all that the system refuses here is about ``path``; if not, full and read-only
+        disks and unusable paths are, and other errors pass.
+
+    Raises
+    ------
+    StorageError
+    """
+    try:
+        yield
+    except EarwitnessError:
+        raise
+    except OSError as error:
+        if not any_error and error.errno not in _DISK:
+            raise
+        named = os.environ.get("EARWITNESS_CACHE")
+        where = f"EARWITNESS_CACHE is {named}" if named else "EARWITNESS_CACHE can name another"
+        raise StorageError(
+            error.errno,
+            f"{str(path)[:300]} cannot be written ({error.strerror or error}). Free space, or "
+            f"take a folder that may be written; {where[:300]}.",
+        ) from None
+
+
 def digest(specification: Mapping) -> str:
-    """Return 20 hex digits that stand for ``specification`` (JSON-serialisable, order of keys irrelevant)."""
-    text = json.dumps(specification, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    """Return 20 hex digits that stand for ``specification``, JSON-serialisable, in any order."""
+    return hashlib.sha256(_canonical(specification).encode()).hexdigest()[:20]
+
+
+def _canonical(specification) -> str:
+    """Return the specification as its note says it: keys are text, tuples are lists."""
+    return json.dumps(json.loads(json.dumps(specification, default=str)), sort_keys=True)
 
 
 def file_digest(path: Path) -> str:
@@ -32,19 +116,35 @@ def file_digest(path: Path) -> str:
 
 
 @contextmanager
-def atomic(path: Path):
-    """Yield a temporary path beside ``path``; it takes the name ``path`` only if the block ends without error."""
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; it takes that name only if the block ends well.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the folder may not be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with storage(path, any_error=False):
+            yield temporary
+        with storage(path):
+            os.chmod(temporary, 0o644)
+            _make_way(path)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _make_way(path: Path) -> None:
+    """Remove a folder that has the name of a result: no result is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -54,16 +154,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def intact(path: Path) -> bool:
-    """Tell whether ``path`` exists and has the checksum noted when it was stored."""
-    note = path.with_name(path.name + ".json")
+    """Tell whether ``path`` is what was stored under its name, as its note says.
+
+    The note's specification must have that name, and its checksum the content.
+    """
     try:
-        return json.loads(note.read_text())["sha256"] == file_digest(path)
-    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        note = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
+        return digest(note["specification"]) == path.name[:20] and note["sha256"] == file_digest(
+            path
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 def stored(kind: str, specification: Mapping, suffix: str, produce: Callable[[Path], None]) -> Path:
-    """Return the file that ``produce`` writes for ``specification``, made now if it is absent or damaged.
+    """Return the file that ``produce`` writes for ``specification``, made now if need be.
 
     Parameters
     ----------
@@ -74,17 +179,118 @@ def stored(kind: str, specification: Mapping, suffix: str, produce: Callable[[Pa
     suffix : str
         Ending of the file name, for instance ``".pt"``.
     produce : callable
-        Gets a temporary path and writes the result there. Called under a lock: two processes that want the same
-        result do the work once.
+        Gets a temporary path and writes the result there. Called under a lock: two processes that
+        want the same result do the work once.
+
+    Raises
+    ------
+    StorageError
+        If the cache cannot be written.
+    BusyError
+        If another process holds the lock and gives no sign of life.
     """
-    path = directory(kind) / (digest(specification) + suffix)
+    path = place(kind) / (digest(specification) + suffix)
     if intact(path):
         return path
-    with FileLock(f"{path}.lock"):
+    directory(kind)
+    with locked(path):
         if not intact(path):
+            _clear_leftovers(path)
             with atomic(path) as temporary:
                 produce(temporary)
                 checksum = file_digest(temporary)
-            note = {"sha256": checksum, "specification": dict(specification)}
-            write_text(path.with_name(path.name + ".json"), json.dumps(note, indent=1, default=str))
+            note = {"sha256": checksum, "specification": json.loads(_canonical(specification))}
+            write_text(path.with_name(path.name + ".json"), json.dumps(note, indent=1))
     return path
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed processes left: of this result, whose lock is ours, others after a day."""
+    for left in path.parent.glob(".*"):
+        mine = left.name.startswith(f".{path.name[:60]}")
+        with storage(left):
+            if left.is_file() and (mine or time.time() - left.stat().st_mtime > _LEFTOVER_S):
+                left.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, limit_s: float | None = None) -> Iterator[None]:
+    """Hold the lock of ``path``; say who is waited for, and give up who gives no sign of life.
+
+    Parameters
+    ----------
+    path : path
+        What is worked on; the lock is the file beside it with ``.lock`` added.
+    limit_s : float, optional
+        How long the holder may be still. Default: ``LOCK_LIMIT_S``. A holder at work is waited for
+        however long it takes.
+
+    Raises
+    ------
+    BusyError
+        If the holder is still for longer: it is frozen, or its disk is away.
+    StorageError
+        If there can be no lock.
+    """
+    lock, sign = FileLock(f"{path}.lock"), Path(f"{path}.lock.holder")
+    with storage(path):
+        _acquire(lock, sign, path, LOCK_LIMIT_S if limit_s is None else limit_s)
+    done = threading.Event()
+    beating = threading.Thread(target=_beat, args=(sign, done), daemon=True)
+    try:
+        _sign(sign)
+        beating.start()
+        yield
+    finally:
+        done.set()
+        beating.join()
+        sign.unlink(missing_ok=True)
+        lock.release()
+
+
+def _sign(sign: Path) -> None:
+    with storage(sign):
+        sign.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+
+
+def _beat(sign: Path, done: threading.Event) -> None:
+    while not done.wait(_BEAT_S):
+        if sign.exists():
+            os.utime(sign)
+
+
+def _acquire(lock: FileLock, sign: Path, path: Path, limit_s: float) -> None:
+    """Take the lock; the holder's sign of life is that the time of its file changes."""
+    began = seen_at = time.monotonic()
+    last, told = None, False
+    while True:
+        try:
+            return lock.acquire(timeout=0.5)
+        except Timeout:
+            now, beat = time.monotonic(), _last_beat(sign)
+        if beat != last:
+            last, seen_at = beat, now
+        if now - seen_at > limit_s:
+            raise BusyError(
+                f"{path} is being made by {_holder(sign)}, which has given no sign of life for "
+                f"{limit_s:.0f} s; it may be stopped. End it or let it go on, then start again."
+            )
+        if not told and now - began > _TELL_AFTER_S:
+            told = True
+            logging.getLogger("earwitness").warning(
+                "Waiting for %s, which makes %s.", _holder(sign), path
+            )
+
+
+def _last_beat(sign: Path) -> int | None:
+    try:
+        return sign.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _holder(sign: Path) -> str:
+    try:
+        return sign.read_text(encoding="utf-8") or "another process"
+    except (OSError, UnicodeDecodeError):
+        return "another process"

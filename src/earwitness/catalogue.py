@@ -1,16 +1,15 @@
-"""What is known about data: the catalogue that travels with the library, and where each corpus lies."""
+"""What is known about data: the catalogue that travels with the library, where each corpus lies."""
 
-import os
 from pathlib import Path
 
 import yaml
 
 from earwitness import cache
-from earwitness.errors import MissingDataError, check_choice
+from earwitness.errors import DamagedDataError, MissingDataError, check_choice
 
 
 def folder() -> Path:
-    """Return the catalogue: of the checkout ``EARWITNESS_HOME``, of the installed package, or beside its source.
+    """Return the catalogue: of the checkout ``EARWITNESS_HOME``, of the package, or beside its source.
 
     Raises
     ------
@@ -19,8 +18,8 @@ def folder() -> Path:
     """
     package = Path(__file__).resolve().parent
     places = [package / "catalogue", package.parents[1] / "data"]
-    if home := os.environ.get("EARWITNESS_HOME"):
-        places.insert(0, Path(home).expanduser() / "data")
+    if home := cache.environment_folder("EARWITNESS_HOME"):
+        places.insert(0, home / "data")
     for place in places:
         if (place / "corpora.yaml").is_file():
             return place
@@ -29,12 +28,18 @@ def folder() -> Path:
 
 
 def corpora() -> dict[str, dict]:
-    """Return what ``corpora.yaml`` knows of each corpus: title, home, licence, citation, downloads, ..."""
+    """Return what ``corpora.yaml`` knows of each corpus: title, licence, citation, downloads, ..."""
     return _read(folder() / "corpora.yaml")
 
 
 def _read(path: Path) -> dict[str, dict]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"{path} cannot be read: {error}.") from None
+    if not isinstance(known, dict) or not all(isinstance(about, dict) for about in known.values()):
+        raise DamagedDataError(f"{path} is no table of corpora: a name and what is known of it.")
+    return known
 
 
 def about(name: str) -> dict:
@@ -43,19 +48,30 @@ def about(name: str) -> dict:
     return known[check_choice(name, known, "corpus")]
 
 
+def is_generated(name: str) -> bool:
+    """Tell whether a corpus is made on this machine: then there are no recordings to get."""
+    known = about(name)
+    return known.get("generated", not known["downloads"])
+
+
+def may_be_shown(name: str) -> bool:
+    """Tell whether clips of a corpus may be played or drawn on a page that others see."""
+    return about(name).get("may_be_shown", True)
+
+
 def where(name: str) -> Path:
-    """Return where a corpus is or would be put: ``EARWITNESS_DATA/<name>``, else the user's cache."""
-    data = os.environ.get("EARWITNESS_DATA")
-    in_cache = cache.directory("corpora") / name
-    if not about(name)["downloads"]:
-        return cache.directory(name)
-    if data and ((Path(data) / name).is_dir() or not in_cache.is_dir()):
-        return Path(data).resolve() / name
+    """Return where a corpus is or would be: ``EARWITNESS_DATA/<name>``, else the user's cache."""
+    if is_generated(name):
+        return cache.place(name)
+    data = cache.environment_folder("EARWITNESS_DATA")
+    in_cache = cache.place("corpora") / name
+    if data and ((data / name).is_dir() or not in_cache.is_dir()):
+        return data.absolute() / name
     return in_cache
 
 
 def corpus_folder(name: str, root: str | Path | None = None) -> Path:
-    """Return the folder of a corpus: ``root``, else ``EARWITNESS_DATA/<name>``, else the user's cache.
+    """Return the folder of a corpus: ``root``, ``EARWITNESS_DATA/<name>``, or in the user's cache.
 
     Raises
     ------
@@ -65,14 +81,27 @@ def corpus_folder(name: str, root: str | Path | None = None) -> Path:
         If the folder is not there; the message names the two ways to get the corpus.
     """
     known = about(name)
-    found = Path(root) if root is not None else where(name)
-    if not found.is_dir():
-        raise MissingDataError(
-            f"The corpus {name!r} is not at {found}: fetch it with `earwitness data download {name}` "
-            f"({known['size_bytes'] / 1e6:.0f} MB, licence: {known['licence']}), "
-            f"or set EARWITNESS_DATA to a folder that has the recordings in {name}/."
-        )
-    return found
+    found = where(name) if root is None else Path(root)
+    try:
+        found = found.expanduser()
+        if found.is_dir():
+            return found
+        fault = "a link to nothing" if found.is_symlink() else "no folder" if found.exists() else ""
+    except (OSError, ValueError, RuntimeError) as error:
+        fault = f"no path ({error})"
+    raise MissingDataError(
+        f"The corpus {name!r} is not at {str(found)[:300]}{f', which is {fault}' if fault else ''}: "
+        f"{how_to_get(name, known)}, or set EARWITNESS_DATA to a folder that has the recordings in "
+        f"{name}/."
+    )
+
+
+def how_to_get(name: str, known: dict) -> str:
+    """Return in words how the recordings come to this machine."""
+    if not known["downloads"]:
+        return f"fetch it by hand from {known['home']} (licence: {known['licence']})"
+    return (f"fetch it with `earwitness data download {name}` ({known['size_bytes'] / 1e6:.0f} MB, "
+            f"licence: {known['licence']})")
 
 
 def manifest(name: str) -> dict[str, str]:

@@ -43,6 +43,17 @@ class DamagedDataError(EarwitnessError):
     """A file whose content is not what its checksum or format promises."""
 
 
+class StorageError(EarwitnessError, OSError):
+    """A disk that is full or may not be written, or a path that no file can have."""
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
+
+
+class BusyError(EarwitnessError, TimeoutError):
+    """Another process holds what is needed, and gives no sign of life."""
+
+
 class NotebookError(EarwitnessError, RuntimeError):
     """A notebook that failed while it was executed, or that is not built as the book needs it."""
 

@@ -17,7 +17,7 @@ def commit(folder: str | Path | None = None) -> str:
     folder : path, optional
         Of the checkout. Default: the one that this package was installed from, if it was.
     """
-    folder = Path(__file__).resolve().parents[2] if folder is None else folder
+    folder = Path(folder).expanduser() if folder is not None else Path(__file__).resolve().parents[2]
     try:
         described = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--exclude=*"],

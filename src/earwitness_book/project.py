@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+import yaml
+
 from earwitness import provenance as made_with
-from earwitness.errors import MissingDataError
+from earwitness.errors import DamagedDataError, MissingDataError
 
 
 def root() -> Path:
@@ -15,15 +17,48 @@ def root() -> Path:
     MissingDataError
         If that folder holds no ``notebooks/`` and ``data/``, as after a plain wheel installation.
     """
-    folder = Path(os.environ.get("EARWITNESS_HOME") or Path(__file__).resolve().parents[2])
+    named = os.environ.get("EARWITNESS_HOME")
+    folder = Path(named).expanduser() if named else Path(__file__).resolve().parents[2]
     if not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
         raise MissingDataError(
             f"{folder} is no Earwitness checkout (it has no notebooks/ and data/). "
             "Clone the repository, or set EARWITNESS_HOME to its folder."
         )
-    return folder
+    return folder.absolute()
 
 
 def commit() -> str:
     """Return the short commit id of the checkout, with ``+`` if files differ from it, or ``"unknown"``."""
     return made_with.commit(root())
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of the checkout.
+
+    Raises
+    ------
+    DamagedDataError
+        If it is not UTF-8, as after editing it with another encoding.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DamagedDataError(f"{path}, line {line}: this is not UTF-8; save the file in that encoding.") from None
+
+
+def read_yaml(path: Path):
+    """Return what a YAML file of the checkout says; ``None`` if it is empty.
+
+    Raises
+    ------
+    DamagedDataError
+        If it is not YAML: the message names file, line and what is wrong there.
+    """
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        said = getattr(error, "problem", None) or str(error)
+        raise DamagedDataError(f"{path}{where}: this is not YAML: {said}.") from None

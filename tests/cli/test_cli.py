@@ -231,7 +231,7 @@ def test_a_killed_build_loses_only_the_notebooks_in_flight_and_their_kernels_end
     assert blow == signal.SIGKILL or ("2 of 3 notebooks are done and kept" in said and "Traceback" not in said)
     until(lambda: not alive(int(log.read_text())))  # it would wait for the file that is made only now
     Path(f"{log}.go").touch()
-    around = execute.surroundings()
+    around = execute.environment_fingerprint()
     jobs = [execute.prepare(notebook, "demo", {}, around) for notebook in notebooks.every()]
     again = [execute.execute(job) for job in jobs]
     assert [(result.failure, result.cached) for result in again] == [(None, True), (None, True), (None, False)]

@@ -1,5 +1,6 @@
 """Unpacking: what a corpus needs comes out, what could harm the machine does not."""
 
+import errno
 import io
 import stat
 import tarfile
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earwitness.corpora import archive as unpacking
 from earwitness.corpora.archive import unpack
-from earwitness.errors import DamagedDataError
+from earwitness.errors import DamagedDataError, StorageError
 
 
 def make_zip(path, members):
@@ -130,3 +132,81 @@ def test_what_is_no_archive_is_refused(tmp_path):
 def test_an_archive_without_the_wanted_folder_is_refused(tmp_path):
     archive = make_zip(tmp_path / "archive.zip", {"a.wav": b"x"})
     assert_refused(archive, tmp_path, "holds no file below recordings/", below="recordings")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking, "_SMALL_BYTES", 10**5)
+    archive = make(tmp_path / "bomb", {"zeros.wav": bytes(10**6)})
+    assert_refused(archive, tmp_path, "unpack to 1,000,000, more than 100 times as many")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_of_too_many_members_is_refused(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_MEMBERS", 3)
+    archive = make(tmp_path / "many", {f"{k}.wav": b"" for k in range(4)})
+    assert_refused(archive, tmp_path, "more than 3 members")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_that_takes_too_long_is_given_up(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_UNPACKING_S", -1.0)
+    assert_refused(make(tmp_path / "slow", {"a.wav": b"x"}), tmp_path, "unpacking takes longer than")
+
+
+def test_a_bomb_is_refused_before_it_is_decompressed(tmp_path):
+    with tarfile.open(tmp_path / "bomb.tar.gz", "w:gz") as file:
+        member = tarfile.TarInfo("zeros.wav")
+        member.size = 2**40
+        file.addfile(tarfile.TarInfo("first.wav"))
+        file.fileobj.write(member.tobuf())
+    assert_refused(tmp_path / "bomb.tar.gz", tmp_path, "more than 8,000,000,000")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+@pytest.mark.parametrize("names", [("a", "a/b.wav"), ("a//b.wav", "a/b.wav")])
+def test_two_members_of_one_name_are_refused(make, names, tmp_path):
+    archive = make(tmp_path / "double", {name: b"x" for name in names})
+    assert_refused(archive, tmp_path, "two members")
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(unpacking, "_extract", full)
+    with pytest.raises(StorageError, match="out cannot be written .No space left"):
+        unpack(make_zip(tmp_path / "a.zip", {"a.wav": b"x"}), tmp_path / "out")
+
+
+def small_archives():
+    buffers = []
+    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode=mode) as file:
+            member = tarfile.TarInfo("a/b.wav")
+            member.size = 500
+            file.addfile(member, io.BytesIO(bytes(range(250)) * 2))
+        buffers.append(buffer.getvalue())
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as file:
+            file.writestr("a/b.wav", bytes(range(250)) * 2)
+        buffers.append(buffer.getvalue())
+    return buffers
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(small_archives()), st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
+       st.floats(0, 1))
+def test_no_damage_of_any_archive_ends_in_another_error(tmp_path_factory, content, changes, kept):
+    content = bytearray(content)
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "archive").write_bytes(content[: max(1, round(kept * len(content)))])
+    try:
+        unpack(folder / "archive", folder / "inner" / "out")
+    except DamagedDataError as error:
+        assert "archive" in str(error)
+    assert sorted(path.name for path in folder.iterdir()) in (["archive"], ["archive", "inner"])

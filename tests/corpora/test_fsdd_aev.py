@@ -1,12 +1,14 @@
 """The loaders of the two real corpora, on small trees of their layout."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
 
 from earwitness import corpora
 from earwitness.corpora.aev import WORDS
-from earwitness.errors import MissingDataError, UnknownNameError
+from earwitness.errors import DamagedDataError, FoldError, MissingDataError, UnknownNameError
 
 
 def write(path, n_samples, rate):
@@ -98,3 +100,67 @@ def test_folders_without_recordings_are_refused(tmp_path):
     for name in ("fsdd", "aev"):
         with pytest.raises(MissingDataError, match="holds no recording"):
             corpora.load(name, root=tmp_path)
+
+
+def test_capital_endings_and_hidden_companions_are_no_obstacle(tmp_path):
+    for speaker, suffix in (("ann", "wav"), ("bob", "WAV"), ("cy", "Wav")):
+        for digit in (0, 1):
+            for repetition in (0, 9):
+                soundfile.write(tmp_path / f"{digit}_{speaker}_{repetition}.{suffix}", np.ones(400) / 9, 8000, format="WAV")
+    (tmp_path / "._0_ann_0.wav").write_bytes(bytes(200))
+    corpus = corpora.load("fsdd", root=tmp_path)
+    assert len(corpus) == 12 and len(corpus[3].samples) == 400
+    assert len(corpus.folds("digit")) == 3
+
+
+def test_a_stray_file_does_not_become_a_speaker(tmp_path):
+    for speaker in ("ann", "bob"):
+        for digit in range(10):
+            write(tmp_path / f"{digit}_{speaker}_0.wav", 400, 8000)
+    write(tmp_path / "3_copy_0.wav", 400, 8000)
+    with pytest.raises(DamagedDataError, match="every digit, 'copy' does not .3_copy_0.wav.: a stray file"):
+        corpora.load("fsdd", root=tmp_path)
+
+
+def test_fsdd_of_one_speaker_has_no_folds(tmp_path):
+    for digit in range(10):
+        write(tmp_path / f"{digit}_ann_0.wav", 400, 8000)
+    with pytest.raises(FoldError, match="train part of test on ann is empty"):
+        corpora.load("fsdd", root=tmp_path).folds("digit")
+
+
+def test_aev_of_few_talkers_has_no_folds(tmp_path, aev_root):
+    for name in ("m01ae", "m02ae", "w01ae"):
+        write(tmp_path / ("men" if name[0] == "m" else "women") / f"{name}.wav", 320, 16000)
+    for name in ("vowdata.dat", "timedata.dat"):
+        (tmp_path / name).write_text((aev_root / name).read_text())
+    for task in ("word", "sex"):
+        with pytest.raises(FoldError, match="too few"):
+            corpora.load("aev", root=tmp_path).folds(task)
+
+
+def row(name, text):
+    return [line for line in text.splitlines() if line.startswith(name)][0]
+
+
+@pytest.mark.parametrize(("damage", "match"), [
+    (lambda text: "", "has no row for 336 of 336 recordings, the first is b01ae"),
+    (lambda text: "<html><h1>404</h1></html>", "has no row for 336 of 336"),
+    (lambda text: text.replace(row("m03iy", text), ""), "no row for 1 of 336 recordings, the first is m03iy"),
+    (lambda text: text + "\n" + row("m03iy", text), "two rows for m03iy"),
+    (lambda text: text.rstrip()[:-25], "line 338, has . values.*cut off"),
+    (lambda text: text.replace("174", "l74", 1), "is damaged: could not convert"),
+])
+def test_aev_tables_that_cannot_be_right_are_refused(aev_root, tmp_path, damage, match):
+    root = tmp_path / "aev"
+    shutil.copytree(aev_root, root)
+    (root / "vowdata.dat").write_text(damage((root / "vowdata.dat").read_text()))
+    with pytest.raises(DamagedDataError, match=f"vowdata.dat.*{match}"):
+        corpora.load("aev", root=root)
+
+
+def test_a_file_of_no_vowel_is_no_recording_of_aev(aev_root, tmp_path):
+    root = tmp_path / "aev"
+    shutil.copytree(aev_root, root)
+    write(root / "men" / "m01zz.wav", 320, 16000)
+    assert len(corpora.load("aev", root=root)) == 336

@@ -13,7 +13,7 @@ import yaml
 
 from earwitness import catalogue, corpora
 from earwitness.corpora import store
-from earwitness.errors import DamagedDataError, MissingDataError, UnknownNameError
+from earwitness.errors import DamagedDataError, MissingDataError, StorageError, UnknownNameError
 from earwitness_book import project
 
 FILES = {"0_ann_0.wav": b"zero", "1_ann_0.wav": b"one!", "sub/2_ann_0.wav": b"two"}
@@ -143,6 +143,62 @@ def test_a_failed_download_leaves_the_old_files_as_they_were(tiny):
         store.download("tiny", progress=False)
     assert (where / "0_ann_0.wav").read_bytes() == b"noise"
     assert (where / "1_ann_0.wav").read_bytes() == FILES["1_ann_0.wav"]
+
+
+def test_a_server_that_sends_too_much_or_for_too_long_is_given_up(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MAX_DOWNLOAD_BYTES", 100)
+    with pytest.raises(DamagedDataError, match="tiny.zip delivers more than 100 bytes"):
+        store.download("tiny", progress=False)
+    monkeypatch.setattr(store, "MAX_DOWNLOAD_BYTES", 10**6)
+    monkeypatch.setattr(store, "MAX_DOWNLOAD_S", -1.0)
+    with pytest.raises(MissingDataError, match="tiny.zip was given up after"):
+        store.download("tiny", progress=False)
+    assert nothing_left(tmp_path / "cache" / "corpora")
+
+
+def test_a_corpus_without_licence_is_not_fetched_and_not_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
+    with pytest.raises(MissingDataError, match="AudioMNIST_AZ is not downloaded from here: No licence"):
+        store.download("audiomnist_az")
+    with pytest.raises(MissingDataError, match="fetch it by hand from https://github.com/Natavan-A"):
+        corpora.load("audiomnist_az")
+    assert not catalogue.may_be_shown("audiomnist_az") and catalogue.may_be_shown("fsdd")
+    assert not store.status().set_index("corpus").loc["audiomnist_az", "present"]
+
+
+def test_dead_links_are_named_by_verify_and_do_not_stop_the_status(tiny):
+    where = store.download("tiny", progress=False)
+    (where / "dead.wav").symlink_to("nowhere")
+    assert store.status().set_index("corpus").loc["tiny", "files"] == 3
+    assert store.verify("tiny") == [f"{where}/dead.wav is a link to nothing (nowhere; No such file or directory)."]
+
+
+def test_a_tilde_in_the_variable_is_the_home(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EARWITNESS_DATA", "~/data")
+    monkeypatch.setenv("EARWITNESS_CACHE", "~/cache")
+    assert store.download("tiny", progress=False) == tmp_path / "data" / "tiny"
+    assert catalogue.corpus_folder("tiny", "~/data/tiny") == tmp_path / "data" / "tiny"
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tiny, monkeypatch):
+    monkeypatch.setenv("EARWITNESS_DATA", "/proc")
+    with pytest.raises(StorageError, match="^/proc/tiny cannot be written"):
+        store.download("tiny", progress=False)
+
+
+def test_the_status_needs_no_cache_that_can_be_written(tiny, monkeypatch):
+    monkeypatch.setenv("EARWITNESS_CACHE", "/proc/earwitness")
+    assert not store.status().set_index("corpus").loc["tiny", "present"]
+
+
+@pytest.mark.parametrize(("root", "match"), [("x" * 300, "which is no path"), ("a file", "which is no folder"),
+                                             ("dead", "which is a link to nothing")])
+def test_a_root_that_can_be_no_folder_is_named(tiny, tmp_path, root, match):
+    (tmp_path / "a file").write_text("")
+    (tmp_path / "dead").symlink_to("nowhere")
+    with pytest.raises(MissingDataError, match=match):
+        catalogue.corpus_folder("tiny", tmp_path / root)
 
 
 def test_what_a_killed_download_left_is_cleared_away(tiny, tmp_path):

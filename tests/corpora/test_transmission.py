@@ -124,7 +124,7 @@ def test_pesq_orders_conditions_as_they_should_be_and_is_kept(corpus, monkeypatc
 def test_pesq_says_when_it_cannot_judge():
     with pytest.raises(AudioError, match=r"PESQ cannot judge this clip of 0.10 s"):
         transmission.pesq_wideband(np.ones(1600, np.float32) * 0.1, np.ones(1600, np.float32) * 0.1)
-    with pytest.raises(AudioError, match=r"PESQ cannot judge this clip of 1.00 s"):
+    with pytest.raises(AudioError, match=r"What was sent is silent"):
         transmission.pesq_wideband(np.zeros(16000, np.float32), np.zeros(16000, np.float32))
 
 

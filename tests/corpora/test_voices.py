@@ -1,8 +1,10 @@
 """Generated speech: the same every time, plausible to the ear's instruments, true to its own labels."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness import cache, corpora, features
-from earwitness.corpora import synthesizer
+from earwitness.corpora import synthesizer, voices
 from earwitness.corpora.phones import PHONES_39
 from earwitness.corpora.sentences import DEALT, SHARED
 from earwitness.corpora.voices import DIGITS, Voices, _hvd_clips, _sex
@@ -168,6 +170,7 @@ def test_a_speaker_does_not_depend_on_who_spoke_before():
     """eSpeak carries state from one utterance to the next; one worker that speaks twice must not."""
     program = """
 import sys
+import time
 import numpy as np
 from earwitness.corpora import synthesizer, voices
 plan = [voices._digit_clips(speaker, 1, 0)[:3] for speaker in (0, 1)]
@@ -383,3 +386,33 @@ def test_at_the_speakers_own_f0_only_f1_is_off_and_drawn_to_the_nearest_harmonic
     off, pull = np.array(off), np.array(pull)
     between = (np.abs(pull) > 0.1) & (np.abs(pull) < 0.4)
     assert np.abs(off).max() < 0.3 and (np.sign(off) == np.sign(pull))[between].mean() > 0.95
+
+
+def test_a_speaker_whose_process_is_killed_is_an_error_and_not_waited_for(monkeypatch):
+    plan = [[{"text": "one"}], [{"text": "two"}]]
+
+    def speak(clips):
+        if clips[0]["text"] == "two":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [(np.zeros(3, np.int16), [(0.0, 1.0, "a")])]
+
+    monkeypatch.setattr(synthesizer, "speak", speak)
+    with pytest.raises(RuntimeError, match="process of speaker 2 ended with -9"):
+        synthesizer.speak_all(plan)
+    assert synthesizer.speak_all(plan[:1])["lengths"].tolist() == [3]
+
+
+def test_a_speaker_who_never_comes_back_is_given_up(monkeypatch):
+    monkeypatch.setattr(synthesizer, "speak", lambda clips: time.sleep(600))
+    monkeypatch.setattr(synthesizer, "_SILENCE_S", 0.5)
+    with pytest.raises(TimeoutError, match="No speaker was done within"):
+        synthesizer.speak_all([[{"text": "one"}]])
+
+
+def test_generating_that_does_not_end_is_given_up(monkeypatch, tmp_path):
+    (tmp_path / "endless.py").write_text("import time; time.sleep(600)")
+    monkeypatch.setattr(synthesizer, "__file__", str(tmp_path / "endless.py"))
+    monkeypatch.setattr(voices, "_START_S", 0.5)
+    monkeypatch.setattr(voices, "_CLIP_S", 0.0)
+    with pytest.raises(DamagedDataError, match="Generating voices was given up after 0 s; nothing was kept"):
+        voices._generate([[{}]], tmp_path / "out")

@@ -364,9 +364,49 @@ def test_inputs_and_model_stay_as_they_are():
     ({"order_by": ORDER[:, None]}, "ordered by finite values"), ({"order_by": ORDER * torch.nan}, "finite values"),
     ({"channels": [2]}, "Channels go from 0 to 1"), ({"channels": []}, "Channels go from 0 to 1"),
     ({"fractions": [0.5, 0.2]}, "fractions must increase"), ({"targets": [0, 1]}, "one for each of 1 clips"),
-    ({"targets": 2}, "Target 2 does not exist"),
+    ({"targets": 2}, "Target 2 does not exist"), ({"autocast": "yes"}, "True, False or 'auto', got 'yes'"),
+    ({"batch_size": 0}, "batch_size must be a positive integer"),
 ])
 def test_what_cannot_be_flipped_is_refused(change, message):
     given = {"targets": 1, "order_by": ORDER, "fractions": [0.0, 0.5], **change}
     with pytest.raises(ParameterError, match=message):
         evaluation.bin_flipping(Counting([1.0, 1.0]), INPUTS, **given)
+
+
+def test_half_a_bin_counts_as_a_whole_one():
+    """Of six bins, a quarter is 1.5: two are gone. A twelfth is half a bin: one is."""
+    curve = evaluation.bin_flipping(Counting([1.0, 0.5]), INPUTS, 1, ORDER, [1 / 12, 0.25])
+    flat = INPUTS[0].flatten(1).numpy().astype(float)
+    for score, gone in zip(curve.score, (1, 2), strict=True):
+        assert score == pytest.approx(sigmoid(flat[0, gone:].sum() + 0.5 * flat[1, gone:].sum()), rel=1e-5)
+
+
+class Multiplying(nn.Module):
+    """Class 1 has the sum of the input as logit, by a matrix product that autocast makes coarse."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 2, bias=False)
+        nn.init.zeros_(self.linear.weight)
+        self.linear.weight.data[1] = 1 / 3
+
+    def forward(self, x):
+        return self.linear(x.transpose(1, 2).flatten(2))  # (batch, frames, 2)
+
+
+def test_the_precision_named_is_the_one_in_which_bins_were_flipped(monkeypatch):
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: True)
+    curves = {wanted: evaluation.bin_flipping(Multiplying(), INPUTS, 1, ORDER, [0.0], autocast=wanted)
+              for wanted in (False, True, "auto")}
+    assert [curve.precision for curve in curves.values()] == ["float32", "bfloat16", "bfloat16"]
+    exact = sigmoid(INPUTS.transpose(1, 2).flatten(2).double().sum(-1).numpy() / 3).mean()
+    assert curves[False].score[0] == pytest.approx(exact, rel=1e-6)
+    assert 1e-5 < abs(curves[True].score[0] - exact) < 1e-2 and curves["auto"].score[0] == curves[True].score[0]
+
+
+def test_a_float64_model_is_never_called_bfloat16(monkeypatch):
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: True)
+    model = Multiplying().double()
+    assert evaluation.bin_flipping(model, INPUTS, 1, ORDER, [0.0], autocast="auto").precision == "float64"
+    with pytest.raises(ParameterError, match="autocast is for float32 models, this one is torch.float64"):
+        evaluation.bin_flipping(model, INPUTS, 1, ORDER, [0.0], autocast=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter
@@ -89,7 +89,7 @@ def test_a_sound_without_pitch_stays_as_it_is_at_every_factor():
         assert np.corrcoef(scale_f0(noise, 16000, factor), noise)[0, 1] > 0.99
 
 
-@pytest.mark.parametrize("factor", [0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("factor", [0, -1.0, 0.01, 1e6, np.nan, np.inf])
 def test_impossible_factors_of_pitch_are_refused(factor):
     with pytest.raises(ParameterError, match="factor must be a positive number"):
         scale_f0(vowel((500, 1500)), 16000, factor)
@@ -247,3 +247,32 @@ def test_autocorrelation_of_noise_stays_near_zero_and_does_not_depend_on_loudnes
 def test_a_segment_without_autocorrelation_is_refused(samples, complaint):
     with pytest.raises(AudioError, match=complaint):
         phonetics.autocorrelation(samples, 16000)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.sampled_from([8000, 11025, 16000, 44100, 48000]),
+    st.sampled_from([40.0, 50.0, 60.0, 75.0, 77.7, 100.0, 120.5, 200.0]),
+    st.integers(0, 2),
+)
+@example(48000, 60.0, 0)
+def test_three_periods_of_the_floor_are_enough(rate, floor_hz, more):
+    n = int(np.ceil(3 * rate / floor_hz)) + more
+    n += n < 3 / floor_hz * rate
+    tone = 0.1 * np.sin(2 * np.pi * 250 * np.arange(n) / rate)
+    _, found = f0(tone, rate, floor_hz=floor_hz)
+    assert len(found) >= 1 and np.nanmax(np.abs(found - 250), initial=0) < 5
+    assert at_pitch(tone, rate, 1.2, floor_hz=floor_hz).shape == tone.shape
+
+
+@pytest.mark.parametrize("rate", [16000.0, np.float32(16000), np.int64(16000)])
+def test_a_rate_of_any_kind_of_number_measures_the_same(rate):
+    sound = vowel((500, 1500))
+    for measure in (f0, formants, lp_spectrum, lambda x, r: [at_pitch(x, r, 1.1)]):
+        for found, right in zip(measure(sound, rate), measure(sound, 16000), strict=True):
+            np.testing.assert_array_equal(found, right)
+
+
+def test_the_level_of_a_signal_changes_no_measure():
+    sound = vowel((500, 1500))
+    np.testing.assert_allclose(f0(1e6 * sound, 16000)[1], f0(sound, 16000)[1], rtol=1e-6)

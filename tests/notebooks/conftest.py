@@ -13,7 +13,7 @@ def runs_through(monkeypatch):
     monkeypatch.delenv("EARWITNESS_DATA", raising=False)
 
     def check(notebook) -> None:
-        result = execute.execute(execute.prepare(notebook, "smoke", {}, execute.surroundings(), timeout=120))
+        result = execute.execute(execute.prepare(notebook, "smoke", {}, execute.environment_fingerprint(), timeout=120))
         assert result.failure is None, str(result.failure)
         cells = [cell for cell in json.loads(result.content)["cells"] if cell["cell_type"] == "code"]
         assert all(cell["execution_count"] for cell in cells if cell["source"])

@@ -10,7 +10,7 @@ import soundfile
 import soxr
 from scipy.signal import correlate
 
-from earwitness.audio import check_samples
+from earwitness.audio import check_rate, check_samples
 from earwitness.errors import ParameterError, check_choice
 
 _MOST_DELAY_S = 0.1
@@ -48,7 +48,7 @@ def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: i
     Parameters
     ----------
     samples : ndarray, shape (T,)
-        In [-1, 1].
+        In [-1, 1]; what is louder is clipped, as any codec does.
     sample_rate : int
         Hz; resampled to the codec's rate and back.
     codec : str
@@ -70,11 +70,12 @@ def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: i
     libsndfile has G.711, GSM 06.10, G.721 and IMA ADPCM; FFmpeg (through PyAV) AMR narrowband, G.722, Opus and
     MP3. Frames of a codec delay its output: the shift with the largest cross-correlation, at most 0.1 s, is undone.
     """
-    kind = CODECS[check_choice(codec, CODECS, "codec")]
-    samples = check_samples(samples, sample_rate, may_be_silent=True)
+    kind, sample_rate = CODECS[check_choice(codec, CODECS, "codec")], check_rate(sample_rate)
+    samples = np.clip(check_samples(samples, sample_rate, may_be_silent=True), -1, 1)
     if isinstance(bit_rate, bool) or not isinstance(bit_rate, Integral) or bit_rate < 0:
         raise ParameterError(f"bit_rate must be an integer >= 0 (0: the codec's own), got {bit_rate!r}.")
     narrow = soxr.resample(samples, sample_rate, kind.rate) if sample_rate != kind.rate else samples
+    narrow = np.clip(narrow, -1, 1)  # resampling overshoots; libsndfile wraps that, or crashes
     coded = _by_libsndfile(narrow, kind) if kind.subtype else _by_ffmpeg(narrow, kind, bit_rate)
     back = soxr.resample(coded, kind.rate, sample_rate) if sample_rate != kind.rate else coded
     return aligned(back, samples, int(_MOST_DELAY_S * sample_rate)).astype(np.float32)

@@ -5,7 +5,7 @@ The library's own commands stand here; those of the book, and of packages of oth
 """
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import Annotated
 
 import typer
@@ -18,14 +18,22 @@ from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False,
     help="Explain what audio networks listen to: an executable book and a library.\n\n"
-    "Start with `earwitness list`, then `earwitness build`.",
+    "Start with `earwitness list`, then `earwitness build`. Each command has examples: `earwitness run --help`.",
 )
 _options = {"debug": False}
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"earwitness {version('earwitness')}")
+        raise typer.Exit()
 
 
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    _version: Annotated[bool, typer.Option(
+        "--version", help="Say which version this is.", is_eager=True, callback=_say_version)] = False,
 ) -> None:
     """Options of all commands."""
     _options["debug"] = debug
@@ -38,11 +46,22 @@ for _entry in entry_points(group="earwitness.commands"):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of ours becomes its sentence, and status 2 (bad request) or 1."""
+    """Run the command line; an error of ours, or of a file, becomes a sentence, and status 2 (bad request) or 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):      # letters that a terminal does not have must not end a command
+            stream.reconfigure(errors="replace")
+    _options["debug"] = False
     try:
         app(args=join_pairs(sys.argv[1:] if arguments is None else arguments))
-    except EarwitnessError as error:
+    except (EarwitnessError, OSError) as error:
         if _options["debug"]:
             raise
-        typer.secho(f"Error: {error}", fg="red", err=True)
+        typer.secho(f"Error: {_sentence(error)}", fg="red", err=True)
         sys.exit(2 if isinstance(error, (ParameterError, UnknownNameError)) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says; that of a file or folder names it."""
+    if isinstance(error, EarwitnessError) or not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror or error}."

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from earwitness import catalogue
-from earwitness.corpora.base import Corpus, Fold, file_table, rotate
+from earwitness.corpora.base import Corpus, Fold, file_table, rotate, sound_files
 from earwitness.errors import DamagedDataError, FoldError, MissingDataError, ParameterError
 
-_FILE = re.compile(r"(?P<digit>\d)_(?P<speaker>\d\d)_(?P<repetition>\d+)\.wav")
+_FILE = re.compile(r"(?P<digit>\d)_(?P<speaker>\d\d)_(?P<repetition>\d+)\.wav", re.IGNORECASE)
 _AGES = range(1, 120)
 
 # the authors' splits: speakers by group; a fold trains on consecutive groups, validates on the next, tests on the last
@@ -48,6 +48,8 @@ class AudioMnist(Corpus):
     """
 
     name = "audiomnist"
+    label = "AudioMNIST"
+    sample_rate = 48000
     tasks = {"digit": list(range(10)), "sex": ["male", "female"]}
 
     def __init__(self, root: str | Path | None = None, repetitions: int | None = None):
@@ -56,7 +58,7 @@ class AudioMnist(Corpus):
         self.root = catalogue.corpus_folder("audiomnist", root)
         if (self.root / "data").is_dir():
             self.root = self.root / "data"
-        rows = [row for row in map(_labels, sorted(self.root.glob("[0-9][0-9]/*.wav")))
+        rows = [row for row in recordings(self.root)
                 if repetitions is None or row["repetition"] < repetitions]
         people = _read_metadata(self.root / "audioMNIST_meta.txt", sorted({row["speaker"] for row in rows}))
         self.table = file_table(self.root, [{**row, **people[row["speaker"]]} for row in rows])
@@ -79,6 +81,19 @@ class AudioMnist(Corpus):
                 "Fetch the corpus again with `earwitness data download audiomnist`."
             )
         return rotate(groups, n_train, self._rows)
+
+
+def recordings(folder: Path) -> list[dict]:
+    """Return id, speaker, digit, repetition and path of each recording in AudioMNIST's layout.
+
+    Raises
+    ------
+    DamagedDataError
+        If a sound file in a speaker's folder is not named after the layout.
+    """
+    found = [path for path in sound_files(folder, [".wav"])
+             if path.parent.parent == folder and re.fullmatch(r"\d\d", path.parent.name)]
+    return [_labels(path) for path in found]
 
 
 def _names(numbers: list[int]) -> list[str]:

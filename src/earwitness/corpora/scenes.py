@@ -104,6 +104,9 @@ class Scenes(base.Corpus):
     """
 
     name = "scenes"
+    label = "Ambisonic scenes"
+    audio_type = "ambisonics"
+    tasks = {"class_index": list(range(len(directions())))}
     sample_rate = SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None, source: str = "voices", n_scenes: int = 100, order: int = 1,
@@ -136,7 +139,7 @@ class Scenes(base.Corpus):
         distance = rng.uniform(_DISTANCE_M[0], min(_DISTANCE_M[1], _way_to_wall(size, receiver, direction)))
         source = receiver + distance * direction
         azimuth, elevation = sphere.angles(direction)
-        talk = self._speech.check_choice(rng)
+        talk = self._speech.pick(rng)
         return {
             "id": f"{self.split}_{self.seed}_{index:05d}", "speaker": talk["speaker"], "sex": talk["sex"],
             "clip": talk["clip"], "clip_start": talk["start"], "azimuth_deg": float(np.rad2deg(azimuth)),
@@ -186,9 +189,14 @@ class Scenes(base.Corpus):
     @cached_property
     def pool(self) -> np.ndarray:
         """Speech in its room and babble of all scenes, (n, 2, channels, 16000) float16, kept in the cache."""
-        specification = {"version": VERSION, "fingerprint": self.fingerprint(), "speech": self._speech.fingerprint,
-                         "order": self.order, "seed": self.seed, "split": self.split}
+        specification = {"fingerprint": self.fingerprint()}
         return np.load(cache.stored("scenes", specification, ".npy", self._write_pool), mmap_mode="r")
+
+    def fingerprint(self) -> str:
+        """Return hex digits that change when anything changes that scenes are computed from."""
+        rows = pd.util.hash_pandas_object(self.table.astype(str), index=False)
+        return cache.digest({"version": VERSION, "rows": [f"{row:x}" for row in rows], "order": self.order,
+                             "speech": self._speech.fingerprint, "seed": self.seed, "split": self.split})[:16]
 
     def _write_pool(self, path: Path) -> None:
         file = open_memmap(path, "w+", np.float16, (len(self), 2, self.n_channels, LENGTH))
@@ -258,7 +266,7 @@ class _Speech:
         power = (loudness[starts + LENGTH] - loudness[starts]) / LENGTH
         return starts[power >= min(0.5, power.max())]
 
-    def check_choice(self, rng: np.random.Generator) -> dict:
+    def pick(self, rng: np.random.Generator) -> dict:
         """Return a sentence's labels and the sample at which a second of it starts."""
         clip = int(rng.integers(len(self.labels)))
         return self.labels[clip] | {"start": int(rng.choice(self._loud[clip]))}

@@ -3,20 +3,23 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 import pooch
 import requests
-from filelock import FileLock
 from tqdm import tqdm
 
-from earwitness import cache, catalogue
+from earwitness import cache, catalogue, folders
 from earwitness.corpora.archive import move_in, move_in_file, unpack
-from earwitness.errors import DamagedDataError, MissingDataError
+from earwitness.errors import DamagedDataError, EarwitnessError, MissingDataError
 
+MAX_DOWNLOAD_BYTES, MAX_DOWNLOAD_S = 8 * 10**9, 6 * 3600.0
+_SILENCE_S = 30.0  # so long a server may send nothing
 _SPEAKERS, _DIGITS, _REPETITIONS = range(1, 61), range(10), range(50)
 
 
@@ -29,9 +32,8 @@ def status() -> pd.DataFrame:
 
 
 def _status_row(name: str, about: dict) -> dict:
-    where = catalogue.where(name)
-    sizes = [path.stat().st_size for path in where.rglob("*") if path.is_file()] if where.is_dir() else []
-    generated = not about["downloads"]
+    where, generated = catalogue.where(name), catalogue.is_generated(name)
+    sizes = list(_sizes(where))
     return {
         "corpus": name,
         "present": generated or bool(sizes),
@@ -42,12 +44,20 @@ def _status_row(name: str, about: dict) -> dict:
     }
 
 
+def _sizes(where: Path) -> Iterator[int]:
+    for path in folders.walk(where)[0]:
+        try:
+            yield path.stat().st_size
+        except FileNotFoundError:  # a download has just replaced it
+            continue
+
+
 def checks(name: str) -> str:
     """Return a sentence that says what :func:`verify` compares for this corpus."""
     about = catalogue.about(name)
     if about["manifest"]:
         return f"The SHA-256 of each of {about['files']:,} files is compared with data/manifests/{about['manifest']}."
-    if not about["downloads"]:
+    if catalogue.is_generated(name):
         return "Generated clips are checked against the checksum noted when they were made."
     return "No checksums are known for this corpus; only its layout and metadata are checked."
 
@@ -61,13 +71,14 @@ def verify(name: str, root: str | Path | None = None, progress: bool = False) ->
         If the corpus is not on this machine at all.
     """
     about, where = catalogue.about(name), catalogue.corpus_folder(name, root)
-    if not about["downloads"]:
+    if catalogue.is_generated(name):
         return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.np[yz]"))
                 if not cache.intact(path)]
+    links = folders.walk(where)[1]
     if about["manifest"] is None:
-        return _audiomnist_layout(where)
+        return links + _audiomnist_layout(where)
     upstream = where / about.get("inside", ".")
-    return _compare(upstream if upstream.is_dir() else where, catalogue.manifest(name), about["size_bytes"], progress)
+    return links + _compare(upstream if upstream.is_dir() else where, catalogue.manifest(name), about["size_bytes"], progress)
 
 
 def _compare(where: Path, expected: dict[str, str], size_bytes: int, progress: bool) -> list[str]:
@@ -102,7 +113,7 @@ def _metadata_problems(path: Path) -> list[str]:
         return [f"{path.name} is missing."]
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         return [f"{path.name} is damaged: it is not JSON ({error})."]
     return [f"{path.name} has no entry for speaker {s:02d}." for s in _SPEAKERS if f"{s:02d}" not in known]
 
@@ -121,10 +132,12 @@ def download(name: str, progress: bool = True) -> Path:
         If what arrives differs from its checksum or from the manifest.
     """
     about, where = catalogue.about(name), catalogue.where(name)
-    if not about["downloads"]:
+    if catalogue.is_generated(name):
         return where
-    lock = cache.directory("locks") / f"{cache.digest({'download': str(where)})}.lock"
-    with FileLock(lock):
+    if not about["downloads"]:
+        raise MissingDataError(f"{about['title']} is not downloaded from here: {about['note']}")
+    lock = cache.directory("locks") / cache.digest({"download": str(where)})
+    with cache.locked(lock), cache.storage(where):
         if not where.is_dir() or verify(name, where, progress):
             with _scratch_beside(where) as scratch:
                 _fetch_all(name, about, scratch, progress)
@@ -153,14 +166,41 @@ def _fetch(url: str, sha256: str | None, scratch: Path, progress: bool) -> Path:
     file_name = PurePosixPath(url).name
     logging.getLogger("pooch").setLevel(logging.WARNING)  # it would announce every file, and checksums not asked for
     try:
-        return Path(pooch.retrieve(url, known_hash=sha256, fname=file_name, path=scratch, progressbar=progress))
+        return Path(pooch.retrieve(url, known_hash=sha256, fname=file_name, path=scratch,
+                                   downloader=partial(_stream, progress=progress)))
     except requests.RequestException as error:
         raise MissingDataError(
             f"{url} could not be fetched ({error}). Check the network, or fetch it by other means "
             "and set EARWITNESS_DATA to the folder that holds it."
         ) from None
+    except EarwitnessError:
+        raise
     except ValueError as error:  # what pooch raises when the checksum differs
         raise DamagedDataError(f"What {url} delivers is not the file that was expected: {error}") from None
+
+
+def _stream(url: str, output_file: str, _: object, progress: bool) -> None:
+    """Write what an address delivers to a file, within limits of bytes and seconds.
+
+    Raises
+    ------
+    DamagedDataError
+        If it delivers more than ``MAX_DOWNLOAD_BYTES``.
+    MissingDataError
+        If it takes longer than ``MAX_DOWNLOAD_S``.
+    """
+    began, n = time.monotonic(), 0
+    with requests.get(url, stream=True, timeout=_SILENCE_S) as response, open(output_file, "wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("content-length") or 0) or None
+        with tqdm(total=total, desc=PurePosixPath(url).name, unit="B", unit_scale=True, disable=not progress) as bar:
+            for block in response.iter_content(1 << 16):
+                n += len(block)
+                if n > MAX_DOWNLOAD_BYTES:
+                    raise DamagedDataError(f"{url} delivers more than {MAX_DOWNLOAD_BYTES:,} bytes; no corpus has so many.")
+                if time.monotonic() - began > MAX_DOWNLOAD_S:
+                    raise MissingDataError(f"{url} was given up after {MAX_DOWNLOAD_S:,.0f} s; {n:,} bytes had come.")
+                bar.update(file.write(block))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import sys
+from multiprocessing import connection
 
 import numpy as np
 import parselmouth
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 SAMPLE_RATE = 16000
 _ESPEAK_RATE = 22050
+_SILENCE_S = 600.0  # so long no speaker may be done; one takes seconds
 _DECAY_S = 0.04  # what is kept of a sentence after its last phone
 _PITCH_MULTIPLIERS = (0.6, 1.9)  # where the synthesizer's F0 is measured; it takes 0.5 to 2.0
 _BANDWIDTHS_HZ = (60, 90, 150, 200, 250, 300)
@@ -42,11 +44,7 @@ def speak_all(plan: list[list[dict]], processes: int | None = None) -> dict[str,
         ``samples`` int16 (T,), ``lengths`` int64 (n_clips,), ``n_phones`` int64 (n_clips,), and per phone ``phone``
         str, ``start_s``, ``end_s`` float64 (n_phones,).
     """
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    with multiprocessing.get_context(method).Pool(processes or os.cpu_count(), maxtasksperchild=1) as pool:
-        spoken = tqdm(pool.imap(speak, plan, chunksize=1), total=len(plan), desc="Speaking", unit="speaker",
-                      disable=None, leave=False)
-        clips = [clip for speaker in spoken for clip in speaker]
+    clips = [clip for speaker in _spoken(plan, processes or os.cpu_count() or 1) for clip in speaker]
     phones = [phone for _, of_clip in clips for phone in of_clip]
     return {
         "samples": np.concatenate([samples for samples, _ in clips]),
@@ -56,6 +54,51 @@ def speak_all(plan: list[list[dict]], processes: int | None = None) -> dict[str,
         "start_s": np.array([start for start, _, _ in phones]),
         "end_s": np.array([end for _, end, _ in phones]),
     }
+
+
+def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
+    """Return the clips of each speaker, each spoken by a process of its own, whose death is an error.
+
+    A pool would wait for ever for a worker that was killed with the pool's lock in its hands.
+    """
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    context, waiting, running, done = multiprocessing.get_context(method), list(enumerate(plan)), {}, {}
+    try:
+        with tqdm(total=len(plan), desc="Speaking", unit="speaker", disable=None, leave=False) as bar:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    number, clips = waiting.pop(0)
+                    ours, theirs = context.Pipe(duplex=False)
+                    worker = context.Process(target=_answer, args=(clips, theirs), daemon=True)
+                    worker.start()
+                    theirs.close()
+                    running[ours] = number, worker
+                ready = connection.wait(running, timeout=_SILENCE_S)
+                if not ready:
+                    raise TimeoutError(f"No speaker was done within {_SILENCE_S:.0f} s.")
+                for ours in ready:
+                    number, worker = running.pop(ours)
+                    done[number] = _received(ours, worker, number)
+                    bar.update()
+    finally:
+        for _, worker in running.values():
+            worker.kill()
+    return [done[number] for number in range(len(plan))]
+
+
+def _answer(clips: list[dict], theirs) -> None:
+    theirs.send(speak(clips))
+    theirs.close()
+
+
+def _received(ours, worker, number: int) -> list:
+    try:
+        clips = ours.recv()
+    except (EOFError, OSError):
+        worker.join()
+        raise RuntimeError(f"The process of speaker {number + 1} ended with {worker.exitcode}.") from None
+    worker.join()
+    return clips
 
 
 def speak(clips: list[dict]) -> list[tuple[np.ndarray, list]]:

@@ -11,7 +11,8 @@ from earwitness import catalogue
 from earwitness.audio import read_audio
 from earwitness.corpora.base import Corpus, Fold, file_table, utterance_folds
 from earwitness.corpora.phones import PHONES_39, PHONES_61, fold
-from earwitness.errors import AudioError, DamagedDataError, FoldError, MissingDataError
+from earwitness.errors import DamagedDataError, FoldError, MissingDataError
+from earwitness.folders import walk
 
 SAMPLE_RATE = 16000
 # dr1-fvmh0/sa1.wav in the sample, TRAIN/DR1/FCJF0/SA1.WAV in the corpus, SA1.WAV.wav where somebody made it RIFF
@@ -68,14 +69,14 @@ class Timit(Corpus):
     """
 
     name = "timit"
+    label = "TIMIT"
+    tasks = {"phone": PHONES_39, "speaker": [], "sex": ["male", "female"]}
     sample_rate = SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None):
         self.root = catalogue.corpus_folder("timit", root)
-        files = {path.relative_to(self.root).as_posix().lower(): path for path in sorted(self.root.rglob("*"))}
+        files = {path.relative_to(self.root).as_posix().lower(): path for path in walk(self.root)[0]}
         found = _recordings(files)
-        for name, _ in found:
-            _check_sphere(files[name])
         table = file_table(self.root, [row | {"path": files[name].relative_to(self.root).as_posix()}
                                        for name, row in found])
         notes = [{kind: files.get(f"{name.removesuffix('.wav').removesuffix('.wav')}.{kind}")
@@ -180,21 +181,6 @@ def _recordings(files: dict[str, Path]) -> list[tuple[str, dict]]:
         }))
     whole = {key: row for key, row in rows.items() if key[0] != "sample"}  # where both lie, the sample is part of it
     return [row for _, row in sorted((whole or rows).items())]
-
-
-def _check_sphere(path: Path) -> None:
-    """Refuse what libsndfile cannot read (compression) or reads without a word (a file that is cut off)."""
-    with open(path, "rb") as file:
-        head = file.read(1024).decode("latin-1")
-    if not head.startswith("NIST_1A"):
-        return
-    fields = dict(re.findall(r"(\w+) -\w+ (.+)", head))
-    if (coding := fields.get("sample_coding", "pcm")) != "pcm":
-        raise AudioError(f"{path} is a SPHERE file with the coding {coding!r}, which cannot be read here; convert it, "
-                         "for instance with `sph2pipe -f wav`.")
-    promised = 1024 + int(fields.get("sample_count", 0)) * int(fields.get("sample_n_bytes", 2))
-    if path.stat().st_size < promised:
-        raise AudioError(f"{path} is cut off: {path.stat().st_size} of {promised} bytes are there; fetch it again.")
 
 
 def _read_phones(path: Path | None, duration_s: float) -> tuple[tuple | None, str]:

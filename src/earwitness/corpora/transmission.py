@@ -10,10 +10,11 @@ import pandas as pd
 
 from earwitness import cache
 from earwitness.acoustics.degradations import Disturbance, active_level, degrade
+from earwitness.acoustics.quality import pesq_wideband
 from earwitness.corpora.base import LONG_CLIP_S, Clip, Corpus
 from earwitness.corpora.timit import Timit
 from earwitness.corpora.voices import Voices
-from earwitness.errors import AudioError, ParameterError, check_choice
+from earwitness.errors import ParameterError, check_choice
 
 SAMPLE_RATE = 16000
 LEVEL_DB = -26.0  # of the active speech, re full scale: what ITU-T P.800 plays
@@ -185,6 +186,9 @@ class Transmission(Corpus):
     """
 
     name = "transmission"
+    label = "Transmitted speech"
+    tasks = {"condition": [condition.name for condition in CONDITIONS],
+             "kind": list(dict.fromkeys(condition.kind for condition in CONDITIONS))}
     sample_rate = SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None, source: str = "voices", n_samples: int = 4, seed: int = 0,
@@ -244,24 +248,6 @@ class Transmission(Corpus):
 
 def _pairs(listed: list) -> tuple:
     return tuple(tuple(pair) for pair in listed)
-
-
-def pesq_wideband(sent: np.ndarray, received: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
-    """Return the quality of speech against what was sent, by PESQ, ITU-T P.862.2 (wideband), about 1.0 to 4.6.
-
-    A model's estimate, not an opinion of people; it ignores level, and knows no bandwidth beyond 8 kHz.
-
-    Raises
-    ------
-    AudioError
-        If PESQ finds no speech in it.
-    """
-    import pesq  # compiled; whoever needs no label need not have it
-
-    try:
-        return float(pesq.pesq(sample_rate, sent, received, "wb"))
-    except (pesq.NoUtterancesError, pesq.BufferTooShortError) as error:
-        raise AudioError(f"PESQ cannot judge this clip of {len(received) / sample_rate:.2f} s: {error}.") from None
 
 
 @dataclass(frozen=True)
@@ -344,3 +330,7 @@ def _make(speech: Speech, plan, seed: int, path: Path) -> None:
 
 def _whole(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+
+
+__all__ = ["CONDITIONS", "FEW", "LEVEL_DB", "SAMPLE_RATE", "SILENCE_S", "SOURCES", "Condition", "Speech",
+           "Transmission", "Truth", "frames_in", "pesq_wideband", "speech"]

@@ -17,6 +17,8 @@ from earwitness.corpora.sentences import DEALT, SHARED
 from earwitness.errors import DamagedDataError, FoldError, ParameterError, check_choice
 
 _GENERATOR = {"digits": 1, "hvd": 1, "sentences": 1}  # raise one whenever its clips change: no cache hands out old ones
+_START_S, _CLIP_S = 900.0, 5.0  # how long generating may take, and each clip of it
+_NOTHING_KEPT = "nothing was kept, so loading the corpus again starts anew."
 _MAX_FEMALE = 12  # as in AudioMNIST: 12 of 60
 _MAX_SPEAKERS, _MAX_REPETITIONS = 1000, 1000
 
@@ -105,6 +107,8 @@ class Voices(Corpus):
     """
 
     name = "voices"
+    label = "Generated voices"
+    tasks = {"sex": ["male", "female"], **_TASKS["digits"], **_TASKS["hvd"], **_TASKS["sentences"]}
     sample_rate = synthesizer.SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None, n_speakers: int = 60, repetitions: int = 5,
@@ -197,13 +201,16 @@ def _whole(value: int, name: str, low: int, high: int) -> int:
 
 def _generate(plan: list[list[dict]], path: Path) -> None:
     program = [sys.executable, "-P", synthesizer.__file__]
-    with open(path, "wb") as answer:
-        done = subprocess.run(program, input=json.dumps(plan).encode(), stdout=answer, check=False)
+    limit_s = _START_S + sum(len(clips) for clips in plan) * _CLIP_S
+    try:
+        with open(path, "wb") as answer:
+            done = subprocess.run(program, input=json.dumps(plan).encode(), stdout=answer, check=False,
+                                  timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        raise DamagedDataError(f"Generating voices was given up after {limit_s:.0f} s; {_NOTHING_KEPT}") from None
     if done.returncode != 0:
-        raise DamagedDataError(
-            f"Generating voices ended with exit code {done.returncode}; its own messages stand above this one. "
-            "Nothing was kept, so loading the corpus again starts anew."
-        )
+        raise DamagedDataError(f"Generating voices ended with exit code {done.returncode}; its own messages stand "
+                               f"above this one. {_NOTHING_KEPT.capitalize()}")
 
 
 def _sex(speaker: int) -> str:

@@ -1,6 +1,6 @@
 """Does an explanation tell the truth about the network?"""
 
-from earwitness.evaluation import scenes, shares, speech, units
+from earwitness.evaluation import scenes, shares, speech, statistics, units
 from earwitness.evaluation.controls import randomised
 from earwitness.evaluation.flipping import FlippingCurve, bin_flipping, pixel_flipping
 from earwitness.evaluation.listening import informedness, markedness
@@ -11,5 +11,6 @@ from earwitness.evaluation.speech import band_levels, f_ratio, stoi
 __all__ = [
     "FlippingCurve", "Share", "band_levels", "bin_flipping", "direct_dominated", "f_ratio", "informedness",
     "markedness", "musical_noise", "pixel_flipping", "randomised", "relevance_share_below",
-    "relevance_share_on_harmonics", "roc_area", "scenes", "sdr_db", "shares", "speech", "stoi", "units",
+    "relevance_share_on_harmonics", "roc_area", "scenes", "sdr_db", "shares", "speech", "statistics", "stoi",
+    "units",
 ]

@@ -1,4 +1,4 @@
-"""Pixel flipping: does the network lose its decision when the values that an explanation names are taken away?"""
+"""Flipping: is the decision lost when the values that an explanation names are taken away?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_inputs, check_target
+from earwitness.attribution.calls import check_inputs, check_positive, check_target, explained
 from earwitness.errors import ParameterError, check_choice
+from earwitness.evaluation import statistics
 from earwitness.models.inference import for_answers
 
 
 @dataclass(frozen=True)
 class FlippingCurve:
-    """What a network still answers when more and more of each clip is set to zero.
+    """What a network still predicts when more and more of each clip is set to zero.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class FlippingCurve:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Share of correct answers at each fraction, 0 to 1."""
+        """Share of correct predictions at each fraction, 0 to 1."""
         return self.correct.mean(axis=0)
 
     @property
@@ -71,17 +72,9 @@ class FlippingCurve:
             What belongs together, for instance speakers: whole groups are drawn, because the clips of one speaker are
             not independent. By default every clip stands for itself.
         """
-        if not 0 < level < 1:
-            raise ParameterError(f"level must lie between 0 and 1, got {level!r}.")
         areas = self._areas(of)
-        members = np.arange(len(areas)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-        if members.shape != areas.shape:
-            raise ParameterError(f"groups must name the group of each of {len(areas)} clips, got {members.shape}.")
-        sums, sizes = np.bincount(members, areas), np.bincount(members)
-        drawn = np.random.default_rng(seed).integers(len(sums), size=(n_resamples, len(sums)))
-        means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        found = statistics.bootstrap(areas, groups, level=level, n_resamples=n_resamples, seed=seed)
+        return found.ends
 
     def _values(self, of: str) -> np.ndarray:
         return {"accuracy": self.correct, "score": self.probability}[check_choice(of, ["accuracy", "score"], "curve")]
@@ -147,6 +140,21 @@ def flipped_counts(inputs: torch.Tensor, fractions: Sequence[float]) -> torch.Te
     return torch.floor(n_nonzero[:, None] * amounts + 0.5).long()
 
 
+def _precision(model: nn.Module, inputs: torch.Tensor, autocast: bool | str) -> tuple[torch.Tensor, bool]:
+    """Return a value that has the model's type and device, and whether to multiply in bfloat16."""
+    if autocast not in (True, False, "auto"):
+        raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
+    like = next(model.parameters(), inputs)
+    if autocast is True and like.dtype != torch.float32:
+        raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
+    wins = like.dtype == torch.float32 and runtime.has_fast_bfloat16(like.device)
+    return like, wins if autocast == "auto" else autocast
+
+
+def _name(like: torch.Tensor, bfloat16: bool) -> str:
+    return "bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch.")
+
+
 def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """Tell which fractions differ from the one before: (n_clips, n_fractions), the first always.
 
@@ -160,7 +168,7 @@ def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) ->
     return changed
 
 
-def _answers(model, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
+def _logits(model, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
     """Return the logits (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs of indices)."""
     parts = []
     for clip, fraction in (pairs.unbind(1) for pairs in todo.split(batch_size)):
@@ -180,16 +188,16 @@ def pixel_flipping(
     batch_size: int = 50,
     autocast: bool | str = False,
 ) -> FlippingCurve:
-    """Set a growing fraction of each clip to zero, in the order that an explanation gives, and ask the network again.
+    """Set a growing fraction of each clip to zero, in the order that an explanation gives.
 
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes); asked in evaluation mode, never changed.
+        Returns logits (batch, n_classes); used in evaluation mode, never changed.
     inputs : Tensor, shape (batch, ...)
         Waveforms (batch, 1, time) or spectrograms (batch, 1, freq, time).
     targets : int, sequence of int or LongTensor, shape (batch,)
-        The right answers.
+        The true classes.
     order_by : Tensor shaped as ``inputs``, ``"random"`` or ``"amplitude"``
         A relevance: highest first, sign kept. ``"amplitude"``: largest absolute value first. ``"random"``: any order.
     fractions : sequence of float
@@ -218,15 +226,8 @@ def pixel_flipping(
     Becker et al. (2018), section 3.3.2, after Bach et al. (2015) and Samek et al. (2017). Chapter: audiomnist.
     """
     index = check_target(targets, len(check_inputs(inputs)))
-    if autocast not in (True, False, "auto"):
-        raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size must be a positive integer, got {batch_size!r}.")
-    like = next(model.parameters(), inputs)
-    if autocast is True and like.dtype != torch.float32:
-        raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
-    wins = like.dtype == torch.float32 and runtime.has_fast_bfloat16(like.device)
-    bfloat16 = wins if autocast == "auto" else autocast
+    check_positive(batch_size=batch_size)
+    like, bfloat16 = _precision(model, inputs, autocast)
     answering = for_answers(model)
     with torch.inference_mode():
         inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)
@@ -234,18 +235,14 @@ def pixel_flipping(
         counts = flipped_counts(inputs, fractions)
         changed = _changes(inputs, ranks, counts)
         with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
-            logits = _answers(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
+            logits = _logits(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
         latest = (changed.flatten().cumsum(0) - 1).view(changed.shape)  # row of ``logits`` that each fraction stands on
         logits = logits[latest]  # (clip, fraction, class)
-        if int(index.max()) >= logits.shape[-1]:
-            raise ParameterError(f"Target {int(index.max())} does not exist: outputs go from 0 to "
-                                 f"{logits.shape[-1] - 1}.")
-        chosen = index[:, None, None].expand(*latest.shape, 1)
-        probability = logits.softmax(dim=-1).gather(-1, chosen).squeeze(-1)
+        probability = explained(logits.softmax(dim=-1), index)
         correct = logits.argmax(dim=-1) == index[:, None]
     return FlippingCurve(
         fractions=_check_fractions(fractions), correct=correct.cpu().numpy(), probability=probability.cpu().numpy(),
-        n_forwards=int(changed.sum()), precision="bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch."),
+        n_forwards=int(changed.sum()), precision=_name(like, bfloat16),
     )
 
 
@@ -254,12 +251,12 @@ def bin_flipping(
     fractions: Sequence[float], channels: Sequence[int] | None = None, *, batch_size: int = 32,
     autocast: bool | str = False,
 ) -> FlippingCurve:
-    """Set a growing fraction of each scene's bins to zero, highest ``order_by`` first, and ask the network again.
+    """Set a growing fraction of each scene's bins to zero, highest ``order_by`` first.
 
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, frames, n_classes); a scene's score is their softmax, averaged over frames.
+        Returns logits (batch, frames, n_classes); a scene's score is their softmax, averaged over frames.
     inputs : Tensor, shape (batch, channels, frames, bins)
     targets : int, sequence of int or LongTensor, shape (batch,)
         The true classes.
@@ -281,7 +278,7 @@ def bin_flipping(
     Raises
     ------
     ParameterError
-        If shapes, fractions or channels do not fit.
+        If shapes, fractions, channels or the precision do not fit.
 
     Notes
     -----
@@ -294,8 +291,8 @@ def bin_flipping(
     channels = list(range(inputs.shape[1])) if channels is None else list(channels)
     if not channels or not set(channels) <= set(range(inputs.shape[1])):
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
-    like = next(model.parameters())
-    bfloat16 = autocast is True or (autocast == "auto" and runtime.has_fast_bfloat16(like.device))
+    check_positive(batch_size=batch_size)
+    like, bfloat16 = _precision(model, inputs, autocast)
     answering = for_answers(model)
     n_bins = order_by[0].numel()
     places = order_by.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(order_by.shape)
@@ -308,10 +305,6 @@ def bin_flipping(
                 x = inputs[rows].to(like.device, like.dtype, copy=True)
                 x[:, channels] *= (places[rows] >= count)[:, None].to(x)
                 means = answering(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
-                if int(index.max()) >= means.shape[1]:
-                    raise ParameterError(f"Target {int(index.max())} does not exist: outputs go from 0 to "
-                                         f"{means.shape[1] - 1}.")
-                scores[rows, column] = means.gather(1, index[rows, None])[:, 0]
+                scores[rows, column] = explained(means, index[rows])
                 correct[rows, column] = means.argmax(1) == index[rows]
-    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(),
-                         "bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch."))
+    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(), _name(like, bfloat16))

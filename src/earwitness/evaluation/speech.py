@@ -7,7 +7,7 @@ import numpy as np
 import pystoi
 
 from earwitness import features
-from earwitness.audio import check_samples
+from earwitness.audio import check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError
 
 FRAME_S = 0.025
@@ -346,12 +346,13 @@ def stoi(reference: np.ndarray, signal: np.ndarray, sample_rate: int, *, extende
     ignored; frames more than 40 dB below the loudest frame of the speech are left out; envelopes are compared over 30
     frames (384 ms) at a time, so shorter speech has no value. Chapter: raw-waveform.
     """
+    sample_rate = check_rate(sample_rate)
     reference = check_samples(reference, sample_rate, what="The clean speech").astype(float)
     signal = np.asarray(signal, float)
     if signal.shape != reference.shape:
         raise ParameterError(f"The signal must be as long as the clean speech, got {signal.shape} and "
                              f"{reference.shape} samples.")
-    check_samples(signal, sample_rate, what="The signal")  # kept in double precision: relevance may be very small
+    check_samples(signal, sample_rate, what="The signal", any_scale=True)  # kept in double precision: relevance may be very small
     too_short = AudioError(f"STOI compares 384 ms at a time: the speech must last at least {1000 * _SHORTEST_S:.0f} ms "
                            f"without its pauses, this clip lasts {1000 * len(signal) / sample_rate:.0f} ms with them.")
     if len(signal) < _SHORTEST_S * sample_rate:

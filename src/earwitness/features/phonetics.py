@@ -9,7 +9,7 @@ import parselmouth
 import soxr
 from parselmouth.praat import call
 
-from earwitness.audio import check_samples
+from earwitness.audio import check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError
 
 LP_RATE_HZ = 16000  # lp_order counts the poles at this rate
@@ -49,9 +49,11 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
     -----
     Boersma (1993), Proc. Institute of Phonetic Sciences 17, 97-110.
     """
-    samples = check_samples(samples, sample_rate).astype(np.float64)
+    samples, sample_rate = _sound(samples, sample_rate)
     _check_search(samples, sample_rate, floor_hz, ceiling_hz)
-    pitch = parselmouth.Sound(samples, sample_rate).to_pitch_ac(pitch_floor=floor_hz, pitch_ceiling=ceiling_hz)
+    lowest_hz = _praat_floor(samples, sample_rate, floor_hz)
+    sound = parselmouth.Sound(samples, sample_rate)
+    pitch = sound.to_pitch_ac(pitch_floor=lowest_hz, pitch_ceiling=ceiling_hz)
     f0_hz = pitch.selected_array["frequency"]
     return pitch.xs(), np.where(f0_hz > 0, f0_hz, np.nan)
 
@@ -92,7 +94,7 @@ def scale_f0(
     sample_rate : int
         In Hz.
     factor : float
-        By which F0 is multiplied, > 0; 1.0 resynthesises the speech as it is: the null of whatever is found at another
+        By which F0 is multiplied, 0.1 to 10; 1.0 resynthesises the speech as it is: the null of whatever is found at another
         factor, though a mild one, as overlap-add does more harm the further the factor is from 1.
     floor_hz, ceiling_hz : float
         Lowest and highest F0 that is looked for before it is changed.
@@ -107,17 +109,19 @@ def scale_f0(
     AudioError
         If the samples are unusable or shorter than three periods of ``floor_hz``.
     ParameterError
-        If ``factor`` is not positive, or not 0 < ``floor_hz`` < ``ceiling_hz`` <= half the sample rate.
+        If ``factor`` is not from 0.1 to 10, or not 0 < ``floor_hz`` < ``ceiling_hz`` <= half the sample rate.
 
     Notes
     -----
     Moulines and Charpentier (1990), Speech Communication 9, 453-467. Chapter: raw-waveform.
     """
-    samples = check_samples(samples, sample_rate).astype(np.float64)
-    if not 0 < factor < np.inf:
-        raise ParameterError(f"factor must be a positive number, got {factor}.")
+    samples, sample_rate = _sound(samples, sample_rate)
+    if not 0.1 <= factor <= 10:
+        raise ParameterError(f"factor must be a positive number from 0.1 to 10, got {factor}.")
     _check_search(samples, sample_rate, floor_hz, ceiling_hz)
-    speech = call(parselmouth.Sound(samples, sample_rate), "To Manipulation", 0.01, floor_hz, ceiling_hz)
+    lowest_hz = _praat_floor(samples, sample_rate, floor_hz)
+    sound = parselmouth.Sound(samples, sample_rate)
+    speech = call(sound, "To Manipulation", 0.01, lowest_hz, ceiling_hz)
     pitch = call(speech, "Extract pitch tier")
     call(pitch, "Multiply frequencies", 0, len(samples) / sample_rate, factor)
     call([pitch, speech], "Replace pitch tier")
@@ -164,7 +168,7 @@ def formants(
     """
     if max_bandwidth_hz <= 0:
         raise ParameterError(f"max_bandwidth_hz must be positive, got {max_bandwidth_hz}.")
-    samples = check_samples(samples, sample_rate).astype(np.float64)
+    samples, sample_rate = _sound(samples, sample_rate)
     _check_length(samples, sample_rate, _WINDOW_S, "the analysis window")
     if sample_rate > LP_RATE_HZ:
         samples, sample_rate = soxr.resample(samples, sample_rate, LP_RATE_HZ), LP_RATE_HZ
@@ -208,7 +212,7 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     """
     if n_points < 2:
         raise ParameterError(f"n_points must be at least 2, got {n_points}.")
-    samples = check_samples(samples, sample_rate).astype(np.float64)
+    samples, sample_rate = _sound(samples, sample_rate)
     order = _order_at(lp_order, sample_rate)
     _check_length(samples, sample_rate, (order + 2) / sample_rate, f"{order} poles")
     window = np.hanning(len(samples))
@@ -246,7 +250,7 @@ def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.
     Mean removed, Hann window, and divided by the window's own autocorrelation: without that, long lags come out
     small however periodic the sound is. Boersma (1993), equation 9.
     """
-    samples = check_samples(samples, sample_rate).astype(np.float64)
+    samples, sample_rate = _sound(samples, sample_rate)
     _check_length(samples, sample_rate, 2 * longest_s, f"a longest lag of {1000 * longest_s:g} ms")
     window = np.hanning(len(samples))
     n_lags = int(longest_s * sample_rate) + 1
@@ -260,6 +264,17 @@ def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.
 def _correlated(samples: np.ndarray, n_lags: int) -> np.ndarray:
     n_fft = 2 * len(samples)
     return np.fft.irfft(np.abs(np.fft.rfft(samples, n_fft)) ** 2, n_fft)[:n_lags]
+
+
+def _sound(samples: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
+    """Return samples in double precision and their rate; none of the measures depends on the level."""
+    sample_rate = check_rate(sample_rate)
+    return check_samples(samples, sample_rate, any_scale=True).astype(np.float64), sample_rate
+
+
+def _praat_floor(samples: np.ndarray, sample_rate: int, floor_hz: float) -> float:
+    """Return the floor for Praat, which refuses three periods that are just too short by rounding."""
+    return max(floor_hz, 3 * (1 + 1e-12) * sample_rate / len(samples))
 
 
 def _check_search(samples: np.ndarray, sample_rate: int, floor_hz: float, ceiling_hz: float) -> None:

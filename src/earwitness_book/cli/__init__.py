@@ -8,12 +8,12 @@ from importlib.util import find_spec
 import typer
 
 from earwitness.errors import MissingDataError
-from earwitness_book.cli import execute, read
+from earwitness_book.cli import execute, read, write
 
 _NEEDS = ("papermill", "jupyter_book", "dask")
 _COMMANDS = {
     "list": read.list_, "params": read.params, "run": execute.run, "sweep": execute.sweep, "build": execute.build,
-    "serve": read.serve, "record": execute.record, "scoreboard": read.scoreboard,
+    "serve": read.serve, "record": execute.record, "scoreboard": read.scoreboard, "new-chapter": write.new_chapter,
 }
 
 

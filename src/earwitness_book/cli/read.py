@@ -9,7 +9,10 @@ from earwitness_book.cli.options import Profile, Which
 
 
 def list_() -> None:
-    """Show chapters and notebooks."""
+    """Show chapters and notebooks.
+
+    Example: `earwitness list`, then `earwitness params pixel-flipping`
+    """
     from earwitness_book.runner import notebooks
 
     chapter = None
@@ -20,23 +23,50 @@ def list_() -> None:
         typer.echo(f"  {notebook.id:<34} {notebook.title()}")
 
 
-def params(notebook: Which) -> None:
+def params(
+    notebook: Which, profile: Profile = "demo",
+    reach: Annotated[bool, typer.Option(
+        "--reach", help="Show instead what it depends on: each of these changes, and it is executed again.")] = False,
+) -> None:
     """Show name, type, default and meaning of each parameter of a notebook.
 
-    Example: `earwitness params pixel-flipping`
+    Examples: `earwitness params pixel-flipping`, `earwitness params pixel-flipping --reach`
     """
-    from earwitness_book.runner import notebooks, parameters
+    from earwitness_book.runner import notebooks
 
     found = notebooks.find(notebook)
-    rows = [{"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": p.meaning}
-            for p in parameters.declared(found).values()]
+    if reach:
+        _reach(found, profile)
+        return
+    rows = [{"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": _meaning(p)}
+            for p in found.parameters.values()]
     table(rows, title=f"{found.id}: {found.title()}", empty="It has no parameters.")
 
 
+def _meaning(parameter) -> str:
+    """Return what a parameter means, with the names that a phrase such as `corpora with task digit` stands for."""
+    from earwitness_book.runner import choices
+
+    if choices.resolve(parameter.listed, ask=False) is None:
+        return parameter.meaning
+    return f"{parameter.meaning} ({', '.join(parameter.choices)})"
+
+
+def _reach(notebook, profile: str) -> None:
+    from earwitness_book.runner import execute
+
+    job = execute.prepare(notebook, profile, {}, execute.environment_fingerprint())
+    for name in (*job.specification["modules"], *job.specification["files"]):
+        typer.echo(name)
+
+
 def serve(
-    profile: Profile = "demo", port: Annotated[int, typer.Option(help="On this machine only.", min=0)] = 8000,
+    profile: Profile = "demo", port: Annotated[int, typer.Option(help="On this machine only.", min=0, max=65535)] = 8000,
 ) -> None:
-    """Show the built site in the browser, at an address of this machine, until Ctrl-C."""
+    """Show the built site in the browser, at an address of this machine, until Ctrl-C.
+
+    Example: `earwitness serve --profile demo --port 8000`
+    """
     from earwitness.errors import MissingDataError
     from earwitness_book.runner import site
 
@@ -55,7 +85,10 @@ def scoreboard(
     json: Annotated[bool, typer.Option("--json", help="A list of objects, for other programs.")] = False,
     profile: Annotated[str | None, typer.Option(help="Only what this profile measured.")] = None,
 ) -> None:
-    """Show every claim: published, recorded, this build, verdict."""
+    """Show every claim: published, recorded, this build, verdict.
+
+    Examples: `earwitness scoreboard`, `earwitness scoreboard --profile real --json`
+    """
     from earwitness.errors import check_choice
     from earwitness_book import records
     from earwitness_book.runner import profiles, site

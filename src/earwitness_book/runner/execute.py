@@ -8,34 +8,44 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from earwitness import cache
-from earwitness.errors import NotebookError
+from earwitness.errors import NotebookError, ParameterError
 from earwitness.provenance import processor
 from earwitness_book import project
-from earwitness_book.runner import notebooks, profiles
+from earwitness_book.runner import keys, notebooks, parameters, profiles
+from earwitness_book.runner.keys import environment_fingerprint
 from earwitness_book.runner.notebooks import Notebook
 
-FORMAT = 1  # of executed notebooks in the cache; another number makes all of them anew
+__all__ = ["Executed", "Failure", "Job", "environment_fingerprint", "execute", "place", "prepare"]
+
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+RETRIES = 2          # of a notebook whose kernel was killed: by a system short of memory, say
+SCRATCH_BYTES = 2**26  # must be free for temporary files before a notebook is begun
 
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook with the value of every parameter, and the specification that its result is kept under."""
+    """A notebook as it was read, the value of every parameter, and what its result is kept under."""
 
     notebook: str
     profile: str
     values: dict
     specification: dict
-    threads: int | None = None
+    page: str = ""
+    source: str = ""
+    threads: int = 1
     timeout: float | None = None
     force: bool = False
+
+    def is_done(self) -> bool:
+        """Tell whether an intact result is kept, so that nothing will be executed."""
+        return not self.force and cache.intact(_entry(self))
 
 
 @dataclass(frozen=True)
@@ -63,103 +73,162 @@ class Executed:
     cached: bool
 
 
-def surroundings() -> dict[str, str]:
-    """Return what all notebooks may depend on beside their source: library, data, recordings present, versions."""
-    root = project.root()
-    library = Path(__file__).parents[1]
-    code = [path for path in library.rglob("*") if path.suffix in (".py", ".mplstyle", ".js", ".css")]
-    mine = [path for path in code if Path(__file__).parent not in path.parents and path.name != "cli.py"]
-    lock = root / "requirements.lock"
-    return {
-        "format": FORMAT,
-        "library": _digest_of(library, mine),
-        "data": _digest_of(root / "data", [path for path in (root / "data").rglob("*") if path.is_file()]),
-        "recordings": cache.digest(dict(_listing())),
-        "packages": cache.file_digest(lock) if lock.exists() else "",
-        "python": platform.python_version(),
-    }
+def threads() -> int:
+    """Return how many threads a notebook computes with: ``OMP_NUM_THREADS``, else one.
+
+    The number can change the last digits of a sum, and with them a network's weights; so it depends on nothing that
+    happens to be there, neither on the cores nor on how many notebooks run at once, and stands in what a result is
+    kept under.
+
+    Raises
+    ------
+    ParameterError
+        If the variable holds no number from 1.
+    """
+    words = os.environ.get("OMP_NUM_THREADS") or "1"
+    if not (words.isascii() and words.isdigit() and int(words) > 0):
+        raise ParameterError(f"OMP_NUM_THREADS must be a number from 1, got {words!r}.")
+    return int(words)
 
 
-def _digest_of(base: Path, paths) -> str:
-    return cache.digest({path.relative_to(base).as_posix(): cache.file_digest(path) for path in paths})
-
-
-def _listing():
-    """Yield path, size and time of each file that is a recording for all we know; reading them would take minutes."""
-    for folder in filter(None, [os.environ.get("EARWITNESS_DATA"), cache.directory("corpora")]):
-        for directory, _, names in os.walk(folder):
-            for name in names:
-                found = os.stat(os.path.join(directory, name))
-                yield os.path.relpath(os.path.join(directory, name), folder), (found.st_size, found.st_mtime_ns)
-
-
-def prepare(notebook: Notebook, profile: str, given: Mapping[str, object], around: Mapping[str, str], **how) -> Job:
+def prepare(
+    notebook: Notebook, profile: str, given: Mapping[str, object], around: keys.Environment, **how,
+) -> Job:
     """Return a job, its parameters checked; ``how`` may set threads, timeout (seconds a cell) and force.
 
     Raises
     ------
     ParameterError
-        Before anything executes, as :func:`profiles.resolve` says.
+        Before anything executes, as :func:`profiles.resolve` says; also for a device that is not there.
+    MissingDataError
+        If a corpus that a parameter names is not on this machine.
     """
     values = profiles.resolve(profile, notebook, given)
-    specification = dict(around) | {
-        "notebook": notebook.id, "source": cache.file_digest(notebook.path), "profile": profile, "parameters": values,
-    }
-    return Job(notebook.id, profile, values, specification, **how)
+    parameters.check_machine(notebook, values)
+    how["threads"] = how.get("threads") or threads()
+    specification = around.specification(notebook, profile, values, how["threads"])
+    return Job(notebook.id, profile, values, specification, notebook.page, notebook.source, **how)
 
 
-def execute(job: Job) -> Executed:
+def _entry(job: Job) -> Path:
+    return cache.directory("executed") / f"{cache.digest(job.specification)}.ipynb"
+
+
+def execute(job: Job, progress: Callable[[int, int], None] = lambda cell, cells: None) -> Executed:
     """Return the executed notebook: from the cache, or made now and, if it did not fail, kept there.
 
-    Two processes that want the same notebook execute it once; a damaged entry is made anew.
+    Two processes that want the same notebook execute it once; a damaged entry is made anew. A notebook whose kernel
+    is killed is tried again, twice at most. ``progress`` gets the number of each cell as it begins, and of all.
     """
     made: list[Executed] = []
 
     def produce(path: Path) -> None:
-        made.append(_run(job))
+        made.append(_persistently(job, progress))
         if made[0].failure:
             raise NotebookError(str(made[0].failure))
         path.write_text(made[0].content, encoding="utf-8")
 
     if job.force:
-        entry = cache.directory("executed") / f"{cache.digest(job.specification)}.ipynb.json"
-        entry.unlink(missing_ok=True)
+        _entry(job).with_name(_entry(job).name + ".json").unlink(missing_ok=True)
     try:
         path = cache.stored("executed", job.specification, ".ipynb", produce)
     except NotebookError:
         if not made:
             raise
-    return made[0] if made else Executed(job.notebook, path.read_text(encoding="utf-8"), None, 0.0, cached=True)
+    if made:
+        return made[0]
+    return Executed(job.notebook, path.read_text(encoding="utf-8"), None, 0.0, cached=True)
+
+
+def _persistently(job: Job, progress: Callable[[int, int], None]) -> Executed:
+    for _ in range(RETRIES):
+        result = _run(job, progress)
+        if result.failure is None or result.failure.error != "DeadKernelError":
+            return result
+    return _run(job, progress)
 
 
 def place(executed: Executed, folder: Path) -> Path:
     """Write an executed notebook as ``folder/<chapter>/NN-name.ipynb``, its records beside it; return its path."""
     path = folder / f"{notebooks.find(executed.notebook).page}.ipynb"
+    check_writable(folder)
     records = json.loads(executed.content)["metadata"]["earwitness"]["records"]
     _write_if_changed(path.with_suffix(".records.json"), json.dumps(records, indent=1, ensure_ascii=False))
     _write_if_changed(path, executed.content)
     return path
 
 
+def check_writable(folder: Path) -> None:
+    """Raise, before work begins, if nothing can be written into a folder that is there or would be made.
+
+    Raises
+    ------
+    ParameterError
+        The message names the path and what is in the way.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ParameterError(f"{folder} cannot be a folder: {there} is a file.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ParameterError(f"Nothing can be written to {folder}: {there} is read-only for this user.")
+
+
 def _write_if_changed(path: Path, content: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != content:
+    if not path.is_file() or path.read_bytes() != content.encode():
         cache.write_text(path, content)
 
 
 @contextmanager
-def scratch() -> Iterator[str]:
+def scratch(base: str | None = None) -> Iterator[str]:
     """Yield a folder of this process for the time of the block, and remove those of processes that were killed in it.
 
     Whose a folder is stands in its name: machine and process. Machines, and containers, can share a ``/tmp``, but not
     know of each other's processes.
     """
+    base = base or temporary_folder()
     prefix = f"earwitness-{cache.digest({'machine': platform.node()})[:6]}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+    for left in Path(base).glob(f"{prefix}*"):
         owner = left.name.removeprefix(prefix).partition("-")[0]
         if re.fullmatch(r"[1-9]\d{0,8}", owner) and not _lives(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", dir=base) as folder:
         yield folder
+
+
+def temporary_folder() -> str:
+    """Return the folder for temporary files.
+
+    Raises
+    ------
+    ParameterError
+        If there is none that can be written to, or it is full; the message names ``TMPDIR``.
+    """
+    named = os.environ.get("TMPDIR")
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise ParameterError(f"No temporary file can be written ({error}). "
+                             f"Set TMPDIR to a folder with free space; it is {named!r}.") from None
+    if free < SCRATCH_BYTES:
+        raise ParameterError(f"The folder for temporary files, {folder}, has {free / 1e6:.0f} MB left. "
+                             "Make room, or set TMPDIR to another folder.")
+    return folder
+
+
+@contextmanager
+def _sockets(folder: str) -> Iterator[str]:
+    """Yield a folder for a kernel's sockets: ``folder`` if its name is short enough, else another."""
+    from earwitness_book.runner import kernel
+
+    if kernel.sockets_fit(folder):
+        yield folder
+        return
+    if not (places := kernel.short_folders()):
+        raise ParameterError(f"The name of the folder for temporary files is too long for sockets: {folder}. "
+                             "Set TMPDIR to a shorter one.")
+    with scratch(places[0]) as other:
+        yield other
 
 
 def _lives(process: int) -> bool:
@@ -174,43 +243,72 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _run(job: Job) -> Executed:
+def _run(job: Job, progress: Callable[[int, int], None]) -> Executed:
     """Execute a job in a scratch folder; what fails is told in the result."""
+    import nbformat
     from papermill import execute_notebook
 
     from earwitness_book.runner import kernel
 
-    notebook, start = notebooks.find(job.notebook), time.monotonic()
-    with scratch() as folder:
-        output, records = Path(folder) / "out.ipynb", Path(folder) / "records.json"
+    notebook = Notebook(project.root() / "notebooks" / f"{job.page}.ipynb", job.source)
+    start, meter = time.monotonic(), _Meter(progress)
+    with scratch() as folder, _sockets(folder) as sockets:
+        output, records, log = (Path(folder) / name for name in ("out.ipynb", "records.json", "kernel.txt"))
         trouble = None
         try:
             execute_notebook(
-                str(notebook.path), str(output), job.values, engine_name=kernel.ENGINE, kernel_name=kernel.NAME,
-                progress_bar=False, environment=_environment(job, records), scratch=folder,
-                folder=notebook.path.parent, timeout=job.timeout,
+                nbformat.reads(job.source, as_version=4), str(output), job.values, engine_name=kernel.ENGINE,
+                kernel_name=kernel.NAME, progress_bar=False, sockets=sockets, folder=notebook.path.parent, log=log,
+                environment=kernel.environment(_own_variables(job, records), folder, job.threads),
+                timeout=job.timeout, watch=meter,
             )
         except Exception as error:  # whatever ends a notebook belongs on its page; the other notebooks go on
-            trouble = error
-        content = json.loads((output if output.exists() else notebook.path).read_text(encoding="utf-8"))
+            trouble = _explained(error, log)
+        content = json.loads(output.read_text(encoding="utf-8") if output.exists() else job.source)
         measured = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
     failure = _settle(content, trouble, notebook)
     seconds = time.monotonic() - start
-    content["metadata"]["earwitness"] = _note(job, failure, seconds, measured)
+    note = _note(job, failure, seconds, measured) | {"processor_s": meter.by_cell(content["cells"])}
+    content["metadata"]["earwitness"] = note
     return Executed(job.notebook, json.dumps(content, indent=1, ensure_ascii=False), failure, seconds, cached=False)
 
 
-def _environment(job: Job, records: Path) -> dict[str, str]:
-    own = {
-        "EARWITNESS_RECORDS": str(records), "EARWITNESS_PROFILE": job.profile, "EARWITNESS_HOME": str(project.root()),
-        "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+class _Meter:
+    """Notes the processor seconds that each cell takes, and tells how far a notebook is."""
+
+    def __init__(self, progress: Callable[[int, int], None]):
+        self.progress, self.begun, self.spent = progress, None, {}
+
+    def __call__(self, cell: int | None, n_cells: int, spent_s: float) -> None:
+        if cell is None:
+            index, before = self.begun
+            self.spent[index] = spent_s - before
+        else:
+            self.begun = (cell, spent_s)
+            self.progress(cell + 1, n_cells)
+
+    def by_cell(self, cells: list[dict]) -> dict[str, float]:
+        """Return the seconds by the number of the cell in the source, from 1; less than a tenth is left out."""
+        own = [index for index, cell in enumerate(cells) if "injected-parameters" not in notebooks.tags(cell)]
+        return {str(number): round(self.spent[index], 1) for number, index in enumerate(own, start=1)
+                if self.spent.get(index, 0.0) >= 0.1}
+
+
+def _explained(trouble: Exception, log: Path) -> Exception:
+    """Return an error, that of a dead kernel with the last thing its process said."""
+    if type(trouble).__name__ != "DeadKernelError" or not log.exists():
+        return trouble
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return type(trouble)(f"{trouble} ({said[-1]})") if said else trouble
+
+
+def _own_variables(job: Job, records: Path) -> dict[str, str]:
+    own = {"EARWITNESS_RECORDS": str(records), "EARWITNESS_PROFILE": job.profile,
+           "EARWITNESS_HOME": str(project.root())}
     for name in ("EARWITNESS_DATA", "EARWITNESS_CACHE"):  # kernels work in another folder
         if os.environ.get(name):
             own[name] = str(Path(os.environ[name]).expanduser().absolute())
-    if job.threads:
-        own |= {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
-    return {**os.environ, **own}
+    return own
 
 
 def _settle(content: dict, trouble: Exception | None, notebook: Notebook) -> Failure | None:
@@ -253,7 +351,7 @@ def _note(job: Job, failure: Failure | None, seconds: float, measured: dict) -> 
     return {
         "notebook": job.notebook, "profile": job.profile, "parameters": job.values, "commit": project.commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
-        "hardware": hardware(), "python": platform.python_version(),
+        "hardware": hardware(), "host": platform.node(), "threads": job.threads, "python": platform.python_version(),
         "failure": vars(failure) if failure else None, "records": measured,
     }
 

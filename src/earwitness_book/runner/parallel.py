@@ -1,120 +1,189 @@
-"""Many notebooks: one after the other in this process, or several at once on a dask cluster.
+"""Many notebooks: one after the other, several at once, or on the workers of a running dask scheduler.
 
-Each notebook runs in a kernel of its own, so the cluster's workers are threads that wait for kernels. Kernels watch
-this process and end with it: after Ctrl-C or ``kill -9`` only the notebooks in flight are lost.
+On this machine threads of this process wait for kernels, which watch it and end with it: after Ctrl-C or ``kill -9``
+only the notebooks in flight are lost. Nothing here listens on the network.
 """
 
 import contextvars
-import os
+import logging
 import queue
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 
-from earwitness.errors import EarwitnessError, ParameterError
+from earwitness.errors import EarwitnessError, NotebookError, ParameterError
+from earwitness_book.runner import keys
 from earwitness_book.runner.execute import Executed, Failure, Job, execute
 
-PATIENCE_S = 30  # for a scheduler that does not answer
+PATIENCE_S = 30  # for a scheduler that does not answer, or has nobody to work for it
+_COMPARED = ("commit", "python", "versions", "code", "data", "recordings")
+Progress = Callable[[Job, int, int], None]
+Results = Iterator[tuple[Job, Executed | Failure]]
 
 
-def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> Iterator[tuple[Job, Executed | Failure]]:
+def _silent(job: Job, cell: int, cells: int) -> None:
+    """Say nothing of how far a notebook is."""
+
+
+def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None, progress: Progress = _silent) -> Results:
     """Yield each job with its result, first come, first served; a job that fails does not stop the others.
 
     Parameters
     ----------
     workers : int
-        Notebooks at once on this machine; each gets its share of the cores.
+        Notebooks at once on this machine. Their results do not depend on it.
     scheduler : str, optional
-        Address of a running dask scheduler instead, whose workers have this checkout and this environment.
+        Address of a running dask scheduler instead, whose workers have this commit, these versions and this data.
+    progress : callable, optional
+        Gets job, cell and number of cells as each cell begins; only on this machine.
 
     Yields
     ------
     tuple
         A :class:`Failure` instead of a result means that the notebook could not even be tried.
+
+    Raises
+    ------
+    ParameterError
+        If the scheduler does not answer, has no workers, or has one that would compute something else.
+    NotebookError
+        If the scheduler or its last worker stops meanwhile.
     """
     if workers < 1:
         raise ParameterError(f"workers must be 1 or more, got {workers}.")
     if scheduler:
-        yield from _on_dask(jobs, address=scheduler)
-    elif workers == 1 or len(jobs) == 1:
-        yield from _one_by_one(jobs)
+        yield from _on_dask(jobs, scheduler)
     else:
-        workers = min(workers, len(jobs))
-        share = max(1, (os.cpu_count() or 1) // workers)
-        shared = [replace(job, threads=share) for job in jobs]
-        yield from _on_dask(shared, n_workers=1, threads_per_worker=workers, processes=False, dashboard_address=None)
+        yield from _here(jobs, workers, progress)
 
 
-def attempt(job: Job) -> Executed | Failure:
+def attempt(job: Job, progress: Progress = _silent) -> Executed | Failure:
     """Execute a job; an error outside its cells becomes a failure.
 
-    In a context of its own: Jupyter keeps its event loop in a context variable, which dask's threads would share.
+    In a context of its own: Jupyter keeps its event loop in a context variable, which threads would share.
     """
     try:
-        return contextvars.Context().run(execute, job)
-    except (EarwitnessError, OSError) as error:
+        return contextvars.Context().run(execute, job, lambda cell, cells: progress(job, cell, cells))
+    except Exception as error:  # an error here would end the others' line
         return Failure(job.notebook, 0, type(error).__name__, str(error))
 
 
-def lines(jobs: list[Job]) -> list:
-    """Return what each job stands in line for: jobs of one line run one after the other, lines at the same time.
+def lines(jobs: list[Job]) -> list[list[Job]]:
+    """Return the lines in which jobs wait: those of one line run one after the other, lines at the same time.
 
     Notebooks of one chapter share their networks; at the same time they would wait for each other's training. The runs
     of a sweep are of one notebook and stand in no line.
     """
     names = [job.notebook for job in jobs]
-    return [number if names.count(name) > 1 else name.split("/")[0] for number, name in enumerate(names)]
+    found: dict[object, list[Job]] = {}
+    for number, (name, job) in enumerate(zip(names, jobs, strict=True)):
+        found.setdefault(number if names.count(name) > 1 else name.split("/")[0], []).append(job)
+    return list(found.values())
 
 
-def _attempt_after(job: Job, _previous) -> Executed | Failure:
-    """Execute a job when the one before it in its line has ended, well or not."""
-    try:
-        return attempt(job)
-    except Exception as error:  # an error here would end the whole line
-        return Failure(job.notebook, 0, type(error).__name__, str(error))
-
-
-def _one_by_one(jobs: list[Job]) -> Iterator[tuple[Job, Executed | Failure]]:
-    """Execute in a thread: nbclient takes Ctrl-C for itself in the main one, and would go on with the next notebook."""
-    done: queue.Queue = queue.Queue()
+def _here(jobs: list[Job], workers: int, progress: Progress) -> Results:
+    """Execute in threads: nbclient takes Ctrl-C for itself in the main one, and would go on with the next notebook."""
+    waiting, done = deque(lines(jobs)), queue.Queue()
 
     def work() -> None:
-        for job in jobs:
+        while waiting:
             try:
-                done.put((job, attempt(job)))
-            except BaseException as error:  # handed to the main thread, which raises it
-                done.put((job, error))
+                line = waiting.popleft()
+            except IndexError:      # another thread was faster
+                return
+            for job in line:
+                done.put((job, attempt(job, progress)))
 
-    threading.Thread(target=work, daemon=True).start()
+    for _ in range(min(workers, len(waiting))):
+        threading.Thread(target=work, daemon=True).start()
     for _ in jobs:
-        job, result = done.get()
-        if isinstance(result, BaseException):
-            raise result
-        yield job, result
+        yield done.get()
 
 
-def _on_dask(jobs: list[Job], **cluster) -> Iterator[tuple[Job, Executed | Failure]]:
-    from distributed import Client, as_completed
+# --- on dask
 
-    client = _client(Client, **cluster)
-    futures, last = {}, {}
-    together = "address" in cluster  # machines that do not share a processor have nothing to wait in line for
-    for job, line in zip(jobs, range(len(jobs)) if together else lines(jobs), strict=True):
-        last[line] = client.submit(_attempt_after, job, last.get(line), pure=False, retries=0)
-        futures[last[line]] = job
+
+def _on_dask(jobs: list[Job], address: str) -> Results:
+    client = _client(address)
     try:
-        for future in as_completed(futures):
-            error = future.exception()
-            job = futures[future]
-            yield job, Failure(job.notebook, 0, type(error).__name__, str(error)) if error else future.result()
-    except (KeyboardInterrupt, GeneratorExit):
-        client.cancel(list(futures))      # closing would wait for the notebooks in flight
-        raise
-    client.close()
+        able = _able_workers(client, address)
+        futures = {client.submit(attempt, job, pure=False, retries=0, workers=able): job for job in jobs}
+        try:
+            yield from _as_they_come(client, address, futures)
+        except (KeyboardInterrupt, GeneratorExit):
+            client.cancel(list(futures))      # closing would wait for the notebooks in flight
+            raise
+    finally:
+        client.close(timeout=1)
 
 
-def _client(make, **cluster):
+def _client(address: str):
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)      # it would tell of a lost scheduler at length
     try:
-        return make(timeout=PATIENCE_S, **cluster)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ParameterError(f"No dask scheduler answers at {cluster.get('address')!r} ({error}).") from None
+        return Client(address, timeout=PATIENCE_S)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise ParameterError(f"No dask scheduler answers at {address!r} ({error}).") from None
+
+
+def _able_workers(client, address: str) -> list[str]:
+    """Return the workers of a scheduler, each asked whether it would compute the same as this machine."""
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE_S)
+    except TimeoutError:
+        raise ParameterError(f"The dask scheduler at {address} has no workers, also not after {PATIENCE_S} s; "
+                             f"start one with `dask worker {address}` in this checkout's environment.") from None
+    ours = keys.identity()
+    theirs = client.run(keys.identity, on_error="return")
+    for worker, found in sorted(theirs.items()):
+        if sentence := _differs(ours, found):
+            raise ParameterError(f"The worker {worker} of {address} {sentence}. Bring it to the same state, "
+                                 "or leave it out: what it computes would pass for this checkout's.")
+    return sorted(theirs)
+
+
+def _differs(ours: Mapping[str, str], theirs) -> str:
+    if not isinstance(theirs, Mapping):
+        return f"cannot say what it would compute with ({type(theirs).__name__}: {theirs})"
+    other = [name for name in _COMPARED if ours[name] != theirs.get(name)]
+    said = [f"{name} {theirs.get(name)} instead of {ours[name]}" if name in ("commit", "python") else f"other {name}"
+            for name in other]
+    return f"has {', '.join(said)}" if said else ""
+
+
+def _as_they_come(client, address: str, futures: Mapping) -> Results:
+    from distributed import wait
+
+    waiting, alone_since = set(futures), None
+    while waiting:
+        try:
+            done, waiting = wait(waiting, timeout=2, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            done = set()
+        except (CancelledError, OSError) as error:
+            raise _stopped(address, len(waiting), len(futures), f"it stopped ({type(error).__name__})") from None
+        if client.status not in ("running", "newly-created"):
+            raise _stopped(address, len(waiting), len(futures), "it stopped")
+        alone_since = None if done or _works(client) else alone_since or time.monotonic()
+        if alone_since and time.monotonic() - alone_since > PATIENCE_S:
+            raise _stopped(address, len(waiting), len(futures), f"it has had no workers for {PATIENCE_S} s")
+        for future in done:
+            yield futures[future], _result(future, futures[future])
+
+
+def _works(client) -> bool:
+    """Tell whether the scheduler has workers, as far as it has told."""
+    return bool(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _result(future, job: Job) -> Executed | Failure:
+    error = future.exception()
+    return Failure(job.notebook, 0, type(error).__name__, str(error)) if error else future.result()
+
+
+def _stopped(address: str, n_waiting: int, n_jobs: int, why: str) -> EarwitnessError:
+    return NotebookError(f"The dask scheduler at {address} does not go on: {why}. {n_jobs - n_waiting} of {n_jobs} "
+                         "notebooks are done and kept; the same command executes the others.")

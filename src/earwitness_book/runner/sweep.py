@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from earwitness import cache
-from earwitness.errors import ParameterError
+from earwitness.errors import DamagedDataError, ParameterError
+from earwitness_book import project
 from earwitness_book.runner import parameters
 from earwitness_book.runner.execute import Executed, Failure, Job
 from earwitness_book.runner.notebooks import Notebook
@@ -26,7 +27,7 @@ def values(notebook: Notebook, typed: Mapping[str, str]) -> dict[str, list]:
 
 
 def _several(notebook: Notebook, name: str, words: str) -> list:
-    declared = parameters.declared(notebook).get(name)
+    declared = notebook.parameters.get(name)
     separator = ";" if declared and declared.is_list else ","
     parts = [part.strip() for part in words.split(separator) if part.strip()]
     found = [parameters.convert(notebook, {name: part})[name] for part in parts]
@@ -69,10 +70,35 @@ def _records(result: Executed) -> dict[str, float]:
             for key, entry in entries.items()}
 
 
-def write(rows: list[dict], path: Path) -> None:
-    """Write the table as CSV."""
+def write(rows: list[dict], names: Iterable[str], path: Path) -> None:
+    """Write the table as CSV; what an earlier sweep left there stays, except for the same combinations.
+
+    Raises
+    ------
+    DamagedDataError
+        If there is a file of that name that is no table of a sweep.
+    """
+    names = list(names)
+    new = {_combination(row, names) for row in rows}
+    rows = [row for row in _earlier(path) if _combination(row, names) not in new] + rows
+    columns = dict.fromkeys([*(name for name in names), *(name for row in rows for name in row)])
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     cache.write_text(path, text.getvalue())
+
+
+def _combination(row: Mapping, names: list[str]) -> tuple[str, ...]:
+    return tuple(str(row.get(name, "")) for name in names)
+
+
+def _earlier(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    text = project.read_text(path)
+    reader = csv.DictReader(io.StringIO(text))
+    rows = list(reader)
+    if text.strip() and ("failure" not in (reader.fieldnames or []) or any(None in row for row in rows)):
+        raise DamagedDataError(f"{path} is no table of a sweep; move it away, or choose another folder with --out.")
+    return rows

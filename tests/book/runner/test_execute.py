@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import toy
 
 from earwitness import cache
+from earwitness.errors import ParameterError
 from earwitness_book.runner import execute, notebooks, parallel
 from earwitness_book.runner.execute import Executed, Failure
 
@@ -22,7 +24,7 @@ def quick(*cells, parameters="n: int = 1  # how many; 1 to 9"):
 
 
 def job(name="quick", given=None, **how):
-    return execute.prepare(notebooks.find(name), "demo", given or {}, execute.surroundings(), **how)
+    return execute.prepare(notebooks.find(name), "demo", given or {}, execute.environment_fingerprint(), **how)
 
 
 def printed(result):
@@ -101,7 +103,7 @@ def test_a_damaged_entry_is_executed_again(counted, damage):
 
 
 def test_what_a_notebook_depends_on_decides_its_place_in_the_cache(make_toy, tmp_path, monkeypatch):
-    home = make_toy({"toy/02-quick": quick("n")})
+    home = make_toy({"toy/02-quick": quick("from earwitness_book import records")})
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     seen = [cache.digest(job().specification)]
@@ -115,7 +117,7 @@ def test_what_a_notebook_depends_on_decides_its_place_in_the_cache(make_toy, tmp
     assert seen[0] != seen[1]
     (home / "data" / "published" / "toy.yaml").write_text(toy.PUBLISHED + "# changed\n")
     assert differs()
-    toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", quick("n + 1"))
+    toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", quick("from earwitness_book import records", "n"))
     assert differs()
     (home / "requirements.lock").write_text("numpy==2.0\n")
     assert differs()
@@ -123,6 +125,8 @@ def test_what_a_notebook_depends_on_decides_its_place_in_the_cache(make_toy, tmp
     monkeypatch.setenv("EARWITNESS_DATA", str(recordings))
     assert differs()
     (recordings / "b.wav").write_bytes(b"RIFF")
+    assert differs()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert differs()
 
 
@@ -181,8 +185,8 @@ def test_two_at_once_that_want_the_same_notebook_execute_it_once(counted):
     assert sorted(result.cached for _, result in done) == [False, True]
 
 
-def test_several_at_once_give_results_as_they_come_and_share_the_cores(make_toy, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+def test_several_at_once_give_results_as_they_come_and_have_as_many_threads_as_one_alone(make_toy, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     slow = quick("import time; time.sleep(4)")
     threads = quick("import os; print(os.environ['OMP_NUM_THREADS'])")
     make_toy({"other/01-slow": slow, "toy/03-fails": quick("1/0"), "toy/04-threads": threads})
@@ -193,25 +197,23 @@ def test_several_at_once_give_results_as_they_come_and_share_the_cores(make_toy,
     assert printed(done["toy/threads"]) == "3\n"
 
 
-def test_a_running_scheduler_is_used(make_toy):
-    from distributed import LocalCluster
-
-    make_toy({"toy/02-quick": quick("n")})
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
-                      protocol="tcp", host="127.0.0.1") as cluster:
-        ((_, result),) = parallel.run([job()], scheduler=cluster.scheduler_address)
-    assert result.failure is None
-
-
-def test_a_notebook_that_cannot_be_tried_does_not_stop_the_others(make_toy):
-    home = make_toy({"toy/02-quick": quick("n"), "toy/03-gone": quick("n")})
-    jobs = [job("gone"), job("quick")]
-    (home / "notebooks" / "toy" / "03-gone.ipynb").unlink()
-    (_, gone), (_, good) = parallel.run(jobs)
-    assert isinstance(gone, Failure) and gone.error == "UnknownNameError" and gone.cell == 0
+def test_a_notebook_that_cannot_be_tried_does_not_stop_the_others(make_toy, monkeypatch, tmp_path):
+    make_toy({"toy/02-quick": quick("n"), "toy/03-other": quick("n")})
+    jobs = [replace(job("other"), source="no notebook"), job("quick")]
+    (_, bad), (_, good) = parallel.run(jobs)
+    assert isinstance(bad, Failure) and bad.cell == 0 and bad.notebook == "toy/other"
     assert good.failure is None
+
+
+def test_a_job_executes_the_text_it_was_prepared_with(make_toy):
+    home = make_toy({"toy/02-quick": quick("print('old')")})
+    prepared = job()
+    toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", quick("print('new')"))
+    assert printed(execute.execute(prepared)) == "old\n", "the new text would be kept under the key of the old one"
+    assert printed(execute.execute(job())) == "new\n"
 
 
 def test_notebooks_of_a_chapter_stand_in_one_line_and_runs_of_a_sweep_in_none():
     jobs = [execute.Job(name, "demo", {}, {}) for name in ("a/1", "a/2", "b/1", "c/1", "c/1")]
-    assert parallel.lines(jobs) == ["a", "a", "b", 3, 4]
+    assert [[job.notebook for job in line] for line in parallel.lines(jobs)] == [
+        ["a/1", "a/2"], ["b/1"], ["c/1"], ["c/1"]]

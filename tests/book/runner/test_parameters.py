@@ -1,5 +1,7 @@
 """What a parameters cell declares, and what is refused before anything executes."""
 
+import os
+
 import pytest
 import toy
 from hypothesis import given
@@ -74,7 +76,6 @@ def test_an_int_is_taken_for_a_float_as_a_float(make_toy):
 @pytest.mark.parametrize(("name", "typed", "value"), [
     ("n_clips", "7", 7), ("level_db", "-6", -6.0), ("level_db", "-1e1", -10.0), ("corpus", "aev", "aev"),
     ("strict", "true", True), ("strict", "No", False), ("methods", "a,c", ["a", "c"]), ("methods", '["b"]', ["b"]),
-    ("methods", "", []),
 ])
 def test_what_a_reader_types_becomes_the_declared_type(make_toy, name, typed, value):
     make_toy()
@@ -83,6 +84,7 @@ def test_what_a_reader_types_becomes_the_declared_type(make_toy, name, typed, va
 
 @pytest.mark.parametrize(("name", "typed"), [
     ("n_clips", "7.0"), ("n_clips", ""), ("strict", "maybe"), ("level_db", "loud"), ("methods", "[a"), ("methods", "d"),
+    ("methods", ""), ("methods", "[]"), ("n_clips", "\u0667"), ("n_clips", "9" * 5000), ("level_db", "nan"),
 ])
 def test_what_a_reader_types_wrongly_is_refused(make_toy, name, typed):
     make_toy()
@@ -95,6 +97,30 @@ def test_every_default_is_read_back_as_it_was_written(number, real, words):
     source = f"a: int = {number!r}\nb: float = {real!r}\nc: str = {words!r}\nd: list[int] = [{number!r}]"
     found = parameters.parse(source)
     assert [parameter.default for parameter in found.values()] == [number, real, words, [number]]
+
+
+@pytest.mark.parametrize("typed", ["nan", "inf", "-1e999"])
+def test_a_number_without_a_range_must_still_be_finite(typed):
+    with pytest.raises(ParameterError, match="finite"):
+        declared("gain: float = 1.0  # of everything").convert(typed)
+
+
+def test_bytes_of_the_command_line_that_are_no_text_are_refused():
+    with pytest.raises(ParameterError, match="no text"):
+        declared("label: str = 'a'  # what is written").convert(os.fsdecode(b"caf\xe9"))
+
+
+def test_a_list_that_is_empty_by_default_may_stay_so():
+    assert declared("others: list[str] = []  # more methods").check([]) == []
+
+
+@pytest.mark.parametrize(("source", "said"), [
+    ("a: int = 1\nb: int = = 3", "line 2, is not Python"), ("a: int = 1\nprint(1)", "line 2 is 'print"),
+    ("a: int = 1\nb: int = 7  # 1 to 5", "line 2 of its parameters cell: b must be 1 to 5"),
+])
+def test_a_mistake_in_the_cell_is_named_with_its_line(source, said):
+    with pytest.raises(NotebookError, match=said):
+        parameters.parse(source)
 
 
 def test_a_notebook_needs_exactly_one_parameters_cell(make_toy):

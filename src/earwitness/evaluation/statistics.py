@@ -1,0 +1,202 @@
+"""Is a difference more than chance? Intervals and tests over speakers or clips, never over frames."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+
+from earwitness.errors import ParameterError
+
+
+class Interval(NamedTuple):
+    """A value, the ends of its interval, and how many speakers or clips were resampled."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval alone, as ``records.record(interval=...)`` takes it."""
+        return self.low, self.high
+
+    def excludes(self, value: float = 0.0) -> bool:
+        """Tell whether a value lies outside the interval."""
+        return not self.low <= value <= self.high
+
+
+def bootstrap(
+    values: Sequence[float],
+    groups: Sequence | None = None,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 5000,
+    seed: int = 0,
+    statistic: Callable | None = None,
+) -> Interval:
+    """Return the mean of values and its percentile bootstrap interval.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One for each clip.
+    groups : sequence, length n, optional
+        What belongs together, for instance the speaker of each clip: whole groups are drawn,
+        because the clips of one speaker are not independent. By default every clip is its own.
+    level : float
+        Of the interval, 0 to 1.
+    n_resamples : int
+    seed : int
+        Of the draws.
+    statistic : callable, optional
+        From values (..., n) to (...), over the last axis; without ``groups`` only. Default: the
+        mean.
+
+    Returns
+    -------
+    Interval
+        Its ``n`` is the number of groups.
+
+    Raises
+    ------
+    ParameterError
+        If values are not finite, fewer than two groups are left to draw, or lengths differ.
+
+    Notes
+    -----
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    """
+    values, members = _checked(values, groups, level)
+    n_groups = int(members.max()) + 1
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
+    if statistic is not None:
+        if groups is not None:
+            raise ParameterError("A statistic of its own is for values without groups.")
+        found, point = statistic(values[drawn]), float(statistic(values))
+    else:
+        sums, sizes = np.bincount(members, values), np.bincount(members)
+        found = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+        point = float(values.mean())
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(point, float(low), float(high), n_groups)
+
+
+def paired_bootstrap(
+    values: Sequence[float], controls: Sequence[float], groups: Sequence | None = None, **options
+) -> Interval:
+    """Return how much values are above their controls on average, with its interval.
+
+    Parameters
+    ----------
+    values, controls : array_like, shape (n,)
+        Of the same clips in the same order.
+    groups, **options
+        As for :func:`bootstrap`.
+
+    Returns
+    -------
+    Interval
+        Of the difference: the control is beaten where it excludes zero.
+    """
+    values, controls = np.asarray(values, float), np.asarray(controls, float)
+    if values.shape != controls.shape:
+        raise ParameterError(
+            f"Pairs need a control for each value, got {values.shape} and {controls.shape}."
+        )
+    return bootstrap(values - controls, groups, **options)
+
+
+def share(count: int, n: int, level: float = 0.95) -> Interval:
+    """Return a share of n independent speakers or clips with its Wilson interval, 0 to 1.
+
+    Notes
+    -----
+    Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    """
+    _check_counts(count=count, n=n)
+    if not 0 <= count <= n or n == 0:
+        raise ParameterError(f"A share needs 0 <= count <= n and n above 0, got {count} of {n}.")
+    ends = scipy.stats.binomtest(count, n).proportion_ci(level, method="wilson")
+    return Interval(count / n, float(ends.low), float(ends.high), n)
+
+
+def mcnemar(values: Sequence[bool], controls: Sequence[bool]) -> float:
+    """Return the exact two-sided p-value that two shares of the same clips differ.
+
+    Parameters
+    ----------
+    values, controls : array_like of bool, shape (n,)
+        What was right, or found, for each clip; only clips in which the two differ decide.
+
+    Notes
+    -----
+    McNemar (1947), Psychometrika 12, 153-157, by the binomial distribution instead of chi-square.
+    """
+    values, controls = np.asarray(values), np.asarray(controls)
+    if values.dtype != bool or controls.dtype != bool or values.shape != controls.shape:
+        raise ParameterError(
+            "McNemar's test compares two lists of true and false of one length, got "
+            f"{values.dtype} {values.shape} and {controls.dtype} {controls.shape}."
+        )
+    gained, lost = int((values & ~controls).sum()), int((controls & ~values).sum())
+    return float(scipy.stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def fisher(count: int, n: int, other_count: int, other_n: int) -> float:
+    """Return the exact two-sided p-value that shares of different speakers or clips differ.
+
+    Notes
+    -----
+    Fisher (1935), The Design of Experiments, section 21.
+    """
+    _check_counts(count=count, n=n, other_count=other_count, other_n=other_n)
+    if not (0 <= count <= n and 0 <= other_count <= other_n):
+        raise ParameterError(
+            f"A count lies between 0 and its n, got {count} of {n} and {other_count} of {other_n}."
+        )
+    table = [[count, n - count], [other_count, other_n - other_count]]
+    return float(scipy.stats.fisher_exact(table).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Return p-values corrected for their number, in their order: Holm's step-down method.
+
+    Notes
+    -----
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    p_values = np.asarray(p_values, float)
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ParameterError(f"p-values lie between 0 and 1, got {p_values.tolist()}.")
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(stepped, 1)
+    return corrected
+
+
+def _checked(values, groups, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and the number of each one's group."""
+    values = np.asarray(values, float)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ParameterError(f"A bootstrap needs finite values (n,), got shape {values.shape}.")
+    if not 0 < level < 1:
+        raise ParameterError(f"level must lie between 0 and 1, got {level!r}.")
+    names = np.arange(len(values)) if groups is None else np.asarray(groups)
+    if names.shape != values.shape:
+        raise ParameterError(
+            f"groups must name the group of each of {len(values)} clips, got {names.shape}."
+        )
+    members = np.unique(names, return_inverse=True)[1]
+    if len(values) == 0 or members.max() < 1:
+        raise ParameterError("A bootstrap needs at least two speakers or clips to draw from.")
+    return values, members
+
+
+def _check_counts(**given: int) -> None:
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ParameterError(f"{name} must be a whole number, got {value!r}.")

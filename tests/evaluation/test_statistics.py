@@ -1,0 +1,102 @@
+"""Intervals and tests against hand-counted cases, and coverage where the truth is known."""
+
+from math import comb
+
+import numpy as np
+import pytest
+
+from earwitness.errors import ParameterError
+from earwitness.evaluation import statistics
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    found = [
+        statistics.bootstrap(rng.normal(3, 1, 60), n_resamples=400, seed=k) for k in range(300)
+    ]
+    assert 0.90 <= np.mean([not one.excludes(3) for one in found]) <= 0.97
+    width = np.mean([one.high - one.low for one in found])
+    assert width == pytest.approx(2 * 1.96 / 60**0.5, rel=0.06)
+
+
+def test_clips_of_one_speaker_are_drawn_together():
+    rng = np.random.default_rng(1)
+    speakers = np.repeat(np.arange(12), 50)
+    values = rng.normal(0, 1, 12)[speakers] + rng.normal(0, 0.1, 600)
+    alone, together = statistics.bootstrap(values), statistics.bootstrap(values, speakers)
+    assert together.n == 12 and alone.n == 600 and together.value == alone.value
+    assert together.high - together.low > 4 * (alone.high - alone.low)
+
+
+def test_groups_weigh_by_their_clips():
+    values, groups = [1.0, 1.0, 1.0, 5.0], ["a", "a", "a", "b"]
+    found = statistics.bootstrap(values, groups, n_resamples=2000)
+    assert (found.value, found.low, found.high) == (2.0, 1.0, 5.0)
+
+
+def test_pairs_reveal_a_difference_that_is_small_beside_the_spread_of_speakers():
+    rng = np.random.default_rng(2)
+    base = rng.normal(50, 20, 40)
+    controls, values = base, base + 1 + rng.normal(0, 1, 40)
+    found = statistics.paired_bootstrap(values, controls)
+    assert found.excludes(0) and found.value == pytest.approx(1, abs=0.5)
+    apart = [statistics.bootstrap(part) for part in (values, controls)]
+    assert apart[0].low < apart[1].high
+    again = statistics.paired_bootstrap(values, controls)
+    assert again == found and statistics.paired_bootstrap(values, controls, seed=1) != found
+
+
+def test_a_statistic_of_ones_own_is_resampled():
+    values = np.arange(101.0)
+    found = statistics.bootstrap(values, statistic=lambda x: np.median(x, axis=-1))
+    assert found.value == 50 and 35 < found.low < 45 < 55 < found.high < 65
+
+
+def test_a_share_has_the_interval_of_wilson():
+    """By the formula, for 45 of 48."""
+    found, z, p, n = statistics.share(45, 48), 1.959964, 45 / 48, 48
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    assert found.value == p and found.ends == pytest.approx((centre - half, centre + half))
+    assert statistics.share(48, 48).high == pytest.approx(1) and statistics.share(48, 48).low > 0.9
+
+
+def test_mcnemar_looks_at_what_differs_alone():
+    gained, lost, same = [(True, False)] * 9, [(False, True)] * 1, [(True, True)] * 500
+    values, controls = map(np.array, zip(*gained, *lost, *same, strict=True))
+    expected = 2 * sum(comb(10, k) for k in (0, 1)) / 2**10
+    assert statistics.mcnemar(values, controls) == pytest.approx(expected)
+    assert statistics.mcnemar(controls, values) == pytest.approx(expected)
+    assert statistics.mcnemar(values, values) == 1
+
+
+def test_fisher_is_the_lady_who_tastes_tea():
+    assert statistics.fisher(4, 4, 0, 4) == pytest.approx(2 / comb(8, 4))
+    assert statistics.fisher(3, 4, 1, 4) == pytest.approx(34 / 70)
+
+
+def test_holm_corrects_the_smallest_the_most_and_keeps_the_order():
+    np.testing.assert_allclose(statistics.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(statistics.holm([0.9, 0.8]), [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: statistics.bootstrap([1.0]), "at least two"),
+        (lambda: statistics.bootstrap([1.0, 2.0], ["a", "a"]), "at least two"),
+        (lambda: statistics.bootstrap([1.0, np.nan]), "finite values"),
+        (lambda: statistics.bootstrap([1.0, 2.0], ["a"]), "group of each of 2 clips"),
+        (lambda: statistics.bootstrap([1.0, 2.0], level=95), "between 0 and 1"),
+        (lambda: statistics.bootstrap([1.0, 2.0], "ab", statistic=np.median), "groups"),
+        (lambda: statistics.paired_bootstrap([1.0, 2.0], [1.0]), "a control for each"),
+        (lambda: statistics.share(5, 4), "0 <= count <= n"),
+        (lambda: statistics.share(0.5, 4), "whole number"),
+        (lambda: statistics.mcnemar([1, 0], [0, 1]), "true and false"),
+        (lambda: statistics.fisher(5, 4, 1, 4), "between 0 and its n"),
+        (lambda: statistics.holm([0.5, 1.5]), "between 0 and 1"),
+    ],
+)
+def test_what_has_no_interval_is_refused(call, said):
+    with pytest.raises(ParameterError, match=said):
+        call()
