@@ -1,11 +1,15 @@
 """What is known about data: the catalogue that travels with the library, where each corpus lies."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
 from earwitness import cache
 from earwitness.errors import DamagedDataError, MissingDataError, check_choice
+
+
+_NEEDED = {"title", "home", "licence", "downloads", "files", "size_bytes", "manifest"}
 
 
 def folder() -> Path:
@@ -29,10 +33,13 @@ def folder() -> Path:
 
 def corpora() -> dict[str, dict]:
     """Return what ``corpora.yaml`` knows of each corpus: title, licence, citation, downloads, ..."""
-    return _read(folder() / "corpora.yaml")
+    path = folder() / "corpora.yaml"
+    state = path.stat()
+    return _read(path, state.st_mtime_ns, state.st_size)
 
 
-def _read(path: Path) -> dict[str, dict]:
+@lru_cache(maxsize=4)
+def _read(path: Path, *state: int) -> dict[str, dict]:
     try:
         known = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -45,7 +52,10 @@ def _read(path: Path) -> dict[str, dict]:
 def about(name: str) -> dict:
     """Return what is known of one corpus."""
     known = corpora()
-    return known[check_choice(name, known, "corpus")]
+    found = known[check_choice(name, known, "corpus")]
+    if absent := sorted(_NEEDED - set(found)):
+        raise DamagedDataError(f"corpora.yaml does not state {', '.join(absent)} of {name}.")
+    return found
 
 
 def is_generated(name: str) -> bool:
@@ -108,4 +118,9 @@ def manifest(name: str) -> dict[str, str]:
     """Return path -> SHA-256 of every file of a corpus, from ``data/manifests/<name>.sha256``."""
     text = (folder() / "manifests" / about(name)["manifest"]).read_text(encoding="utf-8")
     lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    for number, line in enumerate(lines, 1):
+        if len(line) != 2 or len(line[0]) != 64:
+            raise DamagedDataError(
+                f"The manifest of {name}, line {number}, is not a SHA-256 and a path; it is damaged."
+            )
     return {path: checksum for checksum, path in lines}

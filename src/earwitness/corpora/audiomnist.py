@@ -114,8 +114,10 @@ def _read_metadata(path: Path, speakers: list[str]) -> dict[str, dict]:
         raise MissingDataError(f"There is no {path}; the recordings of AudioMNIST are of no use without it.")
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedDataError(f"{path} is damaged: it is not JSON ({error}).") from None
+    if not isinstance(known, dict) or not all(isinstance(entry, dict) for entry in known.values()):
+        raise DamagedDataError(f"{path} is damaged: it is no table of speakers, each with what is known of them.")
     if absent := [speaker for speaker in speakers if speaker not in known]:
         raise FoldError(f"{path} says nothing of speaker {', '.join(absent)}, whose recordings are there.")
     return {speaker: _person(speaker, known[speaker]) for speaker in speakers}
@@ -137,6 +139,6 @@ def _person(speaker: str, entry: dict) -> dict:
 def _age(given: object) -> tuple[float, str]:
     """Return the age in years and "", or NaN and why: ages are numbers or strings, and one is "1234"."""
     text = str(given).strip()
-    if text.isdecimal() and int(text) in _AGES:
+    if text.isdecimal() and len(text) < 4 and int(text) in _AGES:
         return float(text), ""
     return float("nan"), f"the metadata say {given!r}"

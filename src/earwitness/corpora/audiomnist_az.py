@@ -78,7 +78,7 @@ def _read_metadata(path: Path) -> dict[str, str]:
     rows = [line.split(",") for line in lines if line.strip()]
     n = len(header.split(","))
     for number, row in enumerate(rows, 2):
-        if len(row) != n or not row[0].isdecimal() or row[-1].strip() not in _SEX:
+        if len(row) != n or not row[0].isdecimal() or len(row[0]) > 4 or row[-1].strip() not in _SEX:
             raise DamagedDataError(
                 f"{path}, line {number}, is not a speaker, {n - 2} counts, and M or F."
             )

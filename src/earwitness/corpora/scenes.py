@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -280,12 +280,19 @@ def _at_least_a_second(samples: np.ndarray) -> np.ndarray:
     return np.pad(samples, (0, max(0, LENGTH - len(samples))))
 
 
-@lru_cache(maxsize=8)
+_SPEECH: dict[tuple, _Speech] = {}  # the last few, by what the recordings are
+
+
 def _speech(source: str, root: str | Path | None, split: str, options: tuple) -> _Speech:
     from earwitness import corpora  # here, because corpora imports this module by name
 
     corpus = corpora.load(source, root, **dict(options))
-    return _Speech(corpus, split)
+    key = source, split, corpus.fingerprint()
+    if key not in _SPEECH:
+        while len(_SPEECH) >= 8:
+            _SPEECH.pop(next(iter(_SPEECH)))
+        _SPEECH[key] = _Speech(corpus, split)
+    return _SPEECH[key]
 
 
 def _range(pair: tuple[float, float], name: str) -> tuple[float, float]:

@@ -28,7 +28,7 @@ def status() -> pd.DataFrame:
 
     ``present`` means that a folder with files is there; :func:`verify` tells whether they are the right ones.
     """
-    return pd.DataFrame([_status_row(name, about) for name, about in catalogue.corpora().items()])
+    return pd.DataFrame([_status_row(name, catalogue.about(name)) for name in catalogue.corpora()])
 
 
 def _status_row(name: str, about: dict) -> dict:
@@ -115,6 +115,8 @@ def _metadata_problems(path: Path) -> list[str]:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         return [f"{path.name} is damaged: it is not JSON ({error})."]
+    if not isinstance(known, dict):
+        return [f"{path.name} is damaged: it is no table of speakers."]
     return [f"{path.name} has no entry for speaker {s:02d}." for s in _SPEAKERS if f"{s:02d}" not in known]
 
 

@@ -218,9 +218,13 @@ def _mismatch(start: np.ndarray, end: np.ndarray, phone: list[str], n_samples: i
 def _read_labels(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return the first sample, the sample after the last, and the label of each line."""
     rows = [line.split() for line in path.read_text(encoding="latin-1").splitlines() if line.strip()]
-    if wrong := [row for row in rows if len(row) != 3 or not (row[0].isdecimal() and row[1].isdecimal())]:
-        raise DamagedDataError(f"{path.name} has the line {' '.join(wrong[0])!r} instead of two numbers and a label")
+    if wrong := [row for row in rows if len(row) != 3 or not all(map(_is_sample_number, row[:2]))]:
+        raise DamagedDataError(f"{path.name} has the line {' '.join(wrong[0])[:60]!r} instead of two numbers and a label")
     return np.array([int(row[0]) for row in rows]), np.array([int(row[1]) for row in rows]), [row[2] for row in rows]
+
+
+def _is_sample_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 16
 
 
 def _text(path: Path | None) -> str:
