@@ -262,13 +262,13 @@ def test_three_periods_of_the_floor_are_enough(rate, floor_hz, more):
     tone = 0.1 * np.sin(2 * np.pi * 250 * np.arange(n) / rate)
     _, found = f0(tone, rate, floor_hz=floor_hz)
     assert len(found) >= 1 and np.nanmax(np.abs(found - 250), initial=0) < 5
-    assert at_pitch(tone, rate, 1.2, floor_hz=floor_hz).shape == tone.shape
+    assert scale_f0(tone, rate, 1.2, floor_hz=floor_hz).shape == tone.shape
 
 
 @pytest.mark.parametrize("rate", [16000.0, np.float32(16000), np.int64(16000)])
 def test_a_rate_of_any_kind_of_number_measures_the_same(rate):
     sound = vowel((500, 1500))
-    for measure in (f0, formants, lp_spectrum, lambda x, r: [at_pitch(x, r, 1.1)]):
+    for measure in (f0, formants, lp_spectrum, lambda x, r: [scale_f0(x, r, 1.1)]):
         for found, right in zip(measure(sound, rate), measure(sound, 16000), strict=True):
             np.testing.assert_array_equal(found, right)
 
