@@ -181,3 +181,24 @@ def test_targets_of_many_must_be_a_sequence(targets):
 def test_the_clone_of_the_stand_in_changes_nothing():
     x = torch.ones(2)
     assert torch.equal(Clone()(x), x) and Clone()(x) is not x
+
+
+@pytest.mark.parametrize(("missing", "refused"), [(3e-5, False), (3e-4, True), (3e-2, True)])
+def test_more_than_a_ten_thousandth_that_is_missing_from_the_sum_is_refused(missing, refused):
+    """A network with a part that has no rule, of that share of the output: a square, 0.5 or 1 of its change."""
+
+    class Squares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 1, bias=False)
+            nn.init.ones_(self.linear.weight)
+
+        def forward(self, x):
+            return self.linear(x) + missing * (x**2).sum(-1, keepdim=True)
+
+    model, x = Squares().double(), torch.ones(1, 4, dtype=torch.float64)
+    if refused:
+        with pytest.raises(ParameterError, match="does not add up"):
+            attribution.attribute(model, x, 0, "deeplift")
+    else:
+        assert attribution.attribute(model, x, 0, "deeplift").sum() == pytest.approx(4, rel=1e-3)

@@ -120,3 +120,13 @@ def test_the_direct_sound_and_the_rest_must_be_one_channel_of_one_length():
         evaluation.direct_dominated(noise(), noise()[:320])
     with pytest.raises(AudioError, match="one channel of one length"):
         evaluation.direct_dominated(noise().reshape(4, -1), noise().reshape(4, -1))
+
+
+@pytest.mark.parametrize(("level_db", "counts"), [(-50, True), (-70, False)])
+def test_frames_sixty_decibels_below_the_loudest_do_not_count_as_musical_noise(level_db, counts):
+    """In the second half only a tone is left: a lonely bin, if it can be heard at all."""
+    before, tone = noise(), np.sin(2 * np.pi * 1000 * np.arange(8000) / 16000)
+    loudest = np.sqrt(np.mean(before**2))
+    after = np.concatenate([before[:8000], loudest * 2**0.5 * 10 ** (level_db / 20) * tone])
+    ratio = evaluation.musical_noise(before, after)
+    assert ratio > 5 if counts else ratio == pytest.approx(1, abs=0.3)

@@ -1,6 +1,7 @@
 """Pictures leave their input alone, draw zero white, print their limits and say the same twice."""
 
 import io
+import re
 from pathlib import Path
 
 import matplotlib
@@ -360,3 +361,33 @@ def test_every_coloured_picture_can_have_a_bar_with_full_colours(ax, name):
 def test_the_first_sample_stands_at_its_own_time(ax):
     line = figures.waveform(ax, np.ones(5), 10, start_s=0.5)
     assert np.allclose(line.get_xdata(), [0.5, 0.6, 0.7, 0.8, 0.9])
+
+
+# labels of what has no unit: counts, names of classes, and scores on a scale that the label names
+WITHOUT_UNIT = {
+    "Amplitude", "Clips", "Estimate of the network", "Estimate of the whole clip",
+    "Factor of the frequency axis", "Filters, sorted by peak", "Given class", "Mean change by masking",
+    "PESQ", "Relevance", "Score of the true direction", "True class", "Vowel, women and men",
+}  # fmt: skip
+
+
+def test_every_label_that_a_figure_writes_has_its_unit():
+    source = Path(figures.__file__).parent
+    written = {
+        word for path in source.glob("*.py")
+        for word in re.findall(r'[xyz]_?label(?:: str)? ?=f?"([^"]+)"|[xyz]_label: str = "([^"]+)"',
+                               path.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    labels = {first or second for first, second in written}
+    assert len(labels) > 20 and WITHOUT_UNIT <= labels
+    bare = {label for label in labels - WITHOUT_UNIT if not re.search(r"\(.+\)$", label)}
+    assert not bare
+
+
+def test_weak_relevance_is_seen_on_the_spectrogram_by_a_power_of_six_tenths(ax, level_db):
+    relevance = np.zeros((9, 12))
+    relevance[4, 6], relevance[2, 3], relevance[7, 1] = 1.0, 0.1, -0.5
+    figures.relevance_on_spectrogram(ax, relevance, level_db, TIMES, FREQS)
+    opacity = ax.collections[1].get_alpha().reshape(9, 12)
+    assert opacity[2, 3] == pytest.approx(0.2512, abs=1e-4)
+    assert opacity[7, 1] == pytest.approx(0.6598, abs=1e-4)

@@ -2,10 +2,11 @@
 
 ``data/published/<chapter>.yaml`` declares what a paper says, with source, criterion and control
 (:mod:`claims`). Notebooks :func:`record` what they measured; full runs are kept, with what made
-them, in ``data/recorded/<chapter>.yaml`` (:mod:`measurements`). How a verdict comes about: :mod:`verdicts`.
+them, in ``data/recorded/<chapter>.yaml`` (:mod:`measurements`). How a verdict comes about:
+:mod:`verdicts`.
 
 What only judges and draws is loaded when it is asked for: a notebook that records depends neither on
-how a number is written nor on how a verdict is given.
+how a number is written nor on how a verdict is given, and the site draws closing tables anew.
 """
 
 from importlib import import_module
@@ -23,7 +24,7 @@ from earwitness_book.records.measurements import (
 )
 
 _DRAWN = {
-    "board": (
+    ".board": (
         "KEYS",
         "MARKS",
         "readable",
@@ -35,8 +36,8 @@ _DRAWN = {
         "to_html",
         "to_json",
     ),
-    "verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
-    "numbers": ("number", "quantity"),
+    ".verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
+    ".numbers": ("number", "quantity"),
 }
 _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
@@ -50,4 +51,4 @@ def __getattr__(name: str):
     """Return what judges or draws, from its module."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name], __name__), name)

@@ -4,12 +4,14 @@ import json
 import multiprocessing
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from toy_claims import DECLARATION, PROVENANCE
 
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness_book import records
+from earwitness_book.runner import notebooks, reach
 
 
 def test_an_unknown_id_is_refused_and_the_nearest_named(checkout):
@@ -182,3 +184,12 @@ def test_two_processes_that_record_at_once_lose_nothing(checkout):
     for worker in workers:
         worker.join()
     assert sorted(entry["value"] for entry in records.recorded("toy")) == list(range(8))
+
+
+def test_a_notebook_that_records_does_not_reach_what_judges_and_draws(monkeypatch):
+    monkeypatch.delenv("EARWITNESS_HOME", raising=False)
+    source = Path(records.__file__).parents[1]
+    graph = reach.Graph({"earwitness_book": source})
+    for notebook in notebooks.every():
+        reached = {name.rpartition(".")[2] for name in graph.reached(notebook, {}) if ".records." in name}
+        assert reached == {"claims", "closing", "measurements"}, notebook.id
