@@ -126,7 +126,7 @@ def test_a_delay_by_parts_of_a_sample_is_flat_up_to_four_fifths_of_the_band(frac
     spectrum = np.fft.rfft(response)
     level_db = 20 * np.log10(np.abs(spectrum) * distance / ROOM.distance_m)
     heard = slice(0, int(0.8 * len(level_db)))
-    assert np.abs(level_db[heard]).max() < 0.02
+    assert np.abs(level_db[heard]).max() < 0.05
     phase = np.unwrap(np.angle(spectrum))[heard]
     delay = -np.polyfit(2 * np.pi * np.arange(400)[heard] / 400, phase, 1)[0]
     assert delay == pytest.approx(100 + fraction, abs=1e-3)
