@@ -57,9 +57,9 @@ functions do not. captum's LRP refuses what it has no rule for, among the module
 one of them. For DeepLIFT and guided backprop the same holds of every activation that is a
 function and no module.
 
-Earwitness follows operations instead, as the reference does by other means; its own row in this
-comparison is a test that runs with the suite, `tests/attribution/zoo/test_table.py`, and allows
-no wrong map at all.
+Earwitness follows operations instead, as the reference does by other means. Its maps are held
+against the same reference by a test of the suite, `tests/attribution/zoo/test_table.py`, which
+also names the cells that are not right yet.
 
 ## What the comparison is not
 Rules are conventions, and a library may have others. Of a product of two values, for example,
