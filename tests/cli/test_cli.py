@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit status, and what is left after a kill."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 import toy
 
 from earwitness import cli
+from earwitness.errors import DamagedDataError
 from earwitness_book import records
 from earwitness_book.runner import execute, notebooks, recording, sweep
 
@@ -71,6 +73,15 @@ def test_list_and_params_read_the_notebooks(make_toy, call):
     (["build", "--workers", "0"], 2, "workers"),
     (["build", "--scheduler", "tcp://127.0.0.1:1"], 2, "No dask scheduler answers"),
     (["record", "toi"], 2, "Did you mean 'toy'"),
+    (["run", "passes", "--timeout", "-1"], 2, "above 0, got -1"),
+    (["run", "passes", "--timeout", "nan"], 2, "above 0, got nan"),
+    (["run", "passes", "--threads", "0"], 2, "threads"),
+    (["run", "passes", "--out", "/dev/null/x"], 2, "cannot be a folder"),
+    (["build", "--chapter", "toi"], 2, "Did you mean 'toy'"),
+    (["serve", "--port", "99999"], 2, "port"),
+    (["sweep", "passes", "-p", "methods", ";"], 2, "different values"),
+    (["new-chapter", "Room Acoustics"], 2, "small letters"),
+    (["new-chapter", "toy"], 2, "already"),
     (["serve"], 1, "No site is built for profile demo"),
     (["train", "AudioNet", "--fold", "second"], 2, "fold must be a number"),
     (["train", "AudioNot"], 2, "Did you mean 'AudioNet'"),
@@ -123,6 +134,29 @@ def test_a_sweep_runs_every_combination_and_tabulates_what_was_recorded(make_toy
     assert out.splitlines()[-1] == str(tmp_path / "s" / "table.csv") and "toy/two" in out
 
 
+def test_a_failed_point_of_a_sweep_is_named_by_its_values(make_toy, call, tmp_path):
+    make_toy({"toy/02-quick": lines("assert n != 3")})
+    _, _, err = call("sweep", "quick", "-p", "n", "2,3", "--out", str(tmp_path / "s"))
+    assert err.splitlines()[-1].startswith("n=3: toy/quick failed in cell 3: AssertionError")
+
+
+def test_a_second_sweep_into_a_folder_keeps_the_first_ones_rows(make_toy, call, tmp_path):
+    make_toy({"toy/02-quick": lines(MEASURE)})
+    table = tmp_path / "s" / "table.csv"
+    call("sweep", "quick", "-p", "n", "1,2", "--out", str(table.parent))
+    call("sweep", "quick", "-p", "n", "2,3", "--out", str(table.parent))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["n"], row["toy/two"]) for row in rows] == [("1", "1.0"), ("2", "2.0"), ("3", "3.0")]
+
+
+def test_a_file_in_the_place_of_the_table_is_not_overwritten(make_toy, tmp_path):
+    make_toy()
+    (tmp_path / "table.csv").write_text("my,notes\n1,2\n")
+    with pytest.raises(DamagedDataError, match="no table of a sweep"):
+        sweep.write([{"n": 1, "failure": ""}], ["n"], tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text() == "my,notes\n1,2\n"
+
+
 def test_combinations_and_values_of_a_sweep(make_toy):
     make_toy({"toy/02-quick": lines("n")})
     tried = sweep.values(notebooks.find("quick"), {"n": "1, 2", "words": "a,b;c"})
@@ -172,10 +206,61 @@ def test_data_status_names_every_corpus_and_download_wants_a_name(call):
     assert status == 2 and "Did you mean 'fsdd'" in err
 
 
-@pytest.mark.parametrize("command", ["", "run", "sweep", "build", "train", "record", "data", "data verify"])
+def test_a_new_chapter_builds(make_toy, call, monkeypatch):
+    home = make_toy()
+    status, out, _ = call("new-chapter", "room-acoustics")
+    written = [Path(line).relative_to(home).as_posix() for line in out.splitlines()]
+    assert status == 0 and written == [
+        "book/room-acoustics/intro.md", "data/published/room-acoustics.yaml",
+        "notebooks/room-acoustics/01-first-look.ipynb", "book/_toc.yml"]
+    status, out, err = call("build")
+    assert status == 0, err
+    html = Path(out.splitlines()[-1]).parent
+    assert "What was measured" in (html / "room-acoustics" / "01-first-look.html").read_text()
+    assert "toy/01-passes" in (home / "book" / "_toc.yml").read_text(), "the others stay"
+
+
+def test_the_version_is_said(call):
+    status, out, _ = call("--version")
+    assert status == 0 and out.startswith("earwitness 0.")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "cp1252"])
+def test_a_terminal_without_our_letters_gets_others(encoding):
+    for command in (["list"], ["params", "pixel-flipping"], ["scoreboard"]):
+        done = subprocess.run([sys.executable, "-m", "earwitness.cli", *command], capture_output=True, check=False,
+                              env=os.environ | {"PYTHONIOENCODING": encoding})
+        assert (done.returncode, done.stderr) == (0, b""), (command, encoding)
+
+
+def test_an_error_of_a_file_is_a_sentence_that_names_it(make_toy, call, monkeypatch):
+    make_toy()
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/file")
+
+    monkeypatch.setattr("earwitness_book.runner.notebooks.every", full)
+    assert call("list") == (1, "", "Error: /somewhere/file: No space left on device.\n")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "not JSON"])
+def test_an_executed_notebook_or_records_that_are_damaged_are_made_again(make_toy, call, content):
+    home = make_toy({"toy/02-quick": lines(MEASURE)})
+    call("run", "quick")
+    executed = home / "_build" / "demo" / "executed" / "toy" / "02-quick.ipynb"
+    before = executed.read_text(), executed.with_suffix(".records.json").read_text()
+    executed.write_text(content)
+    executed.with_suffix(".records.json").write_text(content)
+    assert call("run", "quick")[0] == 0
+    assert (executed.read_text(), executed.with_suffix(".records.json").read_text()) == before
+
+
+@pytest.mark.parametrize("command", ["", "run", "sweep", "build", "train", "record", "list", "params", "serve",
+                                     "scoreboard", "new-chapter", "data", "data verify"])
 def test_help_teaches_every_command(call, command):
     status, out, _ = call(*command.split(), "--help")
     assert status == 0 and "Usage" in out
+    assert "Example" in out or command.split(" ")[0] in ("", "data")
 
 
 def test_help_and_list_load_nothing_heavy(make_toy):
@@ -228,6 +313,7 @@ def test_a_killed_build_loses_only_the_notebooks_in_flight_and_their_kernels_end
         finally:
             first.kill()  # a failure above must not wait for a build that waits
     assert first.returncode == (-9 if blow == signal.SIGKILL else 130)
+    assert "IPKernelApp" not in said, "a kernel's own farewell is for nobody to read"
     assert blow == signal.SIGKILL or ("2 of 3 notebooks are done and kept" in said and "Traceback" not in said)
     until(lambda: not alive(int(log.read_text())))  # it would wait for the file that is made only now
     Path(f"{log}.go").touch()
