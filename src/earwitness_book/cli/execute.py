@@ -156,5 +156,5 @@ def _jobs(chosen: list[tuple], profile: str, **how) -> list:
     keys.check_folders()
     around = execute.environment_fingerprint()
     for sentence in around.strays:
-        typer.secho(f"Left out of the recordings: {sentence}.", fg="yellow", err=True)
+        typer.secho(f"Left out of the recordings: {sentence}", fg="yellow", err=True)
     return [execute.prepare(notebook, profile, given, around, **how) for notebook, given in chosen]

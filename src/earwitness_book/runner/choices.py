@@ -85,5 +85,5 @@ def check_present(listed: str, value: str) -> None:
 
     known = catalogue.corpora()
     for name in value.split("+"):
-        if known.get(name, {}).get("downloads"):
+        if name in known and not catalogue.is_generated(name):
             catalogue.corpus_folder(name)

@@ -1,15 +1,13 @@
 """What an executed notebook is kept under: everything that determines it, and nothing that does not."""
 
-import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from earwitness import cache
-from earwitness.errors import ParameterError
+from earwitness import cache, folders
 from earwitness_book import project
 from earwitness_book.runner import reach
 from earwitness_book.runner.notebooks import Notebook
@@ -42,13 +40,14 @@ class Environment:
 
     def files(self, notebook: Notebook, modules: Mapping[str, reach.Module], words: set[str]) -> set[Path]:
         """Return the files, beside modules, that a notebook with these modules and words reads."""
-        folders = {module.path.parent for module in modules.values()}
-        found = {path for folder in folders for path in folder.iterdir()
+        around = {module.path.parent for module in modules.values()}
+        found = {path for folder in around for path in folder.iterdir()
                  if path.suffix != ".py" and path.is_file() and path.name in words}
         if "earwitness.models.weights" in modules:
             found |= {path for path in (self.root / "data" / "weights").glob("*") if path.is_file()}
         if "earwitness_book.records" in modules:
-            found |= {path for path in (self.root / "data").glob("*/*.yaml")
+            kinds = ("published", "recorded") if "records.recorded" in notebook.source else ("published",)
+            found |= {path for kind in kinds for path in (self.root / "data" / kind).glob("*.yaml")
                       if path.stem == notebook.chapter or path.stem in words}
         return found
 
@@ -90,17 +89,16 @@ class Environment:
             "commit": project.commit(), "python": platform.python_version(), "versions": self.packages,
             "code": cache.digest({name: module.digest for name, module in self.graph.modules.items()}),
             "data": cache.digest({self._short(path): self._digest(path) for path in data}),
-            "recordings": cache.digest({"files": [(name, size) for name, size, *_ in _listing(_folders(), [])]}),
+            "recordings": self.recordings,
         }
 
 
 def environment_fingerprint() -> Environment:
     """Return what notebooks may depend on beside their own text, as it is now."""
     packages = Path(__file__).parents[1]
-    strays: list[str] = []
-    recordings = cache.digest({"files": list(_listing(_folders(), strays))})
-    folders = {"earwitness": _package("earwitness"), "earwitness_book": packages}
-    return Environment(project.root(), reach.Graph(folders), recordings, tuple(strays))
+    recordings, strays = _recordings()
+    graph = reach.Graph({"earwitness": _package("earwitness"), "earwitness_book": packages})
+    return Environment(project.root(), graph, recordings, tuple(strays))
 
 
 def identity() -> dict[str, str]:
@@ -118,7 +116,7 @@ def _own(values: Mapping[str, object]) -> dict[str, str]:
     for word in set(reach.strings(values)):
         folder = Path(word).expanduser()
         if "/" in word and folder.is_dir():
-            found[word] = cache.digest({"files": list(_listing([folder], []))})
+            found[word] = folders.tree_fingerprint(folder.absolute())
     for word in reach.texts(values):
         module, colon, name = word.partition(":")
         if colon and name.isidentifier() and all(part.isidentifier() for part in module.split(".")):
@@ -127,49 +125,15 @@ def _own(values: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
-# --- the recordings: reading them would take minutes, so their names, sizes and times stand for them
-
-
-def _folders() -> list[Path]:
-    data = os.environ.get("EARWITNESS_DATA")
-    return [*([Path(data).expanduser()] if data else []), cache.directory("corpora")]
-
-
-def _listing(folders: Iterable[Path], strays: list[str]) -> Iterator[tuple]:
-    """Yield name, size and time of each file; links are followed, those to nowhere and in circles go to ``strays``."""
-    for folder in folders:
-        if folder.is_dir():
-            yield from _inside(folder, "", (), strays)
-
-
-def _inside(folder: Path, name: str, above: tuple, strays: list[str]) -> Iterator[tuple]:
-    try:
-        here = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except FileNotFoundError:      # it went away meanwhile
-        return
-    except OSError as error:
-        strays.append(f"{folder} cannot be read ({error.strerror})")
-        return
-    if (here.st_dev, here.st_ino) in above:
-        strays.append(f"{folder} is a link to a folder that it lies in")
-        return
-    for entry in entries:
-        yield from _entry(entry, f"{name}{entry.name}", (*above, (here.st_dev, here.st_ino)), strays)
-
-
-def _entry(entry: os.DirEntry, name: str, above: tuple, strays: list[str]) -> Iterator[tuple]:
-    try:
-        if entry.is_dir():
-            yield from _inside(Path(entry.path), f"{name}/", above, strays)
-            return
-        found = entry.stat()
-    except OSError:
-        if entry.is_symlink():
-            strays.append(f"{entry.path} is a link to {os.readlink(entry.path)}, which is not there")
-            yield name, -1, os.readlink(entry.path)
-        return
-    yield name, found.st_size, found.st_mtime_ns
+def _recordings() -> tuple[str, list[str]]:
+    """Return what stands for the content of all recordings present, and what is wrong with links among them."""
+    data, digests, strays = cache.environment_folder("EARWITNESS_DATA"), [], []
+    for folder in (data, cache.place("corpora")):
+        if folder and folder.is_dir():
+            files, problems = folders.walk(folder.absolute())
+            digests.append(folders.content_fingerprint(folder.absolute(), files))
+            strays += problems
+    return cache.digest({"content": digests}), strays
 
 
 def check_folders() -> None:
@@ -181,6 +145,4 @@ def check_folders() -> None:
         The message names the variable and its value.
     """
     for variable in ("EARWITNESS_DATA", "EARWITNESS_CACHE", "EARWITNESS_HOME"):
-        value = os.environ.get(variable)
-        if value and Path(value).expanduser().exists() and not Path(value).expanduser().is_dir():
-            raise ParameterError(f"{variable} is {value!r}, which is no folder.")
+        cache.environment_folder(variable)

@@ -17,6 +17,7 @@ from earwitness import cache
 from earwitness_book.runner.notebooks import Notebook, text
 
 PACKAGES = ("earwitness", "earwitness_book")
+DRAWN_ANEW = "earwitness_book.records.closing"  # its tables: what its functions import, pages use
 _RUNS = (ast.For, ast.While, ast.With, ast.AugAssign, ast.Delete)
 
 
@@ -42,12 +43,13 @@ class Module:
     @cached_property
     def is_facade(self) -> bool:
         """Tell whether it is a package that only passes on what its modules define."""
-        return self.is_package and all(_passes_on(node) for node in self.tree.body)
+        imported = {name for name, _, _ in self.imports}
+        return self.is_package and all(_passes_on(node, imported) for node in self.tree.body)
 
     @cached_property
     def imports(self) -> list[tuple[str, str, str]]:
         """Return (name it has here, module, name there or "") of each import."""
-        return list(_imports(self.nodes))
+        return list(_imports(self.tree.body if self.name == DRAWN_ANEW else self.nodes))
 
     @cached_property
     def words(self) -> set[str]:
@@ -76,10 +78,13 @@ class Module:
                 if isinstance(call, ast.Call) and _last(call.func) == "import_module" and call.args]
 
 
-def _passes_on(node: ast.stmt) -> bool:
-    """Tell whether a statement imports, documents, or lists constants as ``__all__`` does."""
+def _passes_on(node: ast.stmt, imported: set[str]) -> bool:
+    """Tell whether a statement imports, documents, lists names, or passes on those of modules when asked."""
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        return node.value is None or not any(isinstance(part, ast.Name) for part in ast.walk(node.value))
+        parts = ast.walk(node.value) if node.value else ()
+        return not any(isinstance(part, ast.Name) and part.id in imported for part in parts)
+    if isinstance(node, ast.FunctionDef):
+        return node.name in ("__getattr__", "__dir__")
     return isinstance(node, (ast.Import, ast.ImportFrom)) or _is_docstring(node)
 
 
@@ -177,11 +182,14 @@ class _Walk:
             self._follow(module, everything=module.is_facade and attribute is None)
 
     def _pass_on(self, facade: Module, attribute: str) -> None:
+        bound = [(source, there) for name, source, there in facade.imports if name == attribute]
         if f"{facade.name}.{attribute}" in self.graph.modules:
             self.reach(f"{facade.name}.{attribute}")
-        for name, source, there in facade.imports:
-            if name == attribute:
-                self._name(source, there)
+        elif not bound:      # its __getattr__, if it has one, imports a module by a computed name
+            self.words |= facade.words
+            self.beginnings |= set(facade.computed)
+        for source, there in bound:
+            self._name(source, there)
 
     def _follow(self, module: Module, everything: bool = False) -> None:
         if (module.name, everything) in self.touched:

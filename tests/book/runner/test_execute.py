@@ -185,10 +185,13 @@ def test_two_at_once_that_want_the_same_notebook_execute_it_once(counted):
     assert sorted(result.cached for _, result in done) == [False, True]
 
 
-def test_several_at_once_give_results_as_they_come_and_have_as_many_threads_as_one_alone(make_toy, monkeypatch):
+def test_several_at_once_give_results_as_they_come_and_have_as_many_threads_as_one_alone(
+    make_toy, monkeypatch, tmp_path
+):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    slow = quick("import time; time.sleep(4)")
-    threads = quick("import os; print(os.environ['OMP_NUM_THREADS'])")
+    waits = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}):\n    time.sleep(0.1)"
+    slow = quick(waits)
+    threads = quick(f"import os; print(os.environ['OMP_NUM_THREADS']); open({str(tmp_path / 'go')!r}, 'w').close()")
     make_toy({"other/01-slow": slow, "toy/03-fails": quick("1/0"), "toy/04-threads": threads})
     jobs = [job("slow"), job("fails"), job("threads")]
     done = {job.notebook: result for job, result in parallel.run(jobs, workers=2)}

@@ -1,5 +1,7 @@
 """What the recordings, links among them and a reader's own files do to the key of a notebook."""
 
+import shutil
+
 import pytest
 import toy
 
@@ -27,10 +29,19 @@ def key():
                         .specification)
 
 
-def test_a_link_to_nothing_is_named_and_stops_no_command(recordings):
+def test_a_link_to_nothing_is_named_and_counts_as_little_as_what_is_not_there(recordings):
     before = key()
     (recordings / "bells" / "b.wav").symlink_to(recordings / "gone.wav")
     assert any("gone.wav" in said for said in execute.environment_fingerprint().strays)
+    assert key() == before
+
+
+def test_the_content_of_recordings_counts_not_where_they_lie(recordings, monkeypatch, tmp_path):
+    before = key()
+    shutil.copytree(recordings, tmp_path / "elsewhere")
+    monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path / "elsewhere"))
+    assert key() == before
+    (tmp_path / "elsewhere" / "bells" / "a.wav").write_bytes(b"RIFX")
     assert key() != before
 
 
@@ -48,27 +59,6 @@ def test_a_corpus_that_is_a_link_counts_with_what_it_points_at(recordings, tmp_p
     (recordings / "linked").unlink()
     (recordings / "linked").symlink_to(tmp_path / "two")
     assert key() != before
-
-
-def test_what_vanishes_while_it_is_listed_is_not_there(recordings, monkeypatch):
-    stat = keys.os.DirEntry
-
-    class Gone:
-        """A file that a download has just replaced."""
-
-        name, path = "a.wav", "gone"
-
-        def is_dir(self):
-            return False
-
-        def is_symlink(self):
-            return False
-
-        def stat(self):
-            raise FileNotFoundError
-
-    monkeypatch.setattr(keys.os, "scandir", lambda folder: [Gone()])
-    assert key() and stat
 
 
 @pytest.mark.parametrize("variable", ["EARWITNESS_DATA", "EARWITNESS_CACHE"])

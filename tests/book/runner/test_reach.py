@@ -24,6 +24,9 @@ SOURCES = {
     "sounds/bell": "", "sounds/drum": "",
     "kinds/__init__": "from earwitness.kinds import b\nfrom earwitness.kinds.base import Base",
     "kinds/base": "class Base:\n    def __init_subclass__(cls): pass", "kinds/b": "from earwitness.kinds.base import Base\nclass B(Base): pass",
+    "late/__init__": "from importlib import import_module\nfrom earwitness.late.soon import now\n_HOME = {'then': 'last'}\n"
+                     "def __getattr__(name):\n    return getattr(import_module(f'{__name__}.{_HOME[name]}'), name)",
+    "late/soon": "def now(): pass", "late/last": "def then(): pass",
     "never": "import earwitness.sounds.drum",
 }
 
@@ -57,6 +60,8 @@ def reached(tmp_path):
     (["from earwitness.shapes import *"], {"shapes", "shapes.round", "shapes.flat", "cache", "lazy"}),
     (["%matplotlib inline\nfrom earwitness import cache"], {"cache"}),
     (["from earwitness import methods", "methods.call('best')"], {"methods", "methods.registry", "methods.clever"}),
+    (["from earwitness import late", "late.now()"], {"late", "late.soon"}),
+    (["from earwitness import late", "late.then()"], {"late", "late.last"}),
     (["from earwitness.kinds import Base"], {"kinds", "kinds.base", "kinds.b"}),
 ])
 def test_what_is_imported_directly_or_not_is_reached_and_nothing_else(reached, cells, expected):
@@ -118,3 +123,10 @@ def test_wherever_python_finds_what_a_notebook_uses_is_reached(around, notebook)
         attributes = [getattr(found, each, None) for each in source.used.get(name, ()) if each]
         homes = {getattr(each, "__module__", None) for each in (found, *attributes)}
         assert {home for home in homes if home in around.graph.modules} <= reached, (name, homes - reached)
+
+
+def test_how_a_number_is_written_and_a_verdict_given_executes_no_notebook(around):
+    for notebook in notebooks.every():
+        reached = execute.prepare(notebook, "smoke", {}, around).specification["modules"]
+        drawn = {f"earwitness_book.records.{name}" for name in ("board", "numbers", "verdicts")}
+        assert not drawn & set(reached), notebook.id
