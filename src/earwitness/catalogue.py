@@ -8,12 +8,12 @@ import yaml
 from earwitness import cache
 from earwitness.errors import DamagedDataError, MissingDataError, check_choice
 
-
 _NEEDED = {"title", "home", "licence", "downloads", "files", "size_bytes", "manifest"}
 
 
 def folder() -> Path:
-    """Return the catalogue: of the checkout ``EARWITNESS_HOME``, of the package, or beside its source.
+    """Return the catalogue: of the checkout ``EARWITNESS_HOME``, of the package, or beside its
+    source.
 
     Raises
     ------
@@ -27,12 +27,15 @@ def folder() -> Path:
     for place in places:
         if (place / "corpora.yaml").is_file():
             return place
-    raise MissingDataError(f"Earwitness's catalogue of data is at none of "
-                           f"{', '.join(map(str, places))}; install the package again.")
+    raise MissingDataError(
+        f"Earwitness's catalogue of data is at none of "
+        f"{', '.join(map(str, places))}; install the package again."
+    )
 
 
 def corpora() -> dict[str, dict]:
-    """Return what ``corpora.yaml`` knows of each corpus: title, licence, citation, downloads, ..."""
+    """Return what ``corpora.yaml`` knows of each corpus: title, licence, citation, downloads,
+    ..."""
     path = folder() / "corpora.yaml"
     state = path.stat()
     return _read(path, state.st_mtime_ns, state.st_size)
@@ -100,7 +103,8 @@ def corpus_folder(name: str, root: str | Path | None = None) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         fault = f"no path ({error})"
     raise MissingDataError(
-        f"The corpus {name!r} is not at {str(found)[:300]}{f', which is {fault}' if fault else ''}: "
+        f"The corpus {name!r} is not at "
+        f"{str(found)[:300]}{f', which is {fault}' if fault else ''}: "
         f"{how_to_get(name, known)}, or set EARWITNESS_DATA to a folder that has the recordings in "
         f"{name}/."
     )
@@ -110,8 +114,10 @@ def how_to_get(name: str, known: dict) -> str:
     """Return in words how the recordings come to this machine."""
     if not known["downloads"]:
         return f"fetch it by hand from {known['home']} (licence: {known['licence']})"
-    return (f"fetch it with `earwitness data download {name}` ({known['size_bytes'] / 1e6:.0f} MB, "
-            f"licence: {known['licence']})")
+    return (
+        f"fetch it with `earwitness data download {name}` ({known['size_bytes'] / 1e6:.0f} MB, "
+        f"licence: {known['licence']})"
+    )
 
 
 def manifest(name: str) -> dict[str, str]:
@@ -121,6 +127,7 @@ def manifest(name: str) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         if len(line) != 2 or len(line[0]) != 64:
             raise DamagedDataError(
-                f"The manifest of {name}, line {number}, is not a SHA-256 and a path; it is damaged."
+                f"The manifest of {name}, line {number}, is not a SHA-256 and a path; it is "
+                "damaged."
             )
     return {path: checksum for checksum, path in lines}

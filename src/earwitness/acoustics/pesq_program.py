@@ -23,7 +23,8 @@ def judge(sent: np.ndarray, received: np.ndarray, sample_rate: int) -> dict:
 
 
 def main() -> None:
-    """Judge one pair after the other, each its length in eight bytes and an npz, until there are none."""
+    """Judge one pair after the other, each its length in eight bytes and an npz, until there are
+    none."""
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # PESQ prints
     while length := sys.stdin.buffer.read(8):

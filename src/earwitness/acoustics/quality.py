@@ -1,4 +1,5 @@
-"""The quality of transmitted speech by PESQ, computed where the end of a process is an error of ours."""
+"""The quality of transmitted speech by PESQ, computed where the end of a process is an error of
+ours."""
 
 import atexit
 import io
@@ -55,7 +56,8 @@ def pesq_wideband(sent: np.ndarray, received: np.ndarray, sample_rate: int = SAM
     judged = _judge(sent, received)
     if "error" in judged:
         raise AudioError(
-            f"PESQ cannot judge this clip of {len(received) / SAMPLE_RATE:.2f} s: {judged['error']}."
+            f"PESQ cannot judge this clip of {len(received) / SAMPLE_RATE:.2f} s: "
+            f"{judged['error']}."
         )
     return judged["value"]
 

@@ -50,7 +50,8 @@ class AudioMnistAz(Corpus):
         )
 
     def targets(self, task: str) -> np.ndarray:
-        """Return the class index of every clip; -1 in the task ``sex`` for men without counterpart."""
+        """Return the class index of every clip; -1 in the task ``sex`` for men without
+        counterpart."""
         targets = super().targets(task)
         if task != "sex":
             return targets
@@ -78,7 +79,12 @@ def _read_metadata(path: Path) -> dict[str, str]:
     rows = [line.split(",") for line in lines if line.strip()]
     n = len(header.split(","))
     for number, row in enumerate(rows, 2):
-        if len(row) != n or not row[0].isdecimal() or len(row[0]) > 4 or row[-1].strip() not in _SEX:
+        if (
+            len(row) != n
+            or not row[0].isdecimal()
+            or len(row[0]) > 4
+            or row[-1].strip() not in _SEX
+        ):
             raise DamagedDataError(
                 f"{path}, line {number}, is not a speaker, {n - 2} counts, and M or F."
             )

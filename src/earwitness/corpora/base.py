@@ -133,8 +133,8 @@ class Corpus:
         positions = {label: i for i, label in enumerate(self.classes(task))}
         if task not in self.table:
             raise ParameterError(
-                f"{self.name} has no {task} per clip: its targets are per frame. Take the phones and "
-                "times of clip i from phones(i), or phones.phones_at(phones(i), times_s)."
+                f"{self.name} has no {task} per clip: its targets are per frame. Take the phones "
+                "and times of clip i from phones(i), or phones.phones_at(phones(i), times_s)."
             )
         return self.table[task].map(positions).fillna(-1).to_numpy(np.int64)
 
@@ -162,15 +162,15 @@ class Corpus:
     def _check_speakers(self, fold: Fold) -> None:
         if len(fold.validation) == 0:
             raise FoldError(
-                f"The validation part of {fold.name or 'a fold'} of {self.name} is empty: there are "
-                "too few speakers."
+                f"The validation part of {fold.name or 'a fold'} of {self.name} is empty: there "
+                "are too few speakers."
             )
         speakers = self.table["speaker"].to_numpy()
         known = set(speakers[np.concatenate([fold.train, fold.validation])])
         if shared := sorted(map(str, known & set(speakers[fold.test]))):
             raise FoldError(
-                f"{fold.name or 'A fold'} of {self.name} tests speakers that it trains on or is chosen "
-                f"by: {', '.join(shared[:5])}."
+                f"{fold.name or 'A fold'} of {self.name} tests speakers that it trains on or is "
+                f"chosen by: {', '.join(shared[:5])}."
             )
 
     def _fold_makers(self, task: str) -> dict:
@@ -223,7 +223,7 @@ def balanced_groups(strata: Iterable[Sequence], n_groups: int, seed: int = 0) ->
 
 
 def rotate(groups: list[list], n_train: int, rows: Callable) -> list[Fold]:
-    """Return a fold per group: ``n_train`` consecutive ones train, the next validates, the next tests.
+    """Return a fold per group: ``n_train`` of them train, the next validates, the next tests.
 
     Parameters
     ----------
@@ -273,7 +273,8 @@ def utterance_folds(table: pd.DataFrame) -> list[Fold]:
     Parameters
     ----------
     table : DataFrame
-        Columns ``speaker``, ``kind`` and ``sentence`` ("sx12"); the index is the row numbers to use.
+        Columns ``speaker``, ``kind`` and ``sentence`` ("sx12"); the index is the row numbers to
+        use.
     """
     kind, number = (
         table["kind"].map(["sx", "si", "sa"].index),
@@ -284,7 +285,8 @@ def utterance_folds(table: pd.DataFrame) -> list[Fold]:
     n = int(rank.max()) + 1 if len(rank) else 0
     if n < 2 or rank.groupby(table["speaker"]).max().min() < 1:
         raise FoldError(
-            "Folds by utterance train on one utterance of a speaker and test another; there is one only."
+            "Folds by utterance train on one utterance of a speaker and test another; there is "
+            "one only."
         )
     return [
         Fold(

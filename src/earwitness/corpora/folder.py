@@ -1,4 +1,4 @@
-"""A reader's own recordings: a folder of sound files, labelled by a table, by folders or by names."""
+"""A reader's own recordings: sound files, labelled by a table, by their folders or by names."""
 
 import csv
 import re
@@ -76,9 +76,9 @@ class FolderCorpus(Corpus):
             return _from_table(files, table)
         if strays := [path for path in files if len(path.parts) == 1]:
             raise MissingDataError(
-                f"{self.root / strays[0]} lies in no folder that names its class. Say how files are "
-                'named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a row per '
-                "file: path and labels."
+                f"{self.root / strays[0]} lies in no folder that names its class. Say how files "
+                'are named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a row '
+                "per file: path and labels."
             )
         return [_row(path, {"label": path.parts[0]}) for path in files]
 
@@ -88,8 +88,8 @@ class FolderCorpus(Corpus):
     def _speaker_folds(self) -> list[Fold]:
         if "speaker" not in self.table:
             raise FoldError(
-                f"{self.name} does not say who speaks, so no fold can keep speakers apart: name them "
-                'in a column or field "speaker", or take protocol="clip" and say so.'
+                f"{self.name} does not say who speaks, so no fold can keep speakers apart: name "
+                'them in a column or field "speaker", or take protocol="clip" and say so.'
             )
         speakers = self.table["speaker"].unique()
         n = min(_N_GROUPS, len(speakers))
@@ -99,7 +99,9 @@ class FolderCorpus(Corpus):
         clips = [np.flatnonzero(self.table[task] == label) for label in self.classes(task)]
         n = min(_N_GROUPS, *map(len, clips))
         if n < 3:
-            raise FoldError(f"A class of {task} in {self.name} has {n} clips; folds need 3 or more.")
+            raise FoldError(
+                f"A class of {task} in {self.name} has {n} clips; folds need 3 or more."
+            )
         return rotate(balanced_groups(clips, n), n - 2, lambda rows: rows)
 
 
@@ -158,6 +160,7 @@ def _from_table(files: list[Path], table: Path) -> list[dict]:
         rows[path] = _row(there[path], row)
     if absent := sorted(set(there) - set(rows)):
         raise DamagedDataError(
-            f"{table} says nothing of {len(absent)} of {len(there)} files, the first is {absent[0]}."
+            f"{table} says nothing of {len(absent)} of {len(there)} files, the first is "
+            f"{absent[0]}."
         )
     return list(rows.values())

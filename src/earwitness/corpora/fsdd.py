@@ -18,10 +18,12 @@ class Fsdd(Corpus):
 
     Notes
     -----
-    ``folds("digit")``: six folds, each tests one speaker and trains on the five others; of those five, repetitions
-    0-4 validate: the voices of validation are those of training, that of the test is in neither.
-    ``folds("digit", protocol="repetition")``: the corpus' own split, repetitions 0-4 of every speaker
-    test (speakers overlap), 5-9 validate. Source: github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
+    ``folds("digit")``: six folds, each tests one speaker and trains on the five others; of those
+    five, repetitions 0-4 validate: the voices of validation are those of training, that of the
+    test is in neither.
+    ``folds("digit", protocol="repetition")``: the corpus' own split, repetitions 0-4 of every
+    speaker test (speakers overlap), 5-9 validate.
+    Source: github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
     """
 
     name = "fsdd"
@@ -32,11 +34,22 @@ class Fsdd(Corpus):
     def __init__(self, root: str | Path | None = None):
         self.root = catalogue.corpus_folder("fsdd", root)
         folder = self.root / "recordings" if (self.root / "recordings").is_dir() else self.root
-        found = [(path, match) for path in sound_files(folder, [".wav"]) if path.parent == folder
-                 and (match := _FILE.fullmatch(path.name))]
-        rows = [{"id": path.stem, "speaker": match["speaker"].lower(), "sex": "male",
-                 "digit": int(match["digit"]), "repetition": int(match["repetition"]),
-                 "path": path.relative_to(self.root).as_posix()} for path, match in found]
+        found = [
+            (path, match)
+            for path in sound_files(folder, [".wav"])
+            if path.parent == folder and (match := _FILE.fullmatch(path.name))
+        ]
+        rows = [
+            {
+                "id": path.stem,
+                "speaker": match["speaker"].lower(),
+                "sex": "male",
+                "digit": int(match["digit"]),
+                "repetition": int(match["repetition"]),
+                "path": path.relative_to(self.root).as_posix(),
+            }
+            for path, match in found
+        ]
         _check_strays(rows)
         self.table = file_table(self.root, rows)
 
@@ -59,12 +72,14 @@ class Fsdd(Corpus):
     def _by_repetition(self) -> list[Fold]:
         repetition = self.table["repetition"].to_numpy()
         n = _HELD_OUT_REPETITIONS
-        return [Fold(
-            train=np.flatnonzero(repetition >= 2 * n),
-            validation=np.flatnonzero((repetition >= n) & (repetition < 2 * n)),
-            test=np.flatnonzero(repetition < n),
-            name=f"test on repetitions 0-{n - 1}",
-        )]
+        return [
+            Fold(
+                train=np.flatnonzero(repetition >= 2 * n),
+                validation=np.flatnonzero((repetition >= n) & (repetition < 2 * n)),
+                test=np.flatnonzero(repetition < n),
+                name=f"test on repetitions 0-{n - 1}",
+            )
+        ]
 
 
 def _check_strays(rows: list[dict]) -> None:
@@ -76,6 +91,7 @@ def _check_strays(rows: list[dict]) -> None:
     if strays := sorted(speaker for speaker, digits in said.items() if digits != every):
         of_stray = next(row["path"] for row in rows if row["speaker"] == strays[0])
         raise DamagedDataError(
-            f"In fsdd every speaker says every digit, {strays[0]!r} does not ({of_stray}): a stray file or a "
+            f"In fsdd every speaker says every digit, {strays[0]!r} does not ({of_stray}): a "
+            "stray file or a "
             "download that is not complete. Move the file away, or fetch the corpus again."
         )
