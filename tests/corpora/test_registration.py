@@ -188,7 +188,7 @@ def test_files_that_the_pattern_does_not_fit_are_named(recordings):
         corpora.load(recordings, pattern=PATTERN)
     with pytest.raises(MissingDataError, match="names no field"):
         corpora.load(recordings, pattern="digit")
-    with pytest.raises(MissingDataError, match="lies in no folder that names its class"):
+    with pytest.raises(MissingDataError, match="lies in no folder that names a class"):
         corpora.load(recordings)
 
 

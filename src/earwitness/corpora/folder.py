@@ -76,7 +76,7 @@ class FolderCorpus(Corpus):
             return _from_table(files, table)
         if strays := [path for path in files if len(path.parts) == 1]:
             raise MissingDataError(
-                f"{self.root / strays[0]} lies in no folder that names its class. Say how files "
+                f"{self.root / strays[0]} lies in no folder that names a class. Say how files "
                 'are named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a row '
                 "per file: path and labels."
             )
