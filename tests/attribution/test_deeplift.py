@@ -202,3 +202,10 @@ def test_more_than_a_ten_thousandth_that_is_missing_from_the_sum_is_refused(miss
             attribution.attribute(model, x, 0, "deeplift")
     else:
         assert attribution.attribute(model, x, 0, "deeplift").sum() == pytest.approx(4, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_refused(dtype):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(8, 3)).to(dtype)
+    with pytest.raises(ParameterError, match=r"model\.float\(\)"):
+        attribution.attribute(model, torch.ones(1, 1, 8), 0, "deeplift")

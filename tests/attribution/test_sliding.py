@@ -184,3 +184,21 @@ def test_unknown_names_and_no_utterances_are_errors():
             attribution.relevance_signals(**({"model": listener(), "signals": [voice(400)], "targets": 0} | change))
     with pytest.raises(ParameterError, match="no utterance"):
         attribution.relevance_signals(listener(), [], 0)
+
+
+def test_a_network_at_another_rate_that_takes_samples_as_they_are():
+    model, sound = listener(), 0.01 * voice(900)
+    found = attribution.relevance_signal(model, sound, 1, method="gradient-x-input", sample_rate=44100, normalise=False,
+                                         hop=300, length=300, overlap="centre")
+    inputs = torch.from_numpy(sound).view(3, 1, 300)
+    expected = attribution.attribute(model, inputs, 1, "gradient-x-input").reshape(-1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_a_method_that_needs_the_rate_is_told():
+    model, sound = listener(), voice(900)
+    asked = {"hop": 300, "length": 300, "low_hz": 0.0, "high_hz": 500.0}
+    slow, fast = (attribution.relevance_signal(model, sound, 1, method="dft-lrp", sample_rate=rate, **asked)
+                  for rate in (8000, 48000))
+    assert not np.allclose(slow, fast)
+

@@ -410,3 +410,36 @@ def test_a_float64_model_is_never_called_bfloat16(monkeypatch):
     assert evaluation.bin_flipping(model, INPUTS, 1, ORDER, [0.0], autocast="auto").precision == "float64"
     with pytest.raises(ParameterError, match="autocast is for float32 models, this one is torch.float64"):
         evaluation.bin_flipping(model, INPUTS, 1, ORDER, [0.0], autocast=True)
+
+
+def test_a_network_with_one_output_has_a_curve_of_its_answer_and_no_accuracy():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(8, 1, bias=False))
+    model[1].weight.data[:] = torch.arange(1.0, 9.0)
+    inputs = torch.ones(2, 1, 8)
+    curve = evaluation.pixel_flipping(model, inputs, 0, inputs * model[1].weight.detach(), [0, 0.25, 1])
+    np.testing.assert_allclose(curve.score, [36, 21, 0])  # without 8 and 7
+    assert curve.auc("score") == pytest.approx((36 + 21) / 2 * 0.25 + 21 / 2 * 0.75)
+    with pytest.raises(ParameterError, match="neither right nor wrong"):
+        curve.accuracy  # noqa: B018
+    with pytest.raises(ParameterError, match="neither right nor wrong"):
+        curve.auc()
+
+
+class Causal(nn.Module):
+    """Pads by the kernel's size, which the faster copy has on another axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv1d(1, 8, 9, dilation=2), nn.Linear(8, 5)
+
+    def forward(self, x):
+        padded = nn.functional.pad(x, ((self.conv.kernel_size[0] - 1) * self.conv.dilation[0], 0))
+        return self.fc(self.conv(padded).relu().mean(-1))
+
+
+def test_a_faster_copy_that_answers_differently_is_not_used():
+    torch.manual_seed(0)
+    model, inputs = Causal().eval(), torch.randn(3, 1, 60)
+    curve = evaluation.pixel_flipping(model, inputs, 3, "random", [0, 0.5])
+    np.testing.assert_allclose(curve.probability[:, 0], model(inputs).softmax(-1)[:, 3].detach(), rtol=1e-6)
+

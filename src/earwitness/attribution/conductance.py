@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from earwitness import runtime
 from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
 from earwitness.attribution.gradients import integrated_gradients
@@ -162,7 +163,7 @@ def layer_conductance(
 def _flow(model, inputs, start, targets, layer: str, n_steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the conductance (n_targets, batch, *layer) of a batch, and the outputs' changes (n_targets, batch)."""
     total, last, first_scores = 0, None, None
-    for step in range(n_steps + 1):
+    for step in runtime.progress(range(n_steps + 1), "steps"):
         units, gradients, scores = _at(model, start + step / n_steps * (inputs - start), targets, layer)
         if last is not None:
             total = total + (units - last[0]) * (gradients + last[1]) / 2

@@ -165,6 +165,9 @@ def _check(explanations: Explanations, level: float) -> None:
 
 def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanations:
     check_positive(batch_size=batch_size)
+    if inputs.dtype in (torch.bfloat16, torch.float16):
+        raise ParameterError(f"DeepLIFT divides small changes by each other, and in {inputs.dtype} they are rounding: a "
+                             "third of a map was. Explain model.float().")
     start = start_of(baseline, inputs)
     parts = [_explain(model, inputs[rows], start[rows], targets[:, rows])
              for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))]

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from earwitness import runtime
 from earwitness.attribution.calls import check_positive, explained, frozen, in_batches
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
 from earwitness.errors import ParameterError
@@ -60,7 +61,7 @@ def integrated_gradients(
     start = start_of(baseline, inputs)
     difference = inputs - start
     total = torch.zeros_like(inputs)
-    for node, weight in nodes:
+    for node, weight in runtime.progress(nodes, "steps"):
         total += weight * gradient(model, start + node * difference, target, batch_size=batch_size)
     return total * difference
 
@@ -144,7 +145,7 @@ def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, tor
     leaf, step = inputs.clone().requires_grad_(), inputs - start
     entry = _through(affine, leaf)
     total = entry.new_zeros((len(targets), *entry.shape))
-    for node, weight in nodes:
+    for node, weight in runtime.progress(nodes, "steps"):
         point = _through(affine, start + node * step).requires_grad_()
         output = _through(rest, point)
         for number, target in enumerate(targets):

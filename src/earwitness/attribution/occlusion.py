@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from earwitness import runtime
 from earwitness.attribution.calls import check_positive, frozen, in_batches
 from earwitness.attribution.completeness import score
 from earwitness.errors import ParameterError
@@ -242,7 +243,7 @@ def occlusion(
     def hide(x, index):
         whole = score(model(x), index)
         effects = []
-        for box in boxes:
+        for box in runtime.progress(boxes, "masks"):
             masked = x.clone()
             masked[(..., *(slice(*edges) for edges in box))] = level
             effects.append(whole - score(model(masked), index))

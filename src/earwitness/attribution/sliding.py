@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness import attribution
+from earwitness import attribution, runtime
 from earwitness.attribution import gradients
 from earwitness.attribution.calls import check_positive
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
 from earwitness.features.windowing import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
-from earwitness.models import layout, logits
+from earwitness.models import logits
+from earwitness.models.inference import for_answers
 
 HOP = 157  # a little less than 10 ms, without a common factor with the networks' grid of 30 samples
 PREDICTED = "predicted"
@@ -23,16 +24,17 @@ _NO_TARGET = -1  # stands for: the class that the network answers
 
 def relevance_signal(
     model: nn.Module, samples: np.ndarray, target: int | Sequence[int] | str, *, method: str = "guided-backprop",
-    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100, **options,
+    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100,
+    sample_rate: int = SAMPLE_RATE, normalise: bool = True, **options,
 ) -> np.ndarray:
     """Return how much each sample of an utterance speaks for the target, (T,) float32, by sliding the network along it.
 
     Parameters
     ----------
     model : nn.Module
-        Takes normalised windows (batch, 1, length), answers logits (batch, n_classes).
+        Takes windows (batch, 1, length), answers logits (batch, n_classes).
     samples : ndarray, shape (T,)
-        At the network's own sample rate, 16 kHz. At least a tenth of a window long.
+        At the network's own sample rate. At least a tenth of a window long.
     target : int, sequence of int of shape (n_frames,), or "predicted"
         Output whose logit (no softmax) is explained: one for all windows, one for each, or the highest of each.
     method : str
@@ -47,14 +49,19 @@ def relevance_signal(
         What becomes of the windows' relevances at one sample, see Notes.
     batch_size : int
         Windows at a time.
+    sample_rate : int
+        Of samples and network, in Hz; methods that have an option of this name are told.
+    normalise : bool
+        Whether the network takes each window at mean zero and variance one, as the book's do, or the samples as they
+        are.
     **options
         The method's own options.
 
     Returns
     -------
     ndarray, shape (T,), float32
-        In units of the method per unit of the *normalised* window: each window is brought to mean zero and variance one
-        before the network sees it, and relevance is with respect to that.
+        In units of the method per unit of the *normalised* window, unless ``normalise`` is False: each window is
+        brought to mean zero and variance one before the network sees it, and relevance is with respect to that.
 
     Raises
     ------
@@ -86,12 +93,13 @@ def relevance_signal(
     :func:`earwitness.evaluation.speech.grid_share` measures the grid.
     """
     return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
-                             batch_size=batch_size, **options)[0]
+                             batch_size=batch_size, sample_rate=sample_rate, normalise=normalise, **options)[0]
 
 
 def relevance_signals(
     model: nn.Module, signals: Sequence[np.ndarray], targets, *, method: str = "guided-backprop",
-    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100, **options,
+    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100,
+    sample_rate: int = SAMPLE_RATE, normalise: bool = True, **options,
 ) -> list[np.ndarray]:
     """Return the relevance signals of many utterances, (T,) each; batches run on from one utterance into the next.
 
@@ -99,7 +107,7 @@ def relevance_signals(
     ----------
     signals : sequence of ndarray (T,)
     targets : int, "predicted", or a sequence with what :func:`relevance_signal` takes as target for each utterance
-    model, method, hop, length, overlap, batch_size, **options
+    model, method, hop, length, overlap, batch_size, sample_rate, normalise, **options
         As for :func:`relevance_signal`. The ``seed`` of a method that has one grows by one from batch to batch.
 
     Raises
@@ -108,16 +116,20 @@ def relevance_signals(
         As :func:`relevance_signal`, with the number of the utterance; also if there are no utterances.
     """
     check_choice(overlap, _REACH, "way to put overlapping windows together")
-    plans = _plans(signals, targets, hop, length, overlap)
+    plans = _plans(signals, targets, hop, length, overlap, sample_rate)
     known = attribution.options(method)
-    given = options | ({"batch_size": batch_size} if "batch_size" in known else {})
-    if method in gradients.METHODS and next(model.parameters(), torch.empty(0)).device.type == "cpu":
-        model = layout.channels_last(model)  # a copy: the same gradients in four fifths of the time
+    told = {"batch_size": batch_size, "sample_rate": sample_rate}
+    given = {name: value for name, value in told.items() if name in known} | options
+    if method in gradients.METHODS:
+        like = next(model.parameters(), torch.empty(0))
+        first = _windows(plans, [(0, 0)], length, normalise).to(like.device, like.dtype)
+        model = for_answers(model, first)  # a copy: the same gradients in four fifths of the time
     sums = [np.zeros(len(plan.samples)) for plan in plans]
-    for number, batch in enumerate(_batches(plans, batch_size)):
+    work = [*_batches(plans, batch_size)]
+    for number, batch in enumerate(runtime.progress(work, "windows")):
         if "seed" in known:
             given["seed"] = options.get("seed", known["seed"]) + number
-        relevances = _explain(model, plans, batch, length, method, given)
+        relevances = _explain(model, plans, batch, length, method, given, normalise)
         for (clip, frame), relevance in zip(batch, relevances, strict=True):
             plan = plans[clip]
             first, last = plan.first[frame], plan.last[frame]
@@ -136,7 +148,7 @@ class _Plan(NamedTuple):
     last: np.ndarray
 
 
-def _plans(signals, targets, hop: int, length: int, overlap: str) -> list[_Plan]:
+def _plans(signals, targets, hop: int, length: int, overlap: str, sample_rate: int) -> list[_Plan]:
     if len(signals) == 0:
         raise ParameterError("There is no utterance to explain.")
     if isinstance(targets, str | int | np.integer):
@@ -146,7 +158,7 @@ def _plans(signals, targets, hop: int, length: int, overlap: str) -> list[_Plan]
     plans = []
     for number, (samples, target) in enumerate(zip(signals, targets, strict=True)):
         what = f"Utterance {number}"
-        samples = _check_length(check_samples(samples, SAMPLE_RATE, what=what), length, what)
+        samples = _check_length(check_samples(samples, sample_rate, what=what), length, what)
         centres = frame_centres(len(samples), hop)
         if hop > length:
             raise ParameterError(f"A hop of {hop} samples leaves gaps between windows of {length}.")
@@ -201,14 +213,21 @@ def _batches(plans: list[_Plan], batch_size: int) -> Iterator[list[tuple[int, in
     yield from (places[i : i + batch_size] for i in range(0, len(places), batch_size))
 
 
-def _explain(model, plans, batch, length, method, options) -> np.ndarray:
-    """Return the relevances (batch, length) of the windows in one batch."""
+def _windows(plans, batch, length: int, normalise: bool) -> torch.Tensor:
+    """Return the windows of one batch as the network takes them, (batch, 1, length)."""
     cut = []
     for clip in dict.fromkeys(clip for clip, _ in batch):
         frames = [frame for owner, frame in batch if owner == clip]
         cut.append(windows(plans[clip].samples, plans[clip].centres[frames], length))
-    inputs = torch.from_numpy(normalised(np.concatenate(cut)))[:, None]  # (batch, 1, length)
+    together = np.concatenate(cut)
+    return torch.from_numpy(normalised(together) if normalise else together)[:, None]
+
+
+def _explain(model, plans, batch, length, method, options, normalise: bool) -> np.ndarray:
+    """Return the relevances (batch, length) of the windows in one batch."""
+    inputs = _windows(plans, batch, length, normalise)
     index = torch.tensor([int(plans[clip].targets[frame]) for clip, frame in batch])
     if (index == _NO_TARGET).any():
-        index = torch.where(index == _NO_TARGET, logits(model, inputs, len(inputs)).argmax(1), index)
-    return attribution.attribute(model, inputs, index, method, **options)[:, 0].numpy()
+        like = next(model.parameters(), inputs)
+        index = torch.where(index == _NO_TARGET, logits(model, inputs.to(like.dtype), len(inputs)).argmax(1), index)
+    return attribution.attribute(model, inputs, index, method, **options)[:, 0].float().numpy()

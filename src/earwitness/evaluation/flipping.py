@@ -23,9 +23,10 @@ class FlippingCurve:
     fractions : ndarray, shape (n_fractions,)
         Changed values as a fraction of the clip's non-zero values.
     correct : bool ndarray, shape (n_clips, n_fractions)
-        Whether the largest logit is the target's (the first of equal ones counts).
+        Whether the largest logit is the target's (the first of equal ones counts). Empty (n_clips, 0) for a network
+        with one output, which is never wrong.
     probability : ndarray, shape (n_clips, n_fractions)
-        Softmax probability of the target.
+        Softmax probability of the target; of a network with one output the output itself, in its unit.
     n_forwards : int
         Clips that went through the network. At most n_clips times n_fractions: a clip that a fraction leaves as the
         fraction before had it is not sent again.
@@ -41,8 +42,8 @@ class FlippingCurve:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Share of correct predictions at each fraction, 0 to 1."""
-        return self.correct.mean(axis=0)
+        """Share of correct predictions at each fraction, 0 to 1; a network with one output has none."""
+        return self._values("accuracy").mean(axis=0)
 
     @property
     def score(self) -> np.ndarray:
@@ -77,6 +78,8 @@ class FlippingCurve:
         return found.ends
 
     def _values(self, of: str) -> np.ndarray:
+        if of == "accuracy" and self.correct.shape != self.probability.shape:
+            raise ParameterError("A network with one output is neither right nor wrong: ask for the curve of its score.")
         return {"accuracy": self.correct, "score": self.probability}[check_choice(of, ["accuracy", "score"], "curve")]
 
     def _areas(self, of: str) -> np.ndarray:
@@ -228,7 +231,7 @@ def pixel_flipping(
     index = check_target(targets, len(check_inputs(inputs)))
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_answers(model)
+    answering = for_answers(model, inputs[:1].detach().to(like.device, like.dtype))
     with torch.inference_mode():
         inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)
         ranks = flipping_ranks(inputs, order_by, candidates, seed)
@@ -238,8 +241,9 @@ def pixel_flipping(
             logits = _logits(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
         latest = (changed.flatten().cumsum(0) - 1).view(changed.shape)  # row of ``logits`` that each fraction stands on
         logits = logits[latest]  # (clip, fraction, class)
-        probability = explained(logits.softmax(dim=-1), index)
-        correct = logits.argmax(dim=-1) == index[:, None]
+        several = logits.shape[-1] > 1
+        probability = explained(logits.softmax(dim=-1) if several else logits, index)
+        correct = logits.argmax(dim=-1) == index[:, None] if several else index.new_zeros(len(index), 0)
     return FlippingCurve(
         fractions=_check_fractions(fractions), correct=correct.cpu().numpy(), probability=probability.cpu().numpy(),
         n_forwards=int(changed.sum()), precision=_name(like, bfloat16),
@@ -293,7 +297,7 @@ def bin_flipping(
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_answers(model)
+    answering = for_answers(model, inputs[:1].detach().to(like.device, like.dtype))
     n_bins = order_by[0].numel()
     places = order_by.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(order_by.shape)
     scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)

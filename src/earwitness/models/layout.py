@@ -38,7 +38,7 @@ def _pooling(layer: nn.MaxPool1d) -> nn.MaxPool2d:
     return _MaxPool1dAs2d(*sizes, ceil_mode=layer.ceil_mode)
 
 
-def _can_be_raised(layer: nn.Module) -> bool:
+def can_be_raised(layer: nn.Module) -> bool:
     """Tell whether the 2-D layers above compute the same as ``layer``."""
     if type(layer) is nn.Conv1d:
         return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
@@ -73,7 +73,7 @@ def channels_last(model: nn.Module) -> nn.Module:
     fast = copy.deepcopy(model)
     for parent in list(fast.modules()):
         for name, child in list(parent.named_children()):
-            if _can_be_raised(child):
+            if can_be_raised(child):
                 setattr(parent, name, _RAISED[type(child)](child))
         if isinstance(parent, nn.Sequential):
             _pool_first(parent)
