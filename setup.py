@@ -1,4 +1,4 @@
-"""Puts the catalogue of data, which lies in ``data/`` of the checkout, into the wheel as ``earwitness/catalogue``."""
+"""Puts what lies outside ``src`` into the wheel: the catalogue of data, and the player of the book for reports."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 TRAVELS = ("corpora.yaml", "manifests", "weights")
+PLAYER = ("_static/player.js", "_static/earwitness.css", "_extra/vendor/wavesurfer/wavesurfer.min.js",
+          "_extra/vendor/wavesurfer/LICENSE")
 
 
 class BuildWithCatalogue(build_py):
@@ -23,6 +25,11 @@ class BuildWithCatalogue(build_py):
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             target.mkdir(parents=True, exist_ok=True)
             copy(source, target / name, **({"dirs_exist_ok": True} if source.is_dir() else {}))
+
+        player = Path(self.build_lib) / "earwitness" / "player"
+        player.mkdir(parents=True, exist_ok=True)
+        for name in PLAYER:
+            shutil.copy(Path("book") / name, player)
 
 
 setup(cmdclass={"build_py": BuildWithCatalogue})

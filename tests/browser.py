@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import browser_players
+import browser_report
 import browser_study
 from tornado.websocket import websocket_connect
 
@@ -164,6 +165,7 @@ async def look(base: str, port: int, folder: Path) -> int:
     print(f"{'✓' if found else '✗'} search finds {found} pages")
     with browser_players.Served() as players:
         bad += await tried(tab, "players", browser_players.check(tab, players))
+    bad += await tried(tab, "report of explain, from the disk", browser_report.check(tab))
     if browser_study.PAGE in notebooks.toc_pages():
         bad += await tried(tab, "listening study", browser_study.check(tab, base))
     listening.cancel()

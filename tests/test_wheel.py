@@ -48,6 +48,9 @@ assert len(curve.accuracy) == 2
 heard = audition.relevance_times_signal(corpus[3].samples[:4000], np.resize(relevance, 4000))
 figure, ax = plt.subplots()
 figures.relevance_on_waveform(ax, clip[0, 0], relevance[0, 0], 16000)
+tone = np.sin(np.arange(4000, dtype="float32"))
+page = earwitness.explain((tone, 16000), "phone-cnn").save("why") / "report.html"
+assert "WaveSurfer" in page.read_text()
 print("done", len(heard))
 '''
 
@@ -59,7 +62,7 @@ def wheel(tmp_path_factory):
     source = folder / "source"
     listed = subprocess.run(
         ["git", "-C", str(project.root()), "ls-files", "-z", "--cached", "--others", "--exclude-standard",
-         "src", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE"],
+         "src", "data", "book/_static", "book/_extra/vendor/wavesurfer", "pyproject.toml", "setup.py", "README.md", "LICENSE"],
         capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, listed):  # a copy, so that the build leaves nothing in the checkout
         if (project.root() / name).is_file():

@@ -9,6 +9,7 @@
   // --- scripts of others, fetched from this site once a player comes into view
   const fetched = {};
   const script = (name, exported) => (fetched[name] ??= new Promise((done, fail) => {
+    if (exported()) return done(exported());                              // a report carries it inside
     const url = new URL(`../vendor/wavesurfer/${name}`, own).href;
     if (window.define?.amd) return window.require([url], done, fail);     // pages with widgets have require.js
     const tag = Object.assign(document.createElement("script"), { src: url, onerror: fail });

@@ -12,3 +12,12 @@ if _os.environ.get("EARWITNESS_CACHE") and not _os.access(_sysconfig.get_path("p
     )
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """Return :func:`explain` where it is first used: importing the package imports nothing heavy."""
+    if name != "explain":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from earwitness.explaining import explain
+
+    return explain

@@ -1,0 +1,72 @@
+"""Any sound, any network: what it heard, as pictures, sounds, numbers, and a page to hand on."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from earwitness.explaining.explanation import Explanation
+from earwitness.explaining.networks import FRONT_ENDS, Network, find
+from earwitness.explaining.request import Request
+
+
+def explain(
+    sound, model: str | nn.Module | Network, *, method: str = "lrp-epsilon", target="predicted",
+    sample_rate: int | None = None, channel: str | None = None,
+    weights: str | Path | None = None, front_end: str | Callable | None = None,
+    n_samples: int | None = None, classes: Sequence[str] | None = None, output=None, seed: int = 0,
+    **options,
+) -> Explanation:
+    """Explain what a network heard in a sound.
+
+    Parameters
+    ----------
+    sound : path, or (samples, sample rate)
+        A file in any format that is read, or samples (T,) in -1..1 and their rate in Hz; resampled
+        to the network's rate.
+    model : str, nn.Module or Network
+        A shipped network (``"phone-cnn"``), ``"package.module:name"``, an ONNX file, or a network.
+    method : str
+        One of :func:`earwitness.attribution.methods`.
+    target : int, str or pair
+        Output to explain: its number, its class, ``"predicted"``, or a pair ``(a, b)`` or
+        ``"a-b"``: a against b.
+    sample_rate : int, optional
+        At which the network hears, in Hz; by default its attribute ``sample_rate``.
+    channel : {"left", "right", "mean"}, optional
+        Of a file with several.
+    weights : path, optional
+        For the network, a file of ``torch.save(model.state_dict(), ...)``.
+    front_end : str or callable, optional
+        What stands before the network, outside of it: ``"waveform"`` (1, 1, T), ``"flat"`` (1, T),
+        ``"normalised"``, ``"spectrogram"``, ``"package.module:function"`` or a function of samples
+        (T,), which returns inputs (1, ...), or (inputs, times in seconds, frequencies in hertz).
+    n_samples : int, optional
+        Length of the sounds that the network takes. Of a longer sound the loudest stretch is
+        explained, a shorter one stands in the middle of silence.
+    classes : sequence of str, optional
+        Names of the outputs.
+    output : str, int or callable, optional
+        Which of several outputs, as for :func:`earwitness.attribution.attribute`.
+    seed : int
+        Of the network without anything learnt, and of the random orders.
+    **options
+        The method's own, see :func:`earwitness.attribution.options`.
+
+    Returns
+    -------
+    Explanation
+        Shows itself in a notebook; ``save(folder)`` writes it.
+
+    Raises
+    ------
+    EarwitnessError
+        A sentence that says what cannot be explained, and what to do.
+    """
+    network = model if isinstance(model, Network) else find(
+        model, weights=weights, sample_rate=sample_rate, front_end=front_end, n_samples=n_samples,
+        classes=classes)
+    return Request(sound, network, method, target, channel, output, seed, options).answer()
+
+
+__all__ = ["FRONT_ENDS", "Explanation", "Network", "Request", "explain", "find"]

@@ -1,0 +1,317 @@
+"""From a sound and a network to an explanation, step by step."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from earwitness import __version__, attribution, audition, evaluation, runtime
+from earwitness.attribution.calls import frozen
+from earwitness.audio import check_samples, read_audio, resample
+from earwitness.errors import AudioError, ParameterError
+from earwitness.explaining.explanation import Explanation
+from earwitness.explaining.networks import Heard, Network
+from earwitness.features.waveform import place
+
+FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_UNTRAINED = 104_729  # added to the seed: a network made from the same seed would be its own control
+_ORDERS = 10  # random orders that the explanation's order is held against
+_COMPLETE = {"integrated-gradients", "deeplift", "conductance"}  # add up to the change from a baseline
+_TIMES_INPUT = _COMPLETE | {"gradient-x-input", "dft-lrp"}  # zero where the input is, as LRP
+
+
+def _is_lrp(method: str) -> bool:
+    return method.startswith("lrp-") or method == "sound-direction"
+
+
+@dataclass
+class Request:
+    """One sound, one network, one method: what was asked, and :meth:`answer`.
+
+    Attributes
+    ----------
+    sound : path, or (samples (T,), sample rate in Hz)
+    network : Network
+    method, target, channel, output, seed
+        As for :func:`earwitness.explaining.explain`.
+    options : dict
+        The method's own.
+    """
+
+    sound: object
+    network: Network
+    method: str
+    target: object
+    channel: str | None
+    output: object
+    seed: int
+    options: dict
+
+    def __post_init__(self):
+        known = attribution.options(self.method)
+        if unknown := sorted(set(self.options) - set(known)):
+            raise ParameterError(f"{self.method} has no option {', '.join(unknown)}; it takes "
+                                 f"{', '.join(sorted(known))}.")
+        if "sample_rate" in known:
+            self.options = {"sample_rate": self.network.sample_rate} | self.options
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """The sound at the network's rate, (T,) float32."""
+        if isinstance(self.sound, str | Path):
+            more = {} if self.channel is None else {"channel": self.channel}
+            samples, rate = read_audio(Path(self.sound), **more)
+        else:
+            samples, rate = self.sound
+            samples = check_samples(samples, rate, what="The sound")
+        return resample(samples, rate, self.network.sample_rate)
+
+    @property
+    def name(self) -> str:
+        """What the sound is called."""
+        return Path(self.sound).name if isinstance(self.sound, str | Path) else "sound"
+
+    @cached_property
+    def part(self) -> tuple[np.ndarray, int]:
+        """What of the sound the network takes, and the number of its first sample (negative: silence before)."""
+        return _fitted(self.whole, self.network.n_samples)
+
+    @cached_property
+    def specification(self) -> dict:
+        """All that determines the answer, for files that are kept if they answer the same question."""
+        front_end = self.network.front_end
+        return {
+            "sound": hashlib.sha256(self.whole.tobytes()).hexdigest()[:20], "network": self.network.name,
+            "weights": self.network.digest, "sample_rate_hz": self.network.sample_rate,
+            "front_end": front_end if isinstance(front_end, str) else getattr(front_end, "__name__", "function"),
+            "n_samples": self.network.n_samples, "method": self.method, "target": str(self.target),
+            "output": str(self.output), "seed": self.seed, "version": __version__,
+            "options": {name: _text(value) for name, value in sorted(self.options.items())},
+        }
+
+    def answer(self) -> Explanation:
+        """Return the explanation.
+
+        Raises
+        ------
+        EarwitnessError
+            If the sound, the network and the method do not go together; the message says why.
+        """
+        found: dict = {}
+        for step in runtime.progress((_hear, _predict, _explain, _balance, _control, _flip, _make_audible), self.name):
+            found |= step(self, found)
+        heard: Heard = found["heard"]
+        samples, start = self.part
+        return Explanation(
+            name=self.name, network=self.network.name, method=self.method, specification=self.specification,
+            samples=samples, sample_rate=self.network.sample_rate, start_s=start / self.network.sample_rate,
+            level_db=heard.inputs[0].detach().float().cpu().numpy() if not heard.of_samples else None,
+            times_s=heard.times_s, freqs_hz=heard.freqs_hz, in_shares=_in_shares(self),
+            inputs=heard.inputs.detach().float().cpu().numpy(),
+            **{name: value for name, value in found.items() if name not in ("heard", "index")})
+
+
+def _text(value):
+    return value if isinstance(value, str | int | float | bool | None | list | tuple | dict) else str(value)
+
+
+def _fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int]:
+    """Return the loudest ``n_samples`` of a sound, or all of it in the middle of silence; and where it begins."""
+    if n_samples is None or len(samples) == n_samples:
+        return samples, 0
+    if len(samples) < n_samples:
+        return place(samples, None, n_samples), -((n_samples - len(samples)) // 2)
+    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    start = int(np.argmax(energy[n_samples:] - energy[:-n_samples]))
+    return samples[start : start + n_samples], start
+
+
+def _in_shares(request: Request) -> bool:
+    """Tell whether the relevance of a sample is a share of what it is: zero where it is zero."""
+    baseline = request.options.get("baseline", 0.0)
+    return (_is_lrp(request.method) or request.method in _TIMES_INPUT) and np.all(np.asarray(baseline) == 0)
+
+
+class _Answers(nn.Module):
+    """The network as one answer for each clip, (batch, n_classes): of several outputs the one asked for."""
+
+    def __init__(self, model: nn.Module, output):
+        super().__init__()
+        self.model, self.output = model, output
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        returned = self.model(inputs)
+        if self.output is not None:
+            returned = self.output(returned) if callable(self.output) else returned[self.output]
+        if not isinstance(returned, torch.Tensor):
+            raise ParameterError(f"The network returns a {type(returned).__name__}; say which output is explained.")
+        if returned.ndim > 2:
+            raise ParameterError(f"The network answers {tuple(returned.shape)}, more than one number for each class; name "
+                                 "with output= a function that returns (batch, classes), such as the mean over time.")
+        return returned[:, None] if returned.ndim == 1 else returned
+
+
+def _hear(request: Request, found: dict) -> dict:
+    heard = request.network.hear(request.part[0])
+    if heard.inputs.ndim < 2 or not torch.isfinite(heard.inputs).all():
+        raise ParameterError("The front end returns values that are NaN or infinite.")
+    return {"heard": heard}
+
+
+def _predict(request: Request, found: dict) -> dict:
+    """Ask the network, and find out which output is meant."""
+    inputs = found["heard"].inputs
+    try:
+        with frozen(request.network.model), torch.no_grad():
+            logits = _Answers(request.network.model, request.output)(inputs)[0].double().cpu()
+    except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(
+            f"The network fails on inputs {tuple(inputs.shape)}: {str(error).splitlines()[0]}. Does it take samples "
+            "(1, time)? Then the front end is 'flat'. Does it take a spectrogram? Then name a front end that makes "
+            "it (--front-end package.module:function). Does it take one length only? Then give its number of samples "
+            "(--samples).") from error
+    if not torch.isfinite(logits).all():
+        raise ParameterError("The network answers NaN or infinite values to this sound.")
+    index = _index(request, logits)
+    best = int(logits.argmax())
+    prediction = {"output": best, "label": request.network.label(best), "value": float(logits[best])}
+    if len(logits) > 1:
+        prediction["probability"] = float(logits.softmax(0)[best])
+    label = " against ".join(map(request.network.label, index if isinstance(index, tuple) else (index,)))
+    return {"index": index, "logits": logits.numpy(), "prediction": prediction, "explained": label}
+
+
+def _index(request: Request, logits: torch.Tensor) -> int | tuple[int, int]:
+    """Return the output that the target stands for, or a pair of them."""
+    target, classes = request.target, list(map(str, request.network.classes or ()))
+
+    def one(said) -> int:
+        if str(said) == "predicted":
+            return int(logits.argmax())
+        if str(said) in classes:
+            return classes.index(str(said))
+        if not str(said).isdigit() or int(said) >= len(logits):
+            known = f"; classes are {', '.join(classes)}" if classes else ""
+            raise ParameterError(f"There is no output {said!r}: outputs go from 0 to {len(logits) - 1}{known}.")
+        return int(said)
+
+    if isinstance(target, tuple) and len(target) == 2:
+        return one(target[0]), one(target[1])
+    if isinstance(target, str) and target not in classes and target.count("-") == 1:
+        return tuple(one(side) for side in target.split("-"))
+    return one(target)
+
+
+def _relevance(request: Request, found: dict, model: nn.Module) -> np.ndarray:
+    more = {} if request.output is None else {"output": request.output}
+    relevance = attribution.attribute(
+        model, found["heard"].inputs, found["index"], request.method, **more, **request.options)
+    relevance = relevance[0].double().cpu().numpy()
+    if found["heard"].of_samples:
+        return relevance.reshape(-1)  # (T,)
+    return relevance.sum(0) if relevance.ndim == 3 else relevance  # (freq, time)
+
+
+def _explain(request: Request, found: dict) -> dict:
+    relevance = _relevance(request, found, request.network.model)
+    if not relevance.any():
+        raise ParameterError(f"{request.method} finds no relevance at all: the answer does not depend on this sound.")
+    return {"relevance": relevance}
+
+
+def _balance(request: Request, found: dict) -> dict:
+    """Return the ledger: what the relevance adds up to, and what it should."""
+    total = float(found["relevance"].sum())
+    asked = (request.network.model, found["heard"].inputs, found["index"])
+    if _is_lrp(request.method):
+        more = {} if request.output is None else {"output": request.output}
+        ledger = attribution.conservation(*asked, request.method, **more, **request.options)
+        absorbed = {name: float(part.sum()) for name, part in ledger.absorbed.items()}
+        explained = float(ledger.explained.sum())
+        return {"ledger": {"explained": explained, "relevance": total, "absorbed": absorbed,
+                           "missing": explained - total - sum(absorbed.values())}}
+    if request.method in _COMPLETE and not isinstance(found["index"], tuple) and request.output is None:
+        baseline = request.options.get("baseline", 0.0)
+        sums = attribution.completeness(*asked, attribution.attribute(*asked, request.method, **request.options),
+                                        baseline=baseline)
+        return {"ledger": {"explained": float(sums.difference[0]), "relevance": float(sums.total[0]),
+                           "missing": float(sums.difference[0] - sums.total[0])}}
+    return {"ledger": {"relevance": total}}  # the method promises no sum
+
+
+def _control(request: Request, found: dict) -> dict:
+    """Return what the same network without anything learnt gives, and how alike the two are."""
+    try:
+        untrained = evaluation.randomised(request.network.model, request.seed + _UNTRAINED)
+        control = _relevance(request, found, untrained)
+    except ParameterError as error:
+        return {"control": None, "agreement": {"why_not": str(error)}}
+    if not control.any():
+        return {"control": None, "agreement": {"why_not": "the network with random weights has no relevance at all"}}
+    mine, other = found["relevance"].ravel(), control.ravel()
+    return {"control": control, "agreement": {
+        "correlation": _correlation(mine, other), "correlation_of_magnitudes": _correlation(np.abs(mine), np.abs(other))}}
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    if not (first.std() > 0 and second.std() > 0):
+        return None
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _flip(request: Request, found: dict) -> dict:
+    """Return how the answer falls when the clip is taken away by relevance, and by chance."""
+    inputs, index = found["heard"].inputs, found["index"]
+    target = index[0] if isinstance(index, tuple) else index
+    model, order = _Answers(request.network.model, request.output), found["relevance"]
+    if not found["heard"].of_samples:  # the softest cell stands for silence: in decibels zero is loud
+        floor = float(inputs.min())
+        model, inputs = attribution.relative_to(model, floor), inputs - floor
+    order = torch.from_numpy(order).to(inputs).expand(inputs.shape)
+    curves = [evaluation.pixel_flipping(model, inputs, target, order, FRACTIONS)]
+    curves += [evaluation.pixel_flipping(model, inputs, target, "random", FRACTIONS, seed=request.seed + n)
+               for n in range(_ORDERS)]
+    ours, *random = (curve.score for curve in curves)
+    areas = [curve.auc("score") for curve in curves]
+    return {"flipping": {"relevance": ours, "random": np.stack(random)}, "faithfulness": {
+        "area_by_relevance": areas[0], "area_at_random": float(np.mean(areas[1:])),
+        "area_at_random_std": float(np.std(areas[1:], ddof=1)), "fractions": list(FRACTIONS),
+        "what": "answer" if len(found["logits"]) == 1 else "probability"}}
+
+
+def _make_audible(request: Request, found: dict) -> dict:
+    sounds = {"explanation": _audible(request, found, found["relevance"])}
+    if found["control"] is not None:
+        sounds["control"] = _audible(request, found, found["control"])
+    return {"sounds": sounds}
+
+
+def _audible(request: Request, found: dict, relevance: np.ndarray) -> np.ndarray:
+    """Return the sound with every part as loud as it speaks for the output."""
+    samples, heard = request.part[0], found["heard"]
+    if heard.of_samples:
+        return audition.relevance_times_signal(relevance, samples)
+    gains = np.maximum(relevance, 0) / np.abs(relevance).max()  # (freq, time)
+    if heard.freqs_hz is None:  # only when, not where: nobody said which frequencies the rows are
+        columns = (np.arange(gains.shape[1]) + 0.5) / gains.shape[1] * len(samples)
+        over_time = gains.sum(0) / max(gains.sum(0).max(), np.finfo(float).tiny)
+        return (np.interp(np.arange(len(samples)), columns, over_time) * samples).astype(np.float32)
+    try:
+        return audition.filter_by_relevance(samples, gains, request.network.sample_rate, freqs_hz=heard.freqs_hz,
+                                            **_columns(heard, request.network.sample_rate))
+    except AudioError as error:
+        raise ParameterError(f"The explanation cannot be made audible: {error}") from error
+
+
+def _columns(heard: Heard, sample_rate: int) -> dict:
+    """Return where the columns of a spectrogram lie in samples, as the filter bank takes it."""
+    if heard.times_s is None or len(heard.times_s) < 2:
+        return {}
+    hop = max(1, round(float(np.diff(heard.times_s).mean()) * sample_rate))
+    return {"hop": hop, "frame_length": 2 * hop, "start": round(heard.times_s[0] * sample_rate) - hop}
