@@ -1,4 +1,4 @@
-"""Any sound, any network: what is explained, what it is held against, what is written, and what is refused."""
+"""Any sound, any network: what is explained, held against what, written, and refused."""
 
 import json
 import subprocess
@@ -21,14 +21,31 @@ from earwitness.errors import (
 )
 
 RATE = 4000
-FILES = {"arrays.npz", "control.wav", "explanation.wav", "flipping.png", "map.png", "numbers.json", "report.html",
-         "signal.wav", "waveform.png"}
+FILES = {
+    "arrays.npz",
+    "control.wav",
+    "explanation.wav",
+    "flipping.png",
+    "map.png",
+    "numbers.json",
+    "report.html",
+    "signal.wav",
+    "waveform.png",
+}
 
 
 def net(n_classes=3, seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv1d(1, 6, 9, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(6, 6, 5), nn.ReLU(),
-                         nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, n_classes)).eval()
+    return nn.Sequential(
+        nn.Conv1d(1, 6, 9, 2),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        nn.Conv1d(6, 6, 5),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(6, n_classes),
+    ).eval()
 
 
 def chirp(n=2000, rate=RATE):
@@ -37,7 +54,9 @@ def chirp(n=2000, rate=RATE):
 
 
 def explain(model=None, sound=None, **more):
-    return earwitness.explain(sound or (chirp(), RATE), model or net(), **{"sample_rate": RATE} | more)
+    return earwitness.explain(
+        sound or (chirp(), RATE), model or net(), **{"sample_rate": RATE} | more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +77,9 @@ def test_it_is_the_relevance_of_the_predicted_output_of_the_sound_as_it_is(one):
 def test_the_ledger_balances_and_says_what_was_absorbed(one):
     ledger = one.ledger
     assert ledger["explained"] == pytest.approx(one.prediction["value"], rel=1e-5)
-    assert ledger["relevance"] + sum(ledger["absorbed"].values()) == pytest.approx(ledger["explained"], rel=1e-3)
+    assert ledger["relevance"] + sum(ledger["absorbed"].values()) == pytest.approx(
+        ledger["explained"], rel=1e-3
+    )
 
 
 def test_the_map_over_frequencies_keeps_the_relevance_of_the_samples(one):
@@ -78,7 +99,9 @@ def test_sounds_are_the_relevance_as_a_gain_and_the_control_is_another_network(o
     gain = np.maximum(one.relevance, 0) / np.abs(one.relevance).max()
     np.testing.assert_allclose(one.sounds["explanation"], gain * one.samples, atol=1e-6)
     assert not np.allclose(one.sounds["control"], one.sounds["explanation"])
-    assert one.agreement["correlation"] == pytest.approx(np.corrcoef(one.relevance, one.control)[0, 1])
+    assert one.agreement["correlation"] == pytest.approx(
+        np.corrcoef(one.relevance, one.control)[0, 1]
+    )
 
 
 def test_faithfulness_is_the_flipping_curve_beside_random_orders():
@@ -125,14 +148,22 @@ def test_a_sound_is_resampled_to_what_the_model_declares():
 
 
 def levels(samples):
-    magnitude = torch.stft(samples, 128, 64, window=torch.hann_window(128), return_complex=True).abs()
+    magnitude = torch.stft(
+        samples, 128, 64, window=torch.hann_window(128), return_complex=True
+    ).abs()
     times = np.arange(magnitude.shape[1]) * 64 / RATE
-    return 20 * torch.log10(magnitude.clamp_min(1e-4))[None, None], times, np.fft.rfftfreq(128, 1 / RATE)
+    return (
+        20 * torch.log10(magnitude.clamp_min(1e-4))[None, None],
+        times,
+        np.fft.rfftfreq(128, 1 / RATE),
+    )
 
 
 def spectrogram_net():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, 3)).eval()
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, 3)
+    ).eval()
 
 
 @pytest.mark.parametrize("axes", [True, False])
@@ -156,7 +187,9 @@ def test_it_writes_everything_or_nothing_and_keeps_what_is_there(one, tmp_path, 
     folder = one.save(tmp_path / "why")
     assert {path.name for path in folder.iterdir()} == FILES
     numbers = json.loads((folder / "numbers.json").read_text())
-    assert numbers["prediction"] == one.prediction and numbers["made_from"]["method"] == "lrp-epsilon"
+    assert (
+        numbers["prediction"] == one.prediction and numbers["made_from"]["method"] == "lrp-epsilon"
+    )
     samples, rate = soundfile.read(folder / "explanation.wav")
     np.testing.assert_allclose(samples, one.sounds["explanation"], atol=1e-7)
     assert rate == RATE
@@ -181,15 +214,25 @@ def test_a_folder_of_other_things_is_left_alone(one, tmp_path):
 
 def test_the_report_carries_everything_inside_and_forbids_itself_to_fetch(one):
     page = explaining.explanation.report.page(one)
-    assert "default-src 'none'" in page and 'src="http' not in page and "<link rel=\"stylesheet\"" not in page
-    assert page.count("data:audio/wav") == 3 and page.count("data:image/png") == 3 and "WaveSurfer" in page
+    assert (
+        "default-src 'none'" in page
+        and 'src="http' not in page
+        and '<link rel="stylesheet"' not in page
+    )
+    assert (
+        page.count("data:audio/wav") == 3
+        and page.count("data:image/png") == 3
+        and "WaveSurfer" in page
+    )
     assert one._repr_html_() in page
 
 
 def test_names_in_the_report_are_text_and_not_html(tmp_path):
     path = tmp_path / "<b>&.wav"
     soundfile.write(path, chirp(), RATE)
-    page = explaining.explanation.report.page(earwitness.explain(path, net(), sample_rate=RATE, classes=["<i>", "x", "y"]))
+    page = explaining.explanation.report.page(
+        earwitness.explain(path, net(), sample_rate=RATE, classes=["<i>", "x", "y"])
+    )
     assert "<b>&" not in page and "&lt;b&gt;&amp;.wav" in page and "<i>" not in page
 
 
@@ -212,26 +255,34 @@ class Needs(nn.Module):
         super().__init__()
 
 
-@pytest.mark.parametrize(("model", "more", "error", "said"), [
-    (net(), {"sample_rate": None}, ParameterError, "At which sample rate"),
-    (net(), {"target": "d"}, ParameterError, "There is no output 'd'"),
-    (net(), {"target": 3}, ParameterError, "outputs go from 0 to 2"),
-    (net(), {"method": "lrp"}, UnknownNameError, "attribution method"),
-    (net(), {"steps": 3}, ParameterError, "has no option steps"),
-    (net(), {"front_end": "mel"}, UnknownNameError, "front end"),
-    (net(), {"front_end": lambda samples: samples[:, 0]}, ParameterError, "front end"),
-    (net(), {"front_end": lambda samples: samples.view(2, 1, -1)}, ParameterError, "must return one clip"),
-    (net(), {"n_samples": 0}, ParameterError, "n_samples must be"),
-    (spectrogram_net(), {}, ParameterError, "The network fails on inputs"),
-    (nn.Conv1d(1, 3, 5), {}, ParameterError, "more than one number for each class"),
-    ("phone-cn", {}, UnknownNameError, "Did you mean 'phone-cnn'"),
-    ("doa-order1", {}, ParameterError, "ambisonics"),
-    ("nowhere.at:all", {}, MissingDataError, "current directory"),
-    ("torch.nn:Nothing", {}, MissingDataError, "has no 'Nothing'"),
-    ("torch.nn:Linear", {}, ParameterError, "function without arguments"),
-    ("torch:relu", {}, ParameterError, "fails"),
-    ("torch:pi", {}, ParameterError, "is a float"),
-])
+@pytest.mark.parametrize(
+    ("model", "more", "error", "said"),
+    [
+        (net(), {"sample_rate": None}, ParameterError, "At which sample rate"),
+        (net(), {"target": "d"}, ParameterError, "There is no output 'd'"),
+        (net(), {"target": 3}, ParameterError, "outputs go from 0 to 2"),
+        (net(), {"method": "lrp"}, UnknownNameError, "attribution method"),
+        (net(), {"steps": 3}, ParameterError, "has no option steps"),
+        (net(), {"front_end": "mel"}, UnknownNameError, "front end"),
+        (net(), {"front_end": lambda samples: samples[:, 0]}, ParameterError, "front end"),
+        (
+            net(),
+            {"front_end": lambda samples: samples.view(2, 1, -1)},
+            ParameterError,
+            "must return one clip",
+        ),
+        (net(), {"n_samples": 0}, ParameterError, "n_samples must be"),
+        (spectrogram_net(), {}, ParameterError, "The network fails on inputs"),
+        (nn.Conv1d(1, 3, 5), {}, ParameterError, "more than one number for each class"),
+        ("phone-cn", {}, UnknownNameError, "Did you mean 'phone-cnn'"),
+        ("doa-order1", {}, ParameterError, "ambisonics"),
+        ("nowhere.at:all", {}, MissingDataError, "current directory"),
+        ("torch.nn:Nothing", {}, MissingDataError, "has no 'Nothing'"),
+        ("torch.nn:Linear", {}, ParameterError, "function without arguments"),
+        ("torch:relu", {}, ParameterError, "fails"),
+        ("torch:pi", {}, ParameterError, "is a float"),
+    ],
+)
 def test_what_cannot_be_explained_is_refused_in_a_sentence(model, more, error, said):
     with pytest.raises(error, match=said):
         explain(model, **more)
@@ -246,9 +297,15 @@ def test_weights_are_loaded_safely_and_must_fit(tmp_path):
     (tmp_path / "text.pt").write_text("weights")
     expected = explain(trained, target=0).relevance
     for name in ("net.pt", "checkpoint.pt"):
-        np.testing.assert_array_equal(explain(net(), weights=tmp_path / name, target=0).relevance, expected)
-    for name, error, said in (("other.pt", ParameterError, "do not fit"), ("none.pt", MissingDataError, "no weights"),
-                              ("pickled.pt", DamagedDataError, "weights_only"), ("text.pt", DamagedDataError, "safely")):
+        np.testing.assert_array_equal(
+            explain(net(), weights=tmp_path / name, target=0).relevance, expected
+        )
+    for name, error, said in (
+        ("other.pt", ParameterError, "do not fit"),
+        ("none.pt", MissingDataError, "no weights"),
+        ("pickled.pt", DamagedDataError, "weights_only"),
+        ("text.pt", DamagedDataError, "safely"),
+    ):
         with pytest.raises(error, match=said):
             explain(net(), weights=tmp_path / name)
 
@@ -262,7 +319,11 @@ def test_a_sound_that_is_none_is_an_error_of_ours(tmp_path):
 
 def test_a_shipped_network_needs_its_name_alone():
     found = earwitness.explain((chirp(8000, 16000), 16000), "phone-cnn")
-    assert found.sample_rate == 16000 and len(found.samples) == 4000 and found.explained == found.prediction["label"]
+    assert (
+        found.sample_rate == 16000
+        and len(found.samples) == 4000
+        and found.explained == found.prediction["label"]
+    )
     assert found.inputs.std() == pytest.approx(1, abs=1e-3)
 
 

@@ -23,7 +23,9 @@ def run(*arguments, folder):
 @pytest.mark.slow  # a network is trained and explained four times: 20 s
 def test_the_page_works_as_it_is_written(tmp_path):
     (tmp_path / "whose_voice.py").write_text(NETWORK)
-    few = TRAINING.replace("EPOCHS = 20", "EPOCHS = 1").replace("clips(fold.train)", "clips(fold.train[::20])")
+    few = TRAINING.replace("EPOCHS = 20", "EPOCHS = 1").replace(
+        "clips(fold.train)", "clips(fold.train[::20])"
+    )
     few = few.replace("clips(fold.test)", "clips(fold.test[::30])")
     assert few.count("EPOCHS = 1\n") == 1 and few.count("[::") == 2
     (tmp_path / "train.py").write_text(few)
@@ -33,7 +35,9 @@ def test_the_page_works_as_it_is_written(tmp_path):
         assert program == "earwitness"
         (written,) = run("-m", "earwitness.cli", *arguments, folder=tmp_path).split()
         files = {path.name for path in (tmp_path / written).parent.iterdir()}
-        named = set(re.findall(r"`(\w+\.\w+)`", PAGE.split("| file | what |")[1].split("Any number")[0]))
+        named = set(
+            re.findall(r"`(\w+\.\w+)`", PAGE.split("| file | what |")[1].split("Any number")[0])
+        )
         assert named == files
     (tmp_path / "use.py").write_text(PYTHON)
     assert run("use.py", folder=tmp_path).split()[0] in ("female", "male")

@@ -11,13 +11,28 @@ from earwitness.attribution import rise
 from earwitness.errors import ParameterError
 
 
-@pytest.mark.parametrize(("network", "shape", "cells"), [
-    (waveform_net, (1, 40), [5]), (spectrogram_net, (1, 17, 11), [4, 3]),
-])
+@pytest.mark.parametrize(
+    ("network", "shape", "cells"),
+    [
+        (waveform_net, (1, 40), [5]),
+        (spectrogram_net, (1, 17, 11), [4, 3]),
+    ],
+)
 def test_uncentred_it_is_the_papers_mean_of_masks_weighted_by_answers(network, shape, cells):
     model, inputs = kaiming(network().double(), bias=0.1), signals(shape, n=2)
-    found = attribution.attribute(model, inputs, 1, "rise", n_masks=20, cells=cells, share=0.3, of="probability",
-                                  centred=False, seed=4, fill=0.5)
+    found = attribution.attribute(
+        model,
+        inputs,
+        1,
+        "rise",
+        n_masks=20,
+        cells=cells,
+        share=0.3,
+        of="probability",
+        centred=False,
+        seed=4,
+        fill=0.5,
+    )
     expected = np.zeros(inputs.shape)
     for clip, x in enumerate(inputs.numpy()):
         for mask in rise.masks(shape[1:], cells, 0.3, 20, 4):
@@ -48,12 +63,16 @@ def test_of_a_linear_network_each_stretch_gets_what_it_adds():
 def test_masks_let_through_the_share_and_are_the_same_for_the_same_seed():
     drawn = torch.stack([*rise.masks((30, 20), [6, 5], 0.3, 2000, 0)])
     assert drawn.min() >= 0 and drawn.max() <= 1
-    torch.testing.assert_close(drawn.mean(0), torch.full((30, 20), 0.3, dtype=torch.float64), atol=0.04, rtol=0)
+    torch.testing.assert_close(
+        drawn.mean(0), torch.full((30, 20), 0.3, dtype=torch.float64), atol=0.04, rtol=0
+    )
     assert torch.equal(drawn[:5], torch.stack([*rise.masks((30, 20), [6, 5], 0.3, 5, 0)]))
     assert not torch.equal(drawn[0], next(rise.masks((30, 20), [6, 5], 0.3, 1, 1)))
 
 
-@pytest.mark.parametrize("options", [{"n_masks": 1}, {"share": 1.0}, {"cells": 0}, {"cells": [3, 3]}])
+@pytest.mark.parametrize(
+    "options", [{"n_masks": 1}, {"share": 1.0}, {"cells": 0}, {"cells": [3, 3]}]
+)
 def test_masks_that_cannot_be_are_refused(options):
     with pytest.raises(ParameterError):
         attribution.attribute(waveform_net(), signals((1, 40)), 0, "rise", **options)

@@ -22,7 +22,9 @@ def parts(n=4, length=40, seed=0):
 
 
 def answer(model, components, on, target):
-    sound = torch.as_tensor(components.parts[list(on)].sum(0) if on else np.zeros(components.parts.shape[1]))
+    sound = torch.as_tensor(
+        components.parts[list(on)].sum(0) if on else np.zeros(components.parts.shape[1])
+    )
     with torch.no_grad():
         return float(model(sound[None, None])[0, target])
 
@@ -33,8 +35,9 @@ def brute_force(model, components, target):
     values, orders = np.zeros(n), [*permutations(range(n))]
     for order in orders:
         for place, part in enumerate(order):
-            values[part] += (answer(model, components, order[: place + 1], target)
-                             - answer(model, components, order[:place], target))
+            values[part] += answer(model, components, order[: place + 1], target) - answer(
+                model, components, order[:place], target
+            )
     return values / len(orders)
 
 
@@ -57,8 +60,13 @@ def test_a_linear_network_is_explained_exactly(estimate, n):
     model = nn.Sequential(nn.Flatten(), nn.Linear(40, 3)).double()
     components = parts(n)
     found = estimate(model, components, 2, n_samples=200)
-    np.testing.assert_allclose(found.weights, components.parts @ model[1].weight[2].detach().numpy(), atol=1e-12)
-    assert found.intercept == pytest.approx(float(model[1].bias[2].detach()), abs=1e-12) and found.r2 > 1 - 1e-9
+    np.testing.assert_allclose(
+        found.weights, components.parts @ model[1].weight[2].detach().numpy(), atol=1e-12
+    )
+    assert (
+        found.intercept == pytest.approx(float(model[1].bias[2].detach()), abs=1e-12)
+        and found.r2 > 1 - 1e-9
+    )
 
 
 @both

@@ -30,8 +30,12 @@ def test_the_noise_is_a_share_of_each_clips_range_and_moments_are_those_of_the_c
     inputs = torch.tensor([[0.0, 1.0, 2.0], [0.0, 10.0, 20.0]], dtype=torch.float64)
     generator = torch.Generator().manual_seed(3)
     noise = np.stack([torch.randn(3, generator=generator, dtype=torch.float64) for _ in range(11)])
-    gradients = np.stack([2 * np.arange(1, 4) * (clip + 0.1 * spread * noise)
-                          for clip, spread in zip(inputs.numpy(), (2, 20), strict=True)])
+    gradients = np.stack(
+        [
+            2 * np.arange(1, 4) * (clip + 0.1 * spread * noise)
+            for clip, spread in zip(inputs.numpy(), (2, 20), strict=True)
+        ]
+    )
     options = {"n_samples": 11, "noise": 0.1, "seed": 3}
     smooth = attribution.attribute(Squares(), inputs, 0, "smoothgrad", **options)
     variance = attribution.attribute(Squares(), inputs, 0, "vargrad", **options)
@@ -41,20 +45,35 @@ def test_the_noise_is_a_share_of_each_clips_range_and_moments_are_those_of_the_c
 
 def test_any_gradient_method_can_be_smoothed_with_its_own_options():
     model, inputs = kaiming(waveform_net().double(), bias=0.1), signals((1, 40))
-    few, many = (attribution.attribute(model, inputs, 1, "smoothgrad", of="integrated-gradients", n_samples=2,
-                                       of_options={"n_steps": steps}) for steps in (1, 20))
+    few, many = (
+        attribution.attribute(
+            model,
+            inputs,
+            1,
+            "smoothgrad",
+            of="integrated-gradients",
+            n_samples=2,
+            of_options={"n_steps": steps},
+        )
+        for steps in (1, 20)
+    )
     assert not torch.allclose(few, many)
     for of in ("gradient-x-input", "guided-backprop", "deeplift"):
         tiny = attribution.attribute(model, inputs, 1, "smoothgrad", of=of, n_samples=2, noise=1e-9)
-        torch.testing.assert_close(tiny, attribution.attribute(model, inputs, 1, of), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            tiny, attribution.attribute(model, inputs, 1, of), rtol=1e-4, atol=1e-6
+        )
 
 
-@pytest.mark.parametrize(("options", "error", "said"), [
-    ({"noise": 0}, ParameterError, "noise must be a positive share"),
-    ({"n_samples": 0}, ParameterError, "n_samples must be a positive integer"),
-    ({"of": "lrp"}, UnknownNameError, "gradient method to smooth"),
-    ({"of_options": {"steps": 3}}, ParameterError, "gradient has no option steps"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"noise": 0}, ParameterError, "noise must be a positive share"),
+        ({"n_samples": 0}, ParameterError, "n_samples must be a positive integer"),
+        ({"of": "lrp"}, UnknownNameError, "gradient method to smooth"),
+        ({"of_options": {"steps": 3}}, ParameterError, "gradient has no option steps"),
+    ],
+)
 def test_what_cannot_be_smoothed_is_refused(options, error, said):
     with pytest.raises(error, match=said):
         attribution.attribute(waveform_net(), signals((1, 40)), 0, "smoothgrad", **options)

@@ -15,13 +15,16 @@ from torch import nn
 class Mine(nn.Sequential):
     sample_rate = 4000
     def __init__(self):
-        super().__init__(nn.Conv1d(1, 4, 9, 2), nn.ReLU(), nn.AdaptiveAvgPool1d(2), nn.Flatten(), nn.Linear(8, 3))
+        super().__init__(nn.Conv1d(1, 4, 9, 2), nn.ReLU(), nn.AdaptiveAvgPool1d(2), nn.Flatten(),
+        nn.Linear(8, 3))
 
 def spectrogram(samples):
-    return torch.stft(samples, 128, 64, window=torch.hann_window(128), return_complex=True).abs()[None, None]
+    return torch.stft(samples, 128, 64, window=torch.hann_window(128),
+    return_complex=True).abs()[None, None]
 
 def for_spectrograms():
-    return nn.Sequential(nn.Conv2d(1, 4, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3))
+    return nn.Sequential(nn.Conv2d(1, 4, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+    nn.Linear(16, 3))
 """
 
 
@@ -30,7 +33,9 @@ def here(tmp_path, monkeypatch):
     """Work in a folder with a network and two sounds."""
     (tmp_path / "stranger_net.py").write_text(NETWORK)
     for number, name in enumerate(("a.wav", "b.flac")):
-        soundfile.write(tmp_path / name, 0.1 * np.random.default_rng(number).standard_normal(2000), 4000)
+        soundfile.write(
+            tmp_path / name, 0.1 * np.random.default_rng(number).standard_normal(2000), 4000
+        )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -42,8 +47,21 @@ def call(*arguments):
 
 
 def test_several_files_get_a_folder_each_and_a_second_call_keeps_them(here, capsys):
-    ask = ["a.wav", "b.flac", "--model", "stranger_net:Mine", "--out", "why", "--target", "1",
-           "--method", "integrated-gradients", "-p", "n_steps", "5"]
+    ask = [
+        "a.wav",
+        "b.flac",
+        "--model",
+        "stranger_net:Mine",
+        "--out",
+        "why",
+        "--target",
+        "1",
+        "--method",
+        "integrated-gradients",
+        "-p",
+        "n_steps",
+        "5",
+    ]
     # the network's weights are drawn anew in each call: another network, and the folders are not overwritten
     assert call(*ask) == 0
     assert capsys.readouterr().out.split() == ["why/a/report.html", "why/b/report.html"]
@@ -55,6 +73,7 @@ def test_several_files_get_a_folder_each_and_a_second_call_keeps_them(here, caps
 
 def test_the_same_call_with_weights_is_answered_by_what_is_there(here, capsys):
     import torch
+
     namespace = {}
     exec(NETWORK, namespace)
     torch.save(namespace["Mine"]().state_dict(), here / "net.pt")
@@ -65,20 +84,43 @@ def test_the_same_call_with_weights_is_answered_by_what_is_there(here, capsys):
 
 
 def test_a_front_end_of_ones_own_makes_the_spectrogram(here):
-    assert call("a.wav", "--model", "stranger_net:for_spectrograms", "--sample-rate", "4000", "--out", "why",
-                "--prepare", "stranger_net:spectrogram", "--method", "gradient-x-input", "--classes", "x,y,z") == 0
+    assert (
+        call(
+            "a.wav",
+            "--model",
+            "stranger_net:for_spectrograms",
+            "--sample-rate",
+            "4000",
+            "--out",
+            "why",
+            "--prepare",
+            "stranger_net:spectrogram",
+            "--method",
+            "gradient-x-input",
+            "--classes",
+            "x,y,z",
+        )
+        == 0
+    )
     numbers = json.loads((here / "why/a/numbers.json").read_text())
     assert numbers["explained"] in "xyz" and numbers["made_from"]["front_end"] == "spectrogram"
 
 
-@pytest.mark.parametrize(("arguments", "status", "said"), [
-    (["none.wav", "--model", "stranger_net:Mine"], 1, "There is no file none.wav"),
-    (["a.wav", "--model", "stranger_net:Yours"], 1, "has no 'Yours'"),
-    (["a.wav", "--model", "stranger_net:for_spectrograms"], 2, "At which sample rate"),
-    (["a.wav", "--model", "stranger_net:Mine", "--method", "lpr-epsilon"], 2, "Did you mean 'lrp-epsilon'"),
-    (["a.wav", "--model", "stranger_net:Mine", "-p", "steps", "3"], 2, "has no option steps"),
-    (["a.wav", "--model", "stranger_net:Mine", "--target", "9"], 2, "outputs go from 0 to 2"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["none.wav", "--model", "stranger_net:Mine"], 1, "There is no file none.wav"),
+        (["a.wav", "--model", "stranger_net:Yours"], 1, "has no 'Yours'"),
+        (["a.wav", "--model", "stranger_net:for_spectrograms"], 2, "At which sample rate"),
+        (
+            ["a.wav", "--model", "stranger_net:Mine", "--method", "lpr-epsilon"],
+            2,
+            "Did you mean 'lrp-epsilon'",
+        ),
+        (["a.wav", "--model", "stranger_net:Mine", "-p", "steps", "3"], 2, "has no option steps"),
+        (["a.wav", "--model", "stranger_net:Mine", "--target", "9"], 2, "outputs go from 0 to 2"),
+    ],
+)
 def test_mistakes_get_a_sentence_and_leave_nothing(here, capsys, arguments, status, said):
     assert call(*arguments, "--out", "why") == status
     assert said in capsys.readouterr().err
@@ -89,5 +131,10 @@ def test_sounds_of_one_name_get_folders_of_their_own():
     from pathlib import Path
 
     from earwitness.cli.explain import _names
+
     assert _names([Path("a.wav"), Path("x/a.flac"), Path("y/a.flac"), Path("b.wav")]) == [
-        "a.wav", "a.flac", "a.flac-2", "b"]
+        "a.wav",
+        "a.flac",
+        "a.flac-2",
+        "b",
+    ]

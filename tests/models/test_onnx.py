@@ -1,4 +1,4 @@
-"""ONNX files: what torch reads of them answers as ONNX's own runtime, or the operation is refused by name."""
+"""ONNX files: what is read answers as ONNX's own runtime, or is refused by name."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ def runtime(path, x):
         import onnxruntime
     except ImportError:
         from onnx.reference import ReferenceEvaluator
+
         return ReferenceEvaluator(str(path)).run(None, {"input": x})
     return onnxruntime.InferenceSession(str(path)).run(None, {"input": x})
 
@@ -47,21 +48,39 @@ class Transformer(nn.Module):
 class Gates(nn.Module):
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.up = nn.Conv1d(1, 8, 9, dilation=2), nn.Conv1d(4, 4, 3, groups=2), nn.ConvTranspose1d(4, 2, 4, 2)
+        self.a, self.b, self.up = (
+            nn.Conv1d(1, 8, 9, dilation=2),
+            nn.Conv1d(4, 4, 3, groups=2),
+            nn.ConvTranspose1d(4, 2, 4, 2),
+        )
         self.squeeze, self.fc = nn.Linear(2, 2), nn.Linear(4, 3)
 
     def forward(self, x):
         y = nn.functional.glu(self.a(nn.functional.pad(x, (16, 0))), 1)
-        y = nn.functional.elu(self.up(nn.functional.silu(self.b(nn.functional.pad(y, (1, 1), mode="reflect")))))
+        y = nn.functional.elu(
+            self.up(nn.functional.silu(self.b(nn.functional.pad(y, (1, 1), mode="reflect"))))
+        )
         y = y * torch.sigmoid(self.squeeze(y.mean(-1)))[..., None]
         centred = y - y.mean(-1, keepdim=True)
         return self.fc(torch.cat([y.mean(-1), (centred.square().mean(-1) + 1e-5).sqrt()], 1))
 
 
 def sequence():
-    return nn.Sequential(nn.Conv1d(1, 6, 9, 2, padding=4), nn.BatchNorm1d(6), nn.GELU(), nn.MaxPool1d(3, 2, ceil_mode=True),
-                         nn.AvgPool1d(3, 2, padding=1), nn.Hardswish(), nn.LeakyReLU(0.2), nn.AdaptiveAvgPool1d(1),
-                         nn.Flatten(), nn.Linear(6, 5), nn.Softplus(), nn.Linear(5, 3), nn.LogSoftmax(-1))
+    return nn.Sequential(
+        nn.Conv1d(1, 6, 9, 2, padding=4),
+        nn.BatchNorm1d(6),
+        nn.GELU(),
+        nn.MaxPool1d(3, 2, ceil_mode=True),
+        nn.AvgPool1d(3, 2, padding=1),
+        nn.Hardswish(),
+        nn.LeakyReLU(0.2),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(6, 5),
+        nn.Softplus(),
+        nn.Linear(5, 3),
+        nn.LogSoftmax(-1),
+    )
 
 
 def trained(model, seed=0):
@@ -69,20 +88,27 @@ def trained(model, seed=0):
     generator = torch.Generator().manual_seed(seed)
     for tensor in [*model.parameters(), *model.buffers()]:
         if tensor.is_floating_point():
-            tensor.data = torch.rand(tensor.shape, generator=generator) * 0.8 - (0.4 if tensor.min() <= 0 else -0.3)
+            tensor.data = torch.rand(tensor.shape, generator=generator) * 0.8 - (
+                0.4 if tensor.min() <= 0 else -0.3
+            )
     return model.eval()
 
 
 NETWORKS = {
-    "sequence": (sequence, (2, 1, 401)), "gates": (Gates, (2, 1, 300)), "transformer": (Transformer, (2, 1, 400)),
-    "lstm": (lambda: Crnn(nn.LSTM), (2, 1, 10, 20)), "gru": (lambda: Crnn(nn.GRU), (2, 1, 10, 20)),
+    "sequence": (sequence, (2, 1, 401)),
+    "gates": (Gates, (2, 1, 300)),
+    "transformer": (Transformer, (2, 1, 400)),
+    "lstm": (lambda: Crnn(nn.LSTM), (2, 1, 10, 20)),
+    "gru": (lambda: Crnn(nn.GRU), (2, 1, 10, 20)),
     "rnn": (lambda: Crnn(nn.RNN), (2, 1, 10, 20)),
 }
 
 
 def exported(path, model, x, dynamo):
     more = {"external_data": False} if dynamo else {"dynamic_axes": {"input": {0: "n"}}}
-    torch.onnx.export(model, (x,), path, input_names=["input"], dynamo=dynamo, verbose=False, **more)
+    torch.onnx.export(
+        model, (x,), path, input_names=["input"], dynamo=dynamo, verbose=False, **more
+    )
     return path
 
 
@@ -102,21 +128,34 @@ def test_it_answers_as_the_runtime_and_as_the_network_that_was_exported(tmp_path
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_read_is_explained_as_the_network_that_was_exported(tmp_path):
-    model = trained(nn.Sequential(nn.Conv1d(1, 6, 9, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(582, 3)))
+    model = trained(
+        nn.Sequential(
+            nn.Conv1d(1, 6, 9, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(582, 3)
+        )
+    )
     x = torch.randn(1, 1, 400, generator=torch.Generator().manual_seed(1))
     read = reader.load(exported(tmp_path / "net.onnx", model, x, True))
     for method in ("gradient", "lrp-epsilon", "deeplift", "integrated-gradients"):
-        torch.testing.assert_close(attribution.attribute(read, x, 1, method), attribution.attribute(model, x, 1, method),
-                                   rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            attribution.attribute(read, x, 1, method),
+            attribution.attribute(model, x, 1, method),
+            rtol=1e-4,
+            atol=1e-5,
+        )
 
 
 def graph(path, *nodes, inputs=("input",), **constants):
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     made = helper.make_graph(
-        list(nodes), "g", [helper.make_tensor_value_info(name, 1, None) for name in inputs],
+        list(nodes),
+        "g",
+        [helper.make_tensor_value_info(name, 1, None) for name in inputs],
         [helper.make_tensor_value_info("output", 1, None)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()])
-    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    onnx.save(
+        helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path
+    )
     return path
 
 
@@ -129,19 +168,35 @@ def single(kind, **attributes):
 
 
 SINGLE = {
-    "asymmetric padding": ((node("Conv", "input", "w", pads=[3, 0]),), {"w": np.ones((2, 1, 4), np.float32)}),
+    "asymmetric padding": (
+        (node("Conv", "input", "w", pads=[3, 0]),),
+        {"w": np.ones((2, 1, 4), np.float32)},
+    ),
     "max pool padded on one side": single("MaxPool", kernel_shape=[3], pads=[2, 0]),
-    "average pool": single("AveragePool", kernel_shape=[4], pads=[2, 2], strides=[3], count_include_pad=1),
-    "hard sigmoid": single("HardSigmoid", alpha=0.3), "flatten": single("Flatten", axis=0),
-    "slice back": ((node("Slice", "input", "s", "e", "a", "t"),), {
-        "s": np.array([-1]), "e": np.array([-(2**31)]), "a": np.array([2]), "t": np.array([-1])}),
-    "slice": ((node("Slice", "input", "s", "e", "a", "t"),), {
-        "s": np.array([-9]), "e": np.array([2**40]), "a": np.array([-1]), "t": np.array([2])}),
+    "average pool": single(
+        "AveragePool", kernel_shape=[4], pads=[2, 2], strides=[3], count_include_pad=1
+    ),
+    "hard sigmoid": single("HardSigmoid", alpha=0.3),
+    "flatten": single("Flatten", axis=0),
+    "slice back": (
+        (node("Slice", "input", "s", "e", "a", "t"),),
+        {"s": np.array([-1]), "e": np.array([-(2**31)]), "a": np.array([2]), "t": np.array([-1])},
+    ),
+    "slice": (
+        (node("Slice", "input", "s", "e", "a", "t"),),
+        {"s": np.array([-9]), "e": np.array([2**40]), "a": np.array([-1]), "t": np.array([2])},
+    ),
     "gather": ((node("Gather", "input", "i", axis=2),), {"i": np.array([[0, -1], [3, 2]])}),
-    "edge padding": ((node("Pad", "input", "p", mode="edge"),), {"p": np.array([0, 0, 2, 0, 0, 3])}),
+    "edge padding": (
+        (node("Pad", "input", "p", mode="edge"),),
+        {"p": np.array([0, 0, 2, 0, 0, 3])},
+    ),
     "reduction": single("ReduceL2", keepdims=0),
     "power": ((node("Pow", "input", "y"),), {"y": np.float32(2)}),
-    "maximum": ((node("Max", "input", "y", "z"),), {"y": np.float32(0.1), "z": np.zeros((1, 12), np.float32)}),
+    "maximum": (
+        (node("Max", "input", "y", "z"),),
+        {"y": np.float32(0.1), "z": np.zeros((1, 12), np.float32)},
+    ),
 }
 
 
@@ -150,15 +205,27 @@ def test_a_single_operation_is_that_of_onnx(tmp_path, name):
     nodes, constants = SINGLE[name]
     path = graph(tmp_path / "one.onnx", *nodes, **constants)
     x = np.random.default_rng(0).standard_normal((1, 1, 12)).astype(np.float32)
-    np.testing.assert_allclose(reader.load(path)(torch.from_numpy(x)).detach(), runtime(path, x)[0], atol=1e-6)
+    np.testing.assert_allclose(
+        reader.load(path)(torch.from_numpy(x)).detach(), runtime(path, x)[0], atol=1e-6
+    )
 
 
-@pytest.mark.parametrize(("nodes", "constants", "said"), [
-    ((lambda: node("DFT", "input", "n")), {"n": np.int64(12)}, "not known here: DFT"),
-    ((lambda: node("Conv", "input", "w", auto_pad="SAME_UPPER")), {"w": np.ones((2, 1, 4), np.float32)}, "auto_pad"),
-    ((lambda: node("GRU", "input", "w", "r", hidden_size=2)), {
-        "w": np.ones((1, 6, 12), np.float32), "r": np.ones((1, 6, 2), np.float32)}, "linear_before_reset"),
-])
+@pytest.mark.parametrize(
+    ("nodes", "constants", "said"),
+    [
+        ((lambda: node("DFT", "input", "n")), {"n": np.int64(12)}, "not known here: DFT"),
+        (
+            (lambda: node("Conv", "input", "w", auto_pad="SAME_UPPER")),
+            {"w": np.ones((2, 1, 4), np.float32)},
+            "auto_pad",
+        ),
+        (
+            (lambda: node("GRU", "input", "w", "r", hidden_size=2)),
+            {"w": np.ones((1, 6, 12), np.float32), "r": np.ones((1, 6, 2), np.float32)},
+            "linear_before_reset",
+        ),
+    ],
+)
 def test_an_operation_that_cannot_be_read_is_refused_by_name(tmp_path, nodes, constants, said):
     with pytest.raises(ParameterError, match=said):
         reader.load(graph(tmp_path / "one.onnx", nodes(), **constants))
@@ -171,4 +238,6 @@ def test_files_that_are_no_network_of_one_sound_are_refused(tmp_path):
     with pytest.raises(MissingDataError, match="no file"):
         reader.load(tmp_path / "none.onnx")
     with pytest.raises(ParameterError, match="takes 2 inputs"):
-        reader.load(graph(tmp_path / "two.onnx", node("Add", "input", "other"), inputs=("input", "other")))
+        reader.load(
+            graph(tmp_path / "two.onnx", node("Add", "input", "other"), inputs=("input", "other"))
+        )

@@ -18,8 +18,10 @@ _INTERPOLATION = {1: "linear", 2: "bilinear"}
 def _last_convolution(model: nn.Module) -> nn.Module:
     found = [module for module in model.modules() if isinstance(module, _CONVOLUTIONS)]
     if not found:
-        raise ParameterError("Grad-CAM is of a convolution's channels, and this model has none; "
-                             "name a layer whose output is (batch, channel, [freq,] time).")
+        raise ParameterError(
+            "Grad-CAM is of a convolution's channels, and this model has none; "
+            "name a layer whose output is (batch, channel, [freq,] time)."
+        )
     return found[-1]
 
 
@@ -41,18 +43,28 @@ def _kept(layer: nn.Module):
 
 def _checked(seen: list, n_clips: int, n_axes: int) -> torch.Tensor:
     if len(seen) != 1:
-        raise ParameterError(f"Grad-CAM needs a layer that runs once, this one ran {len(seen)} "
-                             "times; name another with layer=.")
+        raise ParameterError(
+            f"Grad-CAM needs a layer that runs once, this one ran {len(seen)} "
+            "times; name another with layer=."
+        )
     (output,) = seen
     if output.ndim != 2 + n_axes or len(output) != n_clips:
         axes = "(batch, channel, freq, time)" if n_axes == 2 else "(batch, channel, time)"
-        raise ParameterError(f"Grad-CAM needs a layer with output {axes} for these inputs, got "
-                             f"{tuple(output.shape)}; name another with layer=.")
+        raise ParameterError(
+            f"Grad-CAM needs a layer with output {axes} for these inputs, got "
+            f"{tuple(output.shape)}; name another with layer=."
+        )
     return output
 
 
 def gradcam(
-    model, inputs, target, *, layer: str | None = None, rectify: bool = True, batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    *,
+    layer: str | None = None,
+    rectify: bool = True,
+    batch_size: int = 50,
 ) -> torch.Tensor:
     """Return a layer's channels added up, each times its mean gradient, enlarged to the input.
 
@@ -82,8 +94,10 @@ def gradcam(
     """
     n_axes = inputs.ndim - 2
     if n_axes not in _INTERPOLATION:
-        raise ParameterError("Grad-CAM takes waveforms (batch, channel, time) or spectrograms "
-                             f"(batch, channel, freq, time), got {tuple(inputs.shape)}.")
+        raise ParameterError(
+            "Grad-CAM takes waveforms (batch, channel, time) or spectrograms "
+            f"(batch, channel, freq, time), got {tuple(inputs.shape)}."
+        )
     module = _last_convolution(model) if layer is None else hidden_layer(model, layer)
 
     def explain(x, index):

@@ -27,8 +27,9 @@ def masks(
     large = [(c + 1) * size for c, size in zip(cells, sizes, strict=True)]
     for _ in range(n_masks):
         on = torch.rand([c + 1 for c in cells], generator=generator, dtype=torch.float64) < share
-        mask = F.interpolate(on.double()[None, None], large, mode=_INTERPOLATION[len(cells)],
-                             align_corners=False)[0, 0]
+        mask = F.interpolate(
+            on.double()[None, None], large, mode=_INTERPOLATION[len(cells)], align_corners=False
+        )[0, 0]
         for axis, (size, n) in enumerate(zip(sizes, shape, strict=True)):
             start = int(torch.randint(size, (), generator=generator))
             mask = mask.narrow(axis, start, n)
@@ -36,8 +37,17 @@ def masks(
 
 
 def rise(
-    model, inputs, target, *, n_masks: int = 1000, cells: int | Sequence[int] = 8,
-    share: float = 0.5, fill: float = 0.0, of: str = "logit", centred: bool = True, seed: int = 0,
+    model,
+    inputs,
+    target,
+    *,
+    n_masks: int = 1000,
+    cells: int | Sequence[int] = 8,
+    share: float = 0.5,
+    fill: float = 0.0,
+    of: str = "logit",
+    centred: bool = True,
+    seed: int = 0,
     batch_size: int = 50,
 ) -> torch.Tensor:
     """Return how much the answer rises with what random masks let through of each value.
@@ -78,8 +88,10 @@ def rise(
     grid = _grid(cells, shape)
     check_positive(n_masks=n_masks)
     if n_masks < 2 or isinstance(share, bool) or not 0 < share < 1:
-        raise ParameterError("RISE needs at least 2 masks and a share between 0 and 1, got "
-                             f"{n_masks!r} and {share!r}.")
+        raise ParameterError(
+            "RISE needs at least 2 masks and a share between 0 and 1, got "
+            f"{n_masks!r} and {share!r}."
+        )
     scale = ANSWERS[check_choice(of, ANSWERS, "answer to explain")]
 
     @torch.no_grad()

@@ -50,15 +50,26 @@ def _regression(switches, weights, gains, whole: float) -> np.ndarray:
         return np.array([whole])
     design = switches[:, :-1] - switches[:, -1:]  # the last part's value follows from the sum
     if np.linalg.matrix_rank(design) < n - 1:
-        raise ParameterError(f"{len(switches)} mixtures do not tell {n} components apart; raise n_samples.")
+        raise ParameterError(
+            f"{len(switches)} mixtures do not tell {n} components apart; raise n_samples."
+        )
     root = np.sqrt(weights)
-    values = np.linalg.lstsq(design * root[:, None], (gains - switches[:, -1] * whole) * root, rcond=None)[0]
+    values = np.linalg.lstsq(
+        design * root[:, None], (gains - switches[:, -1] * whole) * root, rcond=None
+    )[0]
     return np.append(values, whole - values.sum())
 
 
 def kernel_shap(
-    model: nn.Module, parts: Components, target: int, *, n_samples: int = 1000, of: str = "logit",
-    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None, batch_size: int = 100, seed: int = 0,
+    model: nn.Module,
+    parts: Components,
+    target: int,
+    *,
+    n_samples: int = 1000,
+    of: str = "logit",
+    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
 ) -> Explanation:
     """Return the Shapley values of a sound's components, by weighted regression on mixtures.
 
@@ -91,16 +102,26 @@ def kernel_shap(
     _check(n_samples, batch_size)
     switches, weights = _mixtures(len(parts), n_samples, seed)
     ends = np.array([[0] * len(parts), [1] * len(parts)])
-    answers = answers_to(model, parts, target, np.concatenate([ends, switches]), of, prepare,
-                         batch_size=batch_size)
+    answers = answers_to(
+        model, parts, target, np.concatenate([ends, switches]), of, prepare, batch_size=batch_size
+    )
     silence, sound = answers[:2]
     values = _regression(switches, weights, answers[2:] - silence, sound - silence)
-    return Explanation(parts, values, float(silence), _r2(switches, weights, answers[2:] - silence, values))
+    return Explanation(
+        parts, values, float(silence), _r2(switches, weights, answers[2:] - silence, values)
+    )
 
 
 def sampling_shap(
-    model: nn.Module, parts: Components, target: int, *, n_samples: int = 1000, of: str = "logit",
-    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None, batch_size: int = 100, seed: int = 0,
+    model: nn.Module,
+    parts: Components,
+    target: int,
+    *,
+    n_samples: int = 1000,
+    of: str = "logit",
+    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
 ) -> Explanation:
     """Return the Shapley values of a sound's components, as means over random orders.
 
@@ -123,7 +144,9 @@ def sampling_shap(
     steps = np.diff(answers[which].reshape(len(orders), n + 1), axis=1)  # what each switch added
     values = np.take_along_axis(steps, ranks, axis=1).mean(0)
     gains = answers - answers[0]  # the first of the sorted mixtures is silence
-    return Explanation(parts, values, float(answers[0]), _r2(different, np.ones(len(different)), gains, values))
+    return Explanation(
+        parts, values, float(answers[0]), _r2(different, np.ones(len(different)), gains, values)
+    )
 
 
 def _orders(n: int, n_orders: int, seed: int) -> np.ndarray:
@@ -149,13 +172,25 @@ def _check(n_samples: int, batch_size: int) -> None:
 
 def _method(estimate: Callable[..., Explanation], summary: str) -> Callable[..., torch.Tensor]:
     """Return the method that spreads an estimate of each component's value over its samples."""
+
     def explain(
-        model, inputs, target, *, separator: str = "harmonic-percussive", n_segments: int = 8,
-        n_samples: int = 1000, of: str = "logit", sample_rate: int = 8000, seed: int = 0,
-        batch_size: int = 100, separator_options: Mapping | None = None,
+        model,
+        inputs,
+        target,
+        *,
+        separator: str = "harmonic-percussive",
+        n_segments: int = 8,
+        n_samples: int = 1000,
+        of: str = "logit",
+        sample_rate: int = 8000,
+        seed: int = 0,
+        batch_size: int = 100,
+        separator_options: Mapping | None = None,
     ) -> torch.Tensor:
         how = partial(estimate, n_samples=n_samples, of=of, batch_size=batch_size, seed=seed)
-        return of_components(model, inputs, target, how, sample_rate, separator, n_segments, separator_options)
+        return of_components(
+            model, inputs, target, how, sample_rate, separator, n_segments, separator_options
+        )
 
     explain.__name__ = explain.__qualname__ = f"{estimate.__name__}_of_components"
     explain.__doc__ = summary
@@ -163,8 +198,14 @@ def _method(estimate: Callable[..., Explanation], summary: str) -> Callable[...,
 
 
 METHODS = {
-    "kernel-shap": _method(kernel_shap, "Return the Shapley values of audioLIME's components (KernelSHAP), "
-                           "each spread over its samples in proportion to its energy."),
-    "sampling-shap": _method(sampling_shap, "Return the Shapley values of audioLIME's components (random orders), "
-                             "each spread over its samples in proportion to its energy."),
+    "kernel-shap": _method(
+        kernel_shap,
+        "Return the Shapley values of audioLIME's components (KernelSHAP), "
+        "each spread over its samples in proportion to its energy.",
+    ),
+    "sampling-shap": _method(
+        sampling_shap,
+        "Return the Shapley values of audioLIME's components (random orders), "
+        "each spread over its samples in proportion to its energy.",
+    ),
 }

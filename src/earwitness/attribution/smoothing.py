@@ -45,8 +45,16 @@ def _moments(model, inputs, target, of, of_options, n_samples, noise, seed, batc
 
 
 def smoothgrad(
-    model, inputs, target, *, of: str = "gradient", n_samples: int = 50, noise: float = 0.15,
-    seed: int = 0, batch_size: int = 50, of_options: Mapping | None = None,
+    model,
+    inputs,
+    target,
+    *,
+    of: str = "gradient",
+    n_samples: int = 50,
+    noise: float = 0.15,
+    seed: int = 0,
+    batch_size: int = 50,
+    of_options: Mapping | None = None,
 ) -> torch.Tensor:
     """Return the mean of a gradient method over noisy copies of each clip.
 
@@ -81,8 +89,16 @@ def smoothgrad(
 
 
 def vargrad(
-    model, inputs, target, *, of: str = "gradient", n_samples: int = 50, noise: float = 0.15,
-    seed: int = 0, batch_size: int = 50, of_options: Mapping | None = None,
+    model,
+    inputs,
+    target,
+    *,
+    of: str = "gradient",
+    n_samples: int = 50,
+    noise: float = 0.15,
+    seed: int = 0,
+    batch_size: int = 50,
+    of_options: Mapping | None = None,
 ) -> torch.Tensor:
     """Return the variance of a gradient method over noisy copies of each clip; it has no sign.
 
@@ -100,7 +116,9 @@ def vargrad(
     """
     if n_samples == 1:
         raise ParameterError("A variance needs at least two noisy copies, got n_samples 1.")
-    _, variance = _moments(model, inputs, target, of, of_options, n_samples, noise, seed, batch_size)
+    _, variance = _moments(
+        model, inputs, target, of, of_options, n_samples, noise, seed, batch_size
+    )
     return variance.to(inputs.dtype)
 
 

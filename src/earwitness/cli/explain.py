@@ -10,46 +10,101 @@ from earwitness.cli.output import typed_pairs
 
 
 def explain(
-    sounds: Annotated[list[Path], typer.Argument(metavar="SOUND...", help="Files in any format that is read.")],
-    model: Annotated[str, typer.Option(
-        help="package.module:name of a network, a class or a function that returns one; a file.onnx; or phone-cnn, "
-        "speaker-cnn.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where a folder for each sound is written.")],
-    method: Annotated[str, typer.Option(help="One of earwitness.attribution.methods().")] = "lrp-epsilon",
-    target: Annotated[str, typer.Option(
-        help="Number or class of the output, predicted, or A-B: why A and not B.")] = "predicted",
-    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Of torch.save(model.state_dict()).")] = None,
-    channel: Annotated[str | None, typer.Option(help="left, right or mean, of files with two.")] = None,
-    sample_rate: Annotated[int | None, typer.Option(
-        metavar="HZ", help="At which the network hears, if it has no attribute sample_rate.")] = None,
-    front_end: Annotated[str | None, typer.Option(
-        "--front-end", "--prepare", help="waveform (1, 1, time), flat (1, time), normalised, spectrogram, or "
-        "package.module:function of the samples.")] = None,
-    samples: Annotated[int | None, typer.Option(
-        metavar="N", help="Length that the network takes; of longer sounds the loudest part is explained.")] = None,
-    classes: Annotated[str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")] = None,
-    output: Annotated[str | None, typer.Option(help="Name or number of one of several outputs.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the network with random weights, and of random orders.")] = 0,
-    parameter: Annotated[list[str] | None, typer.Option(
-        "-p", "--parameter", metavar="NAME VALUE", help="An option of the method, e.g. -p n_steps 100.")] = None,
+    sounds: Annotated[
+        list[Path], typer.Argument(metavar="SOUND...", help="Files in any format that is read.")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="package.module:name of a network, a class or a function that returns one; a "
+            "file.onnx; or phone-cnn, speaker-cnn."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where a folder for each sound is written.")
+    ],
+    method: Annotated[
+        str, typer.Option(help="One of earwitness.attribution.methods().")
+    ] = "lrp-epsilon",
+    target: Annotated[
+        str, typer.Option(help="Number or class of the output, predicted, or A-B: why A and not B.")
+    ] = "predicted",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of torch.save(model.state_dict()).")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="left, right or mean, of files with two.")
+    ] = None,
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ", help="At which the network hears, if it has no attribute sample_rate."
+        ),
+    ] = None,
+    front_end: Annotated[
+        str | None,
+        typer.Option(
+            "--front-end",
+            "--prepare",
+            help="waveform (1, 1, time), flat (1, time), normalised, spectrogram, or "
+            "package.module:function of the samples.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Length that the network takes; of longer sounds the loudest part is explained.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="Name or number of one of several outputs.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of the network with random weights, and of random orders.")
+    ] = 0,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME VALUE",
+            help="An option of the method, e.g. -p n_steps 100.",
+        ),
+    ] = None,
 ) -> None:
-    """Explain what a network heard: pictures, sounds, numbers and a report that opens without a server.
+    """Explain what a network heard: pictures, sounds, numbers, and a report for any browser.
 
     Examples: `earwitness explain clip.wav --model phone-cnn --out why`,
-    `earwitness explain *.flac --model mynet:Net --weights net.pt --sample-rate 16000 --target 3-5 --out why`
+    `earwitness explain *.flac --model mynet:Net --weights net.pt --sample-rate 16000 --target 3-5
+    --out why`
     """
     from earwitness import explaining, runtime
     from earwitness.explaining.explanation import kept
 
     runtime.tune()
     network = explaining.find(
-        model, weights=weights, sample_rate=sample_rate, front_end=front_end, n_samples=samples,
-        classes=classes.split(",") if classes else None)
+        model,
+        weights=weights,
+        sample_rate=sample_rate,
+        front_end=front_end,
+        n_samples=samples,
+        classes=classes.split(",") if classes else None,
+    )
     options = {name: _value(text) for name, text in typed_pairs(parameter).items()}
     picked = int(output) if output and output.lstrip("-").isdigit() else output
-    requests = [explaining.Request(sound, network, method, target, channel, picked, seed, options) for sound in sounds]
+    requests = [
+        explaining.Request(sound, network, method, target, channel, picked, seed, options)
+        for sound in sounds
+    ]
     folders = [out / name for name in _names(sounds)]
-    here = [kept(folder, request.specification) for folder, request in zip(folders, requests, strict=True)]
+    here = [
+        kept(folder, request.specification)
+        for folder, request in zip(folders, requests, strict=True)
+    ]
     work = runtime.progress(zip(requests, folders, here, strict=True), "sounds", len(requests))
     for request, folder, already in work:
         if not already:
@@ -66,7 +121,7 @@ def _value(text: str):
 
 
 def _names(sounds: list[Path]) -> list[str]:
-    """Return a folder's name for each sound: its own, with ending or number where two would be alike."""
+    """Return a folder's name for each sound, with ending or number where two are alike."""
     names: list[str] = []
     for sound in sounds:
         alike = sum(other.stem == sound.stem for other in sounds) > 1

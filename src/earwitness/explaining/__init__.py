@@ -11,10 +11,19 @@ from earwitness.explaining.request import Request
 
 
 def explain(
-    sound, model: str | nn.Module | Network, *, method: str = "lrp-epsilon", target="predicted",
-    sample_rate: int | None = None, channel: str | None = None,
-    weights: str | Path | None = None, front_end: str | Callable | None = None,
-    n_samples: int | None = None, classes: Sequence[str] | None = None, output=None, seed: int = 0,
+    sound,
+    model: str | nn.Module | Network,
+    *,
+    method: str = "lrp-epsilon",
+    target="predicted",
+    sample_rate: int | None = None,
+    channel: str | None = None,
+    weights: str | Path | None = None,
+    front_end: str | Callable | None = None,
+    n_samples: int | None = None,
+    classes: Sequence[str] | None = None,
+    output=None,
+    seed: int = 0,
     **options,
 ) -> Explanation:
     """Explain what a network heard in a sound.
@@ -63,9 +72,18 @@ def explain(
     EarwitnessError
         A sentence that says what cannot be explained, and what to do.
     """
-    network = model if isinstance(model, Network) else find(
-        model, weights=weights, sample_rate=sample_rate, front_end=front_end, n_samples=n_samples,
-        classes=classes)
+    network = (
+        model
+        if isinstance(model, Network)
+        else find(
+            model,
+            weights=weights,
+            sample_rate=sample_rate,
+            front_end=front_end,
+            n_samples=n_samples,
+            classes=classes,
+        )
+    )
     return Request(sound, network, method, target, channel, output, seed, options).answer()
 
 

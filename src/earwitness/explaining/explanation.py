@@ -1,4 +1,4 @@
-"""What a network heard in a sound: maps, sounds, numbers; shown in a notebook, saved in a folder."""
+"""What a network heard: maps, sounds, numbers; shown in a notebook, saved in a folder."""
 
 import io
 import json
@@ -51,7 +51,8 @@ class Explanation:
     faithfulness : dict
         Areas under these curves; by relevance it should be less than at random.
     sounds : dict of ndarray (T,)
-        ``explanation`` and ``control``: the sound with each part as loud as it speaks for the output.
+        ``explanation`` and ``control``: the sound with each part as loud as it speaks for the
+        output.
     inputs : ndarray
         What the network was given.
     level_db, times_s, freqs_hz : ndarray, optional
@@ -90,7 +91,7 @@ class Explanation:
         return self.relevance.ndim == 1
 
     def frames(self) -> dict:
-        """Return the samples over time and frequency: ``level_db``, ``relevance`` (both (freq, time)), and axes.
+        """Return ``level_db`` and ``relevance`` (freq, time) of the samples, and their axes.
 
         Relevance of samples is handed on by short-time DFT-LRP; None for methods whose relevance is
         no share of the samples. A network of spectrograms has its own.
@@ -98,28 +99,55 @@ class Explanation:
         if not self.of_samples:
             rows, columns = self.relevance.shape
             span = len(self.samples) / self.sample_rate
-            times = (np.arange(columns) + 0.5) * span / columns if self.times_s is None else self.times_s
+            times = (
+                (np.arange(columns) + 0.5) * span / columns
+                if self.times_s is None
+                else self.times_s
+            )
             freqs = np.arange(rows) if self.freqs_hz is None else self.freqs_hz
             level = self.level_db.reshape(-1, rows, columns).mean(0)
-            return {"level_db": level - level.max(), "relevance": self.relevance, "times_s": times, "freqs_hz": freqs}
+            return {
+                "level_db": level - level.max(),
+                "relevance": self.relevance,
+                "times_s": times,
+                "freqs_hz": freqs,
+            }
         width = min(2 ** round(np.log2(0.032 * self.sample_rate)), len(self.samples))
         heard = self.inputs.reshape(-1).astype(float)
-        relevance = dft_lrp.short_time_dft_lrp(self.relevance, heard, width=width) if self.in_shares else None
+        relevance = (
+            dft_lrp.short_time_dft_lrp(self.relevance, heard, width=width)
+            if self.in_shares
+            else None
+        )
         freqs, times = dft_lrp.axes(len(heard), self.sample_rate, width=width)
-        return {"level_db": _levels_db(heard, width, len(times)), "relevance": relevance, "times_s": times,
-                "freqs_hz": freqs}
+        return {
+            "level_db": _levels_db(heard, width, len(times)),
+            "relevance": relevance,
+            "times_s": times,
+            "freqs_hz": freqs,
+        }
 
     @property
     def numbers(self) -> dict:
         """Everything that is a number, as it is written to ``numbers.json``."""
         return {
-            "sound": self.name, "network": self.network, "method": self.method, "explained": self.explained,
-            "start_s": self.start_s, "duration_s": len(self.samples) / self.sample_rate,
-            "sample_rate_hz": self.sample_rate, "prediction": self.prediction, "outputs": self.logits.tolist(),
-            "ledger": self.ledger, "faithfulness": {
-                **self.faithfulness, "by_relevance": self.flipping["relevance"].tolist(),
-                "at_random": self.flipping["random"].mean(0).tolist()},
-            "agreement_with_random_weights": self.agreement, "made_from": self.specification,
+            "sound": self.name,
+            "network": self.network,
+            "method": self.method,
+            "explained": self.explained,
+            "start_s": self.start_s,
+            "duration_s": len(self.samples) / self.sample_rate,
+            "sample_rate_hz": self.sample_rate,
+            "prediction": self.prediction,
+            "outputs": self.logits.tolist(),
+            "ledger": self.ledger,
+            "faithfulness": {
+                **self.faithfulness,
+                "by_relevance": self.flipping["relevance"].tolist(),
+                "at_random": self.flipping["random"].mean(0).tolist(),
+            },
+            "agreement_with_random_weights": self.agreement,
+            "made_from": self.specification,
             "made_with": provenance(),
         }
 
@@ -133,10 +161,10 @@ class Explanation:
         return report.body(self)
 
     def __repr__(self) -> str:
-        return f"<explanation: what {self.network} heard in {self.name}, {self.explained} by {self.method}>"
+        return f"<explanation: {self.network} on {self.name}, {self.explained} by {self.method}>"
 
     def save(self, folder: str | Path) -> Path:
-        """Write pictures, sounds, numbers, arrays and ``report.html`` to a folder, all or nothing; return it.
+        """Write pictures, sounds, numbers, arrays and ``report.html``, all or nothing.
 
         Raises
         ------
@@ -147,7 +175,9 @@ class Explanation:
         if kept(folder, self.specification):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}.") as scratch:
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=f".{folder.name[:40]}."
+        ) as scratch:
             made = Path(scratch) / "made"
             made.mkdir()
             for name, content in self._files().items():
@@ -169,17 +199,27 @@ class Explanation:
 
     def _arrays(self) -> bytes:
         frames = self.frames()
-        arrays = {"samples": self.samples, "inputs": self.inputs, "relevance": self.relevance, "control": self.control,
-                  "outputs": self.logits, "flipping_by_relevance": self.flipping["relevance"],
-                  "flipping_at_random": self.flipping["random"], "relevance_of_frequencies": frames["relevance"],
-                  "times_s": frames["times_s"], "freqs_hz": frames["freqs_hz"]}
+        arrays = {
+            "samples": self.samples,
+            "inputs": self.inputs,
+            "relevance": self.relevance,
+            "control": self.control,
+            "outputs": self.logits,
+            "flipping_by_relevance": self.flipping["relevance"],
+            "flipping_at_random": self.flipping["random"],
+            "relevance_of_frequencies": frames["relevance"],
+            "times_s": frames["times_s"],
+            "freqs_hz": frames["freqs_hz"],
+        }
         stream = io.BytesIO()
-        np.savez_compressed(stream, **{name: values for name, values in arrays.items() if values is not None})
+        np.savez_compressed(
+            stream, **{name: values for name, values in arrays.items() if values is not None}
+        )
         return stream.getvalue()
 
 
 def kept(folder: Path, specification: dict) -> bool:
-    """Tell whether a folder holds the explanation of this specification already; False if it is not there or empty.
+    """Tell whether a folder holds this explanation already; False if it is empty or not there.
 
     Raises
     ------
@@ -191,12 +231,20 @@ def kept(folder: Path, specification: dict) -> bool:
     try:
         written = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))["made_from"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise ParameterError(f"{folder} holds something that is no explanation; choose another folder.") from None
+        raise ParameterError(
+            f"{folder} holds something that is no explanation; choose another folder."
+        ) from None
     if written != json.loads(json.dumps(specification)):
-        differs = sorted(name for name in specification if written.get(name) != json.loads(json.dumps(
-            specification[name])))
-        raise ParameterError(f"{folder} holds another explanation (it differs in {', '.join(differs)}); choose another "
-                             "folder, or take that one away.")
+        differs = sorted(
+            name
+            for name in specification
+            if written.get(name) != json.loads(json.dumps(specification[name]))
+        )
+        raise ParameterError(
+            f"{folder} holds another explanation (it differs in {', '.join(differs)}); choose "
+            f"another "
+            "folder, or take that one away."
+        )
     return True
 
 

@@ -1,4 +1,4 @@
-"""Which network is explained: by name, from a Python module, from an ONNX file; and how it hears."""
+"""Which network is explained, by name, from a module or an ONNX file; and how it hears."""
 
 import hashlib
 import importlib
@@ -99,13 +99,19 @@ class Network:
         try:
             returned = front_end(torch.from_numpy(np.ascontiguousarray(samples)))
         except (RuntimeError, TypeError, IndexError) as error:
-            raise ParameterError(f"The front end {name!r} fails on {len(samples)} samples: {error}") from error
-        inputs, times_s, freqs_hz = returned if isinstance(returned, tuple) else (returned, None, None)
+            raise ParameterError(
+                f"The front end {name!r} fails on {len(samples)} samples: {error}"
+            ) from error
+        inputs, times_s, freqs_hz = (
+            returned if isinstance(returned, tuple) else (returned, None, None)
+        )
         inputs = torch.as_tensor(inputs)
         inputs = inputs[None, None] if inputs.ndim == 1 else inputs
         like = next(self.model.parameters(), inputs)
         inputs = inputs.detach().to(like.device, like.dtype)
-        return Heard(inputs, _is_of_samples(inputs, len(samples), name), _axis(times_s), _axis(freqs_hz))
+        return Heard(
+            inputs, _is_of_samples(inputs, len(samples), name), _axis(times_s), _axis(freqs_hz)
+        )
 
     def label(self, index: int) -> str:
         """Return what an output stands for, or its number."""
@@ -119,7 +125,9 @@ class Network:
         for name, value in self.model.state_dict().items():
             found.update(name.encode())
             if isinstance(value, torch.Tensor):
-                found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+                found.update(
+                    value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+                )
         return found.hexdigest()[:20]
 
 
@@ -131,14 +139,20 @@ def _is_of_samples(inputs: torch.Tensor, n_samples: int, front_end: str) -> bool
     if len(inputs) == 1 and inputs.numel() == inputs.shape[-1] == n_samples:
         return True
     if len(inputs) != 1 or inputs.ndim not in (3, 4):
-        raise ParameterError(f"The front end {front_end!r} must return one clip, samples (1, 1, time) or a "
-                             f"spectrogram (1, 1, freq, time), got {tuple(inputs.shape)}.")
+        raise ParameterError(
+            f"The front end {front_end!r} must return one clip, samples (1, 1, time) or a "
+            f"spectrogram (1, 1, freq, time), got {tuple(inputs.shape)}."
+        )
     return False
 
 
 def find(
-    model: str | nn.Module, *, weights: str | Path | None = None, sample_rate: int | None = None,
-    front_end: str | Callable | None = None, n_samples: int | None = None,
+    model: str | nn.Module,
+    *,
+    weights: str | Path | None = None,
+    sample_rate: int | None = None,
+    front_end: str | Callable | None = None,
+    n_samples: int | None = None,
     classes: Sequence[str] | None = None,
 ) -> Network:
     """Return a network ready to hear.
@@ -153,7 +167,8 @@ def find(
     sample_rate : int, optional
         In Hz; by default the model's own attribute ``sample_rate``.
     front_end : str or callable, optional
-        As :class:`Network` has it, or ``"package.module:function"``; by default samples as they are.
+        As :class:`Network` has it, or ``"package.module:function"``; by default samples as they
+        are.
     n_samples : int, optional
         By default the model's own attribute ``n_samples``, else any.
     classes : sequence of str, optional
@@ -171,20 +186,32 @@ def find(
         _load(model, Path(weights).expanduser())
     if n_samples is None:
         n_samples = getattr(model, "n_samples", None)
-    rate = own.get("sample_rate", getattr(model, "sample_rate", None)) if sample_rate is None else sample_rate
+    rate = (
+        own.get("sample_rate", getattr(model, "sample_rate", None))
+        if sample_rate is None
+        else sample_rate
+    )
     if rate is None:
-        raise ParameterError(f"At which sample rate does {name} hear? Give it with --sample-rate (sample_rate=), or "
-                             "as the model's attribute sample_rate.")
+        raise ParameterError(
+            f"At which sample rate does {name} hear? Give it with --sample-rate (sample_rate=), or "
+            "as the model's attribute sample_rate."
+        )
     end = own.get("front_end", "waveform") if front_end is None else front_end
     check_rate(rate, name)
     return Network(
-        model.eval(), name, int(rate), _front_end(end),
+        model.eval(),
+        name,
+        int(rate),
+        _front_end(end),
         _length(n_samples),
-        classes if classes is not None else own.get("classes", getattr(model, "classes", None)))
+        classes if classes is not None else own.get("classes", getattr(model, "classes", None)),
+    )
 
 
 def _length(n_samples) -> int | None:
-    if n_samples is not None and (isinstance(n_samples, bool) or not isinstance(n_samples, int) or n_samples < 1):
+    if n_samples is not None and (
+        isinstance(n_samples, bool) or not isinstance(n_samples, int) or n_samples < 1
+    ):
         raise ParameterError(f"n_samples must be a positive integer, got {n_samples!r}.")
     return n_samples
 
@@ -215,24 +242,36 @@ def _from_text(text: str) -> tuple[nn.Module, dict]:
 
 
 def _shipped(name: str) -> tuple[nn.Module, dict]:
-    check_choice(name, shipped.NAMES, "shipped network; a network of your own is package.module:name or a file.onnx")
+    check_choice(
+        name,
+        shipped.NAMES,
+        "shipped network; a network of your own is package.module:name or a file.onnx",
+    )
     if name.startswith("doa"):
-        raise ParameterError(f"{name} hears four and more channels of ambisonics, and explain takes one channel; the "
-                             "chapter sound-direction explains it.")
+        raise ParameterError(
+            f"{name} hears four and more channels of ambisonics, and explain takes one channel; "
+            f"the "
+            "chapter sound-direction explains it."
+        )
     found = models.pretrained(name)
-    return found.model, {"sample_rate": windowing.SAMPLE_RATE, "front_end": "normalised",
-                         "classes": [str(label) for label in found.classes]}
+    return found.model, {
+        "sample_rate": windowing.SAMPLE_RATE,
+        "front_end": "normalised",
+        "classes": [str(label) for label in found.classes],
+    }
 
 
 def _named(text: str, what: str):
-    """Return what ``package.module:name`` stands for; modules of the current directory are found."""
+    """Return what ``package.module:name`` stands for, in the current directory too."""
     module, _, name = text.partition(":")
     with _here():
         try:
             found = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise MissingDataError(f"The {what} {text} cannot be imported: {error}. Modules are looked for in the "
-                                   f"current directory, {Path.cwd()}, and where Python has its packages.") from None
+            raise MissingDataError(
+                f"The {what} {text} cannot be imported: {error}. Modules are looked for in the "
+                f"current directory, {Path.cwd()}, and where Python has its packages."
+            ) from None
     for part in name.split("."):
         if not hasattr(found, part):
             raise MissingDataError(f"The module {module} has no {name!r}.")
@@ -252,12 +291,16 @@ def _here():
 
 def _made(maker, text: str) -> nn.Module:
     if not callable(maker):
-        raise ParameterError(f"{text} is a {type(maker).__name__}, and no network, class or function.")
+        raise ParameterError(
+            f"{text} is a {type(maker).__name__}, and no network, class or function."
+        )
     try:
         made = maker()
     except TypeError as error:
-        raise ParameterError(f"{text}() fails ({error}); write a function without arguments that returns the "
-                             "network, and name it.") from error
+        raise ParameterError(
+            f"{text}() fails ({error}); write a function without arguments that returns the "
+            "network, and name it."
+        ) from error
     if not isinstance(made, nn.Module):
         raise ParameterError(f"{text}() returns a {type(made).__name__}, and no torch.nn.Module.")
     return made
@@ -270,12 +313,18 @@ def _load(model: nn.Module, path: Path) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise DamagedDataError(f"{path} holds no weights that can be read safely (weights_only=True); save "
-                               f"model.state_dict() with torch.save. ({str(error).splitlines()[0]})") from None
+        raise DamagedDataError(
+            f"{path} holds no weights that can be read safely (weights_only=True); save "
+            f"model.state_dict() with torch.save. ({str(error).splitlines()[0]})"
+        ) from None
     for key in _STATES:
-        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+        state = (
+            state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+        )
     if not isinstance(state, dict):
-        raise DamagedDataError(f"{path} holds a {type(state).__name__}, and no dictionary of weights.")
+        raise DamagedDataError(
+            f"{path} holds a {type(state).__name__}, and no dictionary of weights."
+        )
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

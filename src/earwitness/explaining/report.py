@@ -1,4 +1,4 @@
-"""The explanation as a page: pictures, players, numbers; one file that opens from a disk and asks for nothing."""
+"""The explanation as a page: one file that opens from a disk and asks for nothing."""
 
 import base64
 import io
@@ -12,28 +12,34 @@ from matplotlib import rc_context
 from earwitness import audition, figures
 from earwitness.errors import MissingDataError
 
-_POLICY = ("default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
-           "script-src 'unsafe-inline'")
+_POLICY = (
+    "default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'"
+)
 _STYLE = """
-:root { --pst-color-border: #c9d1d6; --pst-color-text-base: #1f2933; --pst-color-text-muted: #55606a;
+:root { --pst-color-border: #c9d1d6; --pst-color-text-base: #1f2933; --pst-color-text-muted:
+#55606a;
   --pst-color-link: #0a58ca; --pst-color-background: #fff; }
-body { font: 1rem/1.5 system-ui, sans-serif; color: #1f2933; background: #fff; max-width: 46rem; margin: 2rem auto;
+body { font: 1rem/1.5 system-ui, sans-serif; color: #1f2933; background: #fff; max-width: 46rem;
+margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
 table { border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: 0.2rem 1rem 0.2rem 0; overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: 0.2rem 1rem 0.2rem 0; overflow-wrap:
+anywhere; }
 """
 _SCRIPTS = ("wavesurfer.min.js", "player.js")
 _ASSETS = {  # where they lie in the checkout; setup.py puts them into the wheel
     "wavesurfer.min.js": "book/_extra/vendor/wavesurfer/wavesurfer.min.js",
-    "LICENSE": "book/_extra/vendor/wavesurfer/LICENSE", "player.js": "book/_static/player.js",
+    "LICENSE": "book/_extra/vendor/wavesurfer/LICENSE",
+    "player.js": "book/_static/player.js",
     "earwitness.css": "book/_static/earwitness.css",
 }
 
 
 def _asset(name: str) -> str:
-    """Return a script or style of the book's player: of the installed package, or of the checkout."""
+    """Return a script or style of the book's player, of the package or of the checkout."""
     packaged = files("earwitness") / "player" / name
     beside = Path(__file__).resolve().parents[3] / _ASSETS[name]
     for place in (packaged, beside):
@@ -68,7 +74,9 @@ def _map(explanation):
         figures.spectrogram_bar(mesh, ax)
     else:
         limit = figures.relevance_limit(frames["relevance"], quantile=0.995)
-        mesh = figures.relevance_on_spectrogram(ax, frames["relevance"], frames["level_db"], *axes, limit=limit)
+        mesh = figures.relevance_on_spectrogram(
+            ax, frames["relevance"], frames["level_db"], *axes, limit=limit
+        )
         figures.relevance_bar(mesh, ax, f"Relevance for {explanation.explained}", clipped=True)
     if not explanation.of_samples and explanation.freqs_hz is None:
         ax.set_ylabel("Row of the input")
@@ -88,11 +96,18 @@ def _flipping(explanation):
     random = explanation.flipping["random"]
     look = figures.method_style
     method = explanation.method if explanation.method in figures.METHODS else "original"
-    ax.plot(percent, explanation.flipping["relevance"], label="highest relevance first", **look(method))
+    ax.plot(
+        percent, explanation.flipping["relevance"], label="highest relevance first", **look(method)
+    )
     ax.plot(percent, random.mean(0), label=f"at random, {len(random)} orders", **look("random"))
-    ax.fill_between(percent, random.min(0), random.max(0), color=look("random")["color"], alpha=0.22, lw=0)
+    ax.fill_between(
+        percent, random.min(0), random.max(0), color=look("random")["color"], alpha=0.22, lw=0
+    )
     what = explanation.faithfulness["what"].capitalize()
-    ax.set(xlabel="Values taken away (%)", ylabel=f"{what} of {explanation.explained.split(' against ')[0]}")
+    ax.set(
+        xlabel="Values taken away (%)",
+        ylabel=f"{what} of {explanation.explained.split(' against ')[0]}",
+    )
     ax.legend()
     return figure
 
@@ -101,20 +116,25 @@ def _alternatives(explanation) -> dict[str, str]:
     said = f"{explanation.explained} by {explanation.method}"
     return {
         "map": f"Relevance over time and frequency for {said}: red speaks for it, blue against it.",
-        "waveform": f"The samples, with the relevance of each for {said}: red speaks for it, blue against it.",
-        "flipping": "The answer while more and more of the sound is taken away, by relevance and at random.",
+        "waveform": f"The samples, and the relevance of each for {said}: red for, blue against.",
+        "flipping": "The answer while more and more is taken away, by relevance and at random.",
     }
 
 
 def players(explanation) -> str:
     """Return the player that switches between the sound, its explanation and the control."""
     rate = explanation.sample_rate
-    named = {"explanation": "what speaks for it", "control": "the same of a network that has learnt nothing"}
+    named = {
+        "explanation": "what speaks for it",
+        "control": "the same of a network that has learnt nothing",
+    }
     clips = [(explanation.samples, rate, "the sound")]
     clips += [(samples, rate, named[name]) for name, samples in explanation.sounds.items()]
     if rate < 3000 or rate > 192000:
         return f"<p>Browsers do not play sounds of {rate} samples a second.</p>"
-    return audition.compare(clips, label=f"{explanation.name}: {explanation.explained}", gain="match")._repr_html_()
+    return audition.compare(
+        clips, label=f"{explanation.name}: {explanation.explained}", gain="match"
+    )._repr_html_()
 
 
 def _number(value) -> str:
@@ -122,16 +142,29 @@ def _number(value) -> str:
 
 
 def _rows(explanation) -> list[tuple[str, str]]:
-    prediction, ledger, faithful = explanation.prediction, explanation.ledger, explanation.faithfulness
+    prediction, ledger, faithful = (
+        explanation.prediction,
+        explanation.ledger,
+        explanation.faithfulness,
+    )
     sure = f", probability {prediction['probability']:.3f}" if "probability" in prediction else ""
     stop = explanation.start_s + len(explanation.samples) / explanation.sample_rate
     rows = [
-        ("Network", explanation.network), ("Method", explanation.method), ("Explained", explanation.explained),
+        ("Network", explanation.network),
+        ("Method", explanation.method),
+        ("Explained", explanation.explained),
         ("Prediction", f"{prediction['label']} ({_number(prediction['value'])}{sure})"),
-        ("Part of the sound", f"{explanation.start_s:.3f} to {stop:.3f} s, at {explanation.sample_rate} Hz"),
+        (
+            "Part of the sound",
+            f"{explanation.start_s:.3f} to {stop:.3f} s, at {explanation.sample_rate} Hz",
+        ),
         ("Ledger", _balance(ledger)),
-        ("Faithfulness", f"area under the curve {faithful['area_by_relevance']:.4g} by relevance, at random "
-         f"{faithful['area_at_random']:.4g} ± {faithful['area_at_random_std']:.2g}; less is better"),
+        (
+            "Faithfulness",
+            f"area under the curve {faithful['area_by_relevance']:.4g} by relevance, at random "
+            f"{faithful['area_at_random']:.4g} ± {faithful['area_at_random_std']:.2g}; less is "
+            f"better",
+        ),
         ("Agreement with random weights", _agreement(explanation.agreement)),
     ]
     return rows
@@ -141,15 +174,21 @@ def _balance(ledger: dict) -> str:
     if "explained" not in ledger:
         return f"relevance adds up to {_number(ledger['relevance'])}; the method promises no sum"
     absorbed = sum(ledger.get("absorbed", {}).values())
-    return (f"explained {_number(ledger['explained'])} = relevance {_number(ledger['relevance'])} + absorbed "
-            f"{_number(float(absorbed))} + missing {ledger['missing']:.1e}")
+    return (
+        f"explained {_number(ledger['explained'])} = relevance {_number(ledger['relevance'])} + "
+        f"absorbed "
+        f"{_number(float(absorbed))} + missing {ledger['missing']:.1e}"
+    )
 
 
 def _agreement(agreement: dict) -> str:
     if "why_not" in agreement:
         return f"not measured: {agreement['why_not']}"
-    return (f"correlation {_number(agreement['correlation'])}, of magnitudes "
-            f"{_number(agreement['correlation_of_magnitudes'])}; near 1, the map shows the sound and not what was learnt")
+    return (
+        f"correlation {_number(agreement['correlation'])}, of magnitudes "
+        f"{_number(agreement['correlation_of_magnitudes'])}; near 1, the map shows the sound and "
+        f"not what was learnt"
+    )
 
 
 def body(explanation) -> str:
@@ -158,9 +197,12 @@ def body(explanation) -> str:
     images = "".join(
         f'<figure><img alt="{escape(texts[name], quote=True)}" src="data:image/png;base64,'
         f'{base64.b64encode(picture).decode()}"><figcaption>{escape(texts[name])}</figcaption></figure>'
-        for name, picture in explanation.pictures().items())
-    rows = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-                   for name, text in _rows(explanation))
+        for name, picture in explanation.pictures().items()
+    )
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
+        for name, text in _rows(explanation)
+    )
     return f"<div class='ew-explanation'>{players(explanation)}{images}<table>{rows}</table></div>"
 
 
@@ -169,12 +211,16 @@ def page(explanation) -> str:
     title = f"What {explanation.network} heard in {explanation.name}"
     scripts = f"<!-- wavesurfer.js: {_asset('LICENSE')} -->"
     scripts += "".join(f"<script>{_asset(name)}</script>" for name in _SCRIPTS)
-    made = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-                   for name, value in (explanation.specification | explanation.numbers["made_with"]).items())
+    made = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+        for name, value in (explanation.specification | explanation.numbers["made_with"]).items()
+    )
     return (
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{_STYLE}{_asset('earwitness.css')}</style></head>"
         f'<body class="bd-content"><main><h1>{escape(title)}</h1>{body(explanation)}'
-        f"<details><summary>How it was made</summary><table>{made}</table></details></main>{scripts}</body></html>")
+        f"<details><summary>How it was "
+        f"made</summary><table>{made}</table></details></main>{scripts}</body></html>"
+    )

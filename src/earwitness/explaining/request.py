@@ -18,9 +18,15 @@ from earwitness.explaining.networks import Heard, Network
 from earwitness.features.waveform import place
 
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_UNTRAINED = 104_729  # added to the seed: a network made from the same seed would be its own control
+_UNTRAINED = (
+    104_729  # added to the seed: a network made from the same seed would be its own control
+)
 _ORDERS = 10  # random orders that the explanation's order is held against
-_COMPLETE = {"integrated-gradients", "deeplift", "conductance"}  # add up to the change from a baseline
+_COMPLETE = {
+    "integrated-gradients",
+    "deeplift",
+    "conductance",
+}  # add up to the change from a baseline
 _TIMES_INPUT = _COMPLETE | {"gradient-x-input", "dft-lrp"}  # zero where the input is, as LRP
 
 
@@ -54,8 +60,10 @@ class Request:
     def __post_init__(self):
         known = attribution.options(self.method)
         if unknown := sorted(set(self.options) - set(known)):
-            raise ParameterError(f"{self.method} has no option {', '.join(unknown)}; it takes "
-                                 f"{', '.join(sorted(known))}.")
+            raise ParameterError(
+                f"{self.method} has no option {', '.join(unknown)}; it takes "
+                f"{', '.join(sorted(known))}."
+            )
         if "sample_rate" in known:
             self.options = {"sample_rate": self.network.sample_rate} | self.options
 
@@ -77,19 +85,27 @@ class Request:
 
     @cached_property
     def part(self) -> tuple[np.ndarray, int]:
-        """What of the sound the network takes, and the number of its first sample (negative: silence before)."""
+        """What of the sound the network takes, and its first sample (negative: silence before)."""
         return _fitted(self.whole, self.network.n_samples)
 
     @cached_property
     def specification(self) -> dict:
-        """All that determines the answer, for files that are kept if they answer the same question."""
+        """All that determines the answer: files that answer the same question are kept."""
         front_end = self.network.front_end
         return {
-            "sound": hashlib.sha256(self.whole.tobytes()).hexdigest()[:20], "network": self.network.name,
-            "weights": self.network.digest, "sample_rate_hz": self.network.sample_rate,
-            "front_end": front_end if isinstance(front_end, str) else getattr(front_end, "__name__", "function"),
-            "n_samples": self.network.n_samples, "method": self.method, "target": str(self.target),
-            "output": str(self.output), "seed": self.seed, "version": __version__,
+            "sound": hashlib.sha256(self.whole.tobytes()).hexdigest()[:20],
+            "network": self.network.name,
+            "weights": self.network.digest,
+            "sample_rate_hz": self.network.sample_rate,
+            "front_end": front_end
+            if isinstance(front_end, str)
+            else getattr(front_end, "__name__", "function"),
+            "n_samples": self.network.n_samples,
+            "method": self.method,
+            "target": str(self.target),
+            "output": str(self.output),
+            "seed": self.seed,
+            "version": __version__,
             "options": {name: _text(value) for name, value in sorted(self.options.items())},
         }
 
@@ -102,25 +118,41 @@ class Request:
             If the sound, the network and the method do not go together; the message says why.
         """
         found: dict = {}
-        for step in runtime.progress((_hear, _predict, _explain, _balance, _control, _flip, _make_audible), self.name):
+        for step in runtime.progress(
+            (_hear, _predict, _explain, _balance, _control, _flip, _make_audible), self.name
+        ):
             found |= step(self, found)
         heard: Heard = found["heard"]
         samples, start = self.part
         return Explanation(
-            name=self.name, network=self.network.name, method=self.method, specification=self.specification,
-            samples=samples, sample_rate=self.network.sample_rate, start_s=start / self.network.sample_rate,
-            level_db=heard.inputs[0].detach().float().cpu().numpy() if not heard.of_samples else None,
-            times_s=heard.times_s, freqs_hz=heard.freqs_hz, in_shares=_in_shares(self),
+            name=self.name,
+            network=self.network.name,
+            method=self.method,
+            specification=self.specification,
+            samples=samples,
+            sample_rate=self.network.sample_rate,
+            start_s=start / self.network.sample_rate,
+            level_db=heard.inputs[0].detach().float().cpu().numpy()
+            if not heard.of_samples
+            else None,
+            times_s=heard.times_s,
+            freqs_hz=heard.freqs_hz,
+            in_shares=_in_shares(self),
             inputs=heard.inputs.detach().float().cpu().numpy(),
-            **{name: value for name, value in found.items() if name not in ("heard", "index")})
+            **{name: value for name, value in found.items() if name not in ("heard", "index")},
+        )
 
 
 def _text(value):
-    return value if isinstance(value, str | int | float | bool | None | list | tuple | dict) else str(value)
+    return (
+        value
+        if isinstance(value, str | int | float | bool | None | list | tuple | dict)
+        else str(value)
+    )
 
 
 def _fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int]:
-    """Return the loudest ``n_samples`` of a sound, or all of it in the middle of silence; and where it begins."""
+    """Return the loudest part of a sound, or all of it amid silence; and where it begins."""
     if n_samples is None or len(samples) == n_samples:
         return samples, 0
     if len(samples) < n_samples:
@@ -133,11 +165,13 @@ def _fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int
 def _in_shares(request: Request) -> bool:
     """Tell whether the relevance of a sample is a share of what it is: zero where it is zero."""
     baseline = request.options.get("baseline", 0.0)
-    return (_is_lrp(request.method) or request.method in _TIMES_INPUT) and np.all(np.asarray(baseline) == 0)
+    return (_is_lrp(request.method) or request.method in _TIMES_INPUT) and np.all(
+        np.asarray(baseline) == 0
+    )
 
 
 class _Answers(nn.Module):
-    """The network as one answer for each clip, (batch, n_classes): of several outputs the one asked for."""
+    """The network as one answer for each clip, (batch, n_classes)."""
 
     def __init__(self, model: nn.Module, output):
         super().__init__()
@@ -148,10 +182,15 @@ class _Answers(nn.Module):
         if self.output is not None:
             returned = self.output(returned) if callable(self.output) else returned[self.output]
         if not isinstance(returned, torch.Tensor):
-            raise ParameterError(f"The network returns a {type(returned).__name__}; say which output is explained.")
+            raise ParameterError(
+                f"The network returns a {type(returned).__name__}; say which output is explained."
+            )
         if returned.ndim > 2:
-            raise ParameterError(f"The network answers {tuple(returned.shape)}, more than one number for each class; name "
-                                 "with output= a function that returns (batch, classes), such as the mean over time.")
+            raise ParameterError(
+                f"The network answers {tuple(returned.shape)}, more than one number for each "
+                f"class; name "
+                "with output= a function that returns (batch, classes), such as the mean over time."
+            )
         return returned[:, None] if returned.ndim == 1 else returned
 
 
@@ -172,18 +211,28 @@ def _predict(request: Request, found: dict) -> dict:
         if isinstance(error, ParameterError):
             raise
         raise ParameterError(
-            f"The network fails on inputs {tuple(inputs.shape)}: {str(error).splitlines()[0]}. Does it take samples "
-            "(1, time)? Then the front end is 'flat'. Does it take a spectrogram? Then name a front end that makes "
-            "it (--front-end package.module:function). Does it take one length only? Then give its number of samples "
-            "(--samples).") from error
+            f"The network fails on inputs {tuple(inputs.shape)}: {str(error).splitlines()[0]}. "
+            f"Does it take samples "
+            "(1, time)? Then the front end is 'flat'. Does it take a spectrogram? Then name a "
+            "front end that makes "
+            "it (--front-end package.module:function). Does it take one length only? Then give "
+            "its number of samples "
+            "(--samples)."
+        ) from error
     if not torch.isfinite(logits).all():
         raise ParameterError("The network answers NaN or infinite values to this sound.")
     index = _index(request, logits)
     best = int(logits.argmax())
-    prediction = {"output": best, "label": request.network.label(best), "value": float(logits[best])}
+    prediction = {
+        "output": best,
+        "label": request.network.label(best),
+        "value": float(logits[best]),
+    }
     if len(logits) > 1:
         prediction["probability"] = float(logits.softmax(0)[best])
-    label = " against ".join(map(request.network.label, index if isinstance(index, tuple) else (index,)))
+    label = " against ".join(
+        map(request.network.label, index if isinstance(index, tuple) else (index,))
+    )
     return {"index": index, "logits": logits.numpy(), "prediction": prediction, "explained": label}
 
 
@@ -198,7 +247,9 @@ def _index(request: Request, logits: torch.Tensor) -> int | tuple[int, int]:
             return classes.index(str(said))
         if not str(said).isdigit() or int(said) >= len(logits):
             known = f"; classes are {', '.join(classes)}" if classes else ""
-            raise ParameterError(f"There is no output {said!r}: outputs go from 0 to {len(logits) - 1}{known}.")
+            raise ParameterError(
+                f"There is no output {said!r}: outputs go from 0 to {len(logits) - 1}{known}."
+            )
         return int(said)
 
     if isinstance(target, tuple) and len(target) == 2:
@@ -211,7 +262,8 @@ def _index(request: Request, logits: torch.Tensor) -> int | tuple[int, int]:
 def _relevance(request: Request, found: dict, model: nn.Module) -> np.ndarray:
     more = {} if request.output is None else {"output": request.output}
     relevance = attribution.attribute(
-        model, found["heard"].inputs, found["index"], request.method, **more, **request.options)
+        model, found["heard"].inputs, found["index"], request.method, **more, **request.options
+    )
     relevance = relevance[0].double().cpu().numpy()
     if found["heard"].of_samples:
         return relevance.reshape(-1)  # (T,)
@@ -221,7 +273,9 @@ def _relevance(request: Request, found: dict, model: nn.Module) -> np.ndarray:
 def _explain(request: Request, found: dict) -> dict:
     relevance = _relevance(request, found, request.network.model)
     if not relevance.any():
-        raise ParameterError(f"{request.method} finds no relevance at all: the answer does not depend on this sound.")
+        raise ParameterError(
+            f"{request.method} finds no relevance at all: the answer does not depend on this sound."
+        )
     return {"relevance": relevance}
 
 
@@ -234,14 +288,32 @@ def _balance(request: Request, found: dict) -> dict:
         ledger = attribution.conservation(*asked, request.method, **more, **request.options)
         absorbed = {name: float(part.sum()) for name, part in ledger.absorbed.items()}
         explained = float(ledger.explained.sum())
-        return {"ledger": {"explained": explained, "relevance": total, "absorbed": absorbed,
-                           "missing": explained - total - sum(absorbed.values())}}
-    if request.method in _COMPLETE and not isinstance(found["index"], tuple) and request.output is None:
+        return {
+            "ledger": {
+                "explained": explained,
+                "relevance": total,
+                "absorbed": absorbed,
+                "missing": explained - total - sum(absorbed.values()),
+            }
+        }
+    if (
+        request.method in _COMPLETE
+        and not isinstance(found["index"], tuple)
+        and request.output is None
+    ):
         baseline = request.options.get("baseline", 0.0)
-        sums = attribution.completeness(*asked, attribution.attribute(*asked, request.method, **request.options),
-                                        baseline=baseline)
-        return {"ledger": {"explained": float(sums.difference[0]), "relevance": float(sums.total[0]),
-                           "missing": float(sums.difference[0] - sums.total[0])}}
+        sums = attribution.completeness(
+            *asked,
+            attribution.attribute(*asked, request.method, **request.options),
+            baseline=baseline,
+        )
+        return {
+            "ledger": {
+                "explained": float(sums.difference[0]),
+                "relevance": float(sums.total[0]),
+                "missing": float(sums.difference[0] - sums.total[0]),
+            }
+        }
     return {"ledger": {"relevance": total}}  # the method promises no sum
 
 
@@ -253,10 +325,18 @@ def _control(request: Request, found: dict) -> dict:
     except ParameterError as error:
         return {"control": None, "agreement": {"why_not": str(error)}}
     if not control.any():
-        return {"control": None, "agreement": {"why_not": "the network with random weights has no relevance at all"}}
+        return {
+            "control": None,
+            "agreement": {"why_not": "the network with random weights has no relevance at all"},
+        }
     mine, other = found["relevance"].ravel(), control.ravel()
-    return {"control": control, "agreement": {
-        "correlation": _correlation(mine, other), "correlation_of_magnitudes": _correlation(np.abs(mine), np.abs(other))}}
+    return {
+        "control": control,
+        "agreement": {
+            "correlation": _correlation(mine, other),
+            "correlation_of_magnitudes": _correlation(np.abs(mine), np.abs(other)),
+        },
+    }
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -270,19 +350,29 @@ def _flip(request: Request, found: dict) -> dict:
     inputs, index = found["heard"].inputs, found["index"]
     target = index[0] if isinstance(index, tuple) else index
     model, order = _Answers(request.network.model, request.output), found["relevance"]
-    if not found["heard"].of_samples:  # the softest cell stands for silence: in decibels zero is loud
+    if not found[
+        "heard"
+    ].of_samples:  # the softest cell stands for silence: in decibels zero is loud
         floor = float(inputs.min())
         model, inputs = attribution.relative_to(model, floor), inputs - floor
     order = torch.from_numpy(order).to(inputs).expand(inputs.shape)
     curves = [evaluation.pixel_flipping(model, inputs, target, order, FRACTIONS)]
-    curves += [evaluation.pixel_flipping(model, inputs, target, "random", FRACTIONS, seed=request.seed + n)
-               for n in range(_ORDERS)]
+    curves += [
+        evaluation.pixel_flipping(model, inputs, target, "random", FRACTIONS, seed=request.seed + n)
+        for n in range(_ORDERS)
+    ]
     ours, *random = (curve.score for curve in curves)
     areas = [curve.auc("score") for curve in curves]
-    return {"flipping": {"relevance": ours, "random": np.stack(random)}, "faithfulness": {
-        "area_by_relevance": areas[0], "area_at_random": float(np.mean(areas[1:])),
-        "area_at_random_std": float(np.std(areas[1:], ddof=1)), "fractions": list(FRACTIONS),
-        "what": "answer" if len(found["logits"]) == 1 else "probability"}}
+    return {
+        "flipping": {"relevance": ours, "random": np.stack(random)},
+        "faithfulness": {
+            "area_by_relevance": areas[0],
+            "area_at_random": float(np.mean(areas[1:])),
+            "area_at_random_std": float(np.std(areas[1:], ddof=1)),
+            "fractions": list(FRACTIONS),
+            "what": "answer" if len(found["logits"]) == 1 else "probability",
+        },
+    }
 
 
 def _make_audible(request: Request, found: dict) -> dict:
@@ -303,8 +393,13 @@ def _audible(request: Request, found: dict, relevance: np.ndarray) -> np.ndarray
         over_time = gains.sum(0) / max(gains.sum(0).max(), np.finfo(float).tiny)
         return (np.interp(np.arange(len(samples)), columns, over_time) * samples).astype(np.float32)
     try:
-        return audition.filter_by_relevance(samples, gains, request.network.sample_rate, freqs_hz=heard.freqs_hz,
-                                            **_columns(heard, request.network.sample_rate))
+        return audition.filter_by_relevance(
+            samples,
+            gains,
+            request.network.sample_rate,
+            freqs_hz=heard.freqs_hz,
+            **_columns(heard, request.network.sample_rate),
+        )
     except AudioError as error:
         raise ParameterError(f"The explanation cannot be made audible: {error}") from error
 
@@ -314,4 +409,8 @@ def _columns(heard: Heard, sample_rate: int) -> dict:
     if heard.times_s is None or len(heard.times_s) < 2:
         return {}
     hop = max(1, round(float(np.diff(heard.times_s).mean()) * sample_rate))
-    return {"hop": hop, "frame_length": 2 * hop, "start": round(heard.times_s[0] * sample_rate) - hop}
+    return {
+        "hop": hop,
+        "frame_length": 2 * hop,
+        "start": round(heard.times_s[0] * sample_rate) - hop,
+    }

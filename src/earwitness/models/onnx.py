@@ -14,7 +14,14 @@ from torch import nn
 
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError
 
-_TYPES = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 10: torch.float16, 11: torch.float64}
+_TYPES = {
+    1: torch.float32,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+    10: torch.float16,
+    11: torch.float64,
+}
 _OLDEST = 13  # before, Softmax and the axes of Squeeze mean something else
 
 
@@ -35,7 +42,9 @@ class Node:
 
     def refuse(self, why: str) -> ParameterError:
         """Return the error that this operation cannot be read, and why."""
-        return ParameterError(f"The ONNX operation {self.kind} ({self.name}) cannot be read: {why}.")
+        return ParameterError(
+            f"The ONNX operation {self.kind} ({self.name}) cannot be read: {why}."
+        )
 
     def demand(self, **wanted) -> None:
         """Raise ParameterError unless these attributes are absent or have these values."""
@@ -59,19 +68,27 @@ def load(path: str | Path) -> nn.Module:
     try:
         import onnx
     except ImportError:
-        raise MissingDataError('Reading ONNX files needs the package onnx: pip install "earwitness[onnx]".') from None
+        raise MissingDataError(
+            'Reading ONNX files needs the package onnx: pip install "earwitness[onnx]".'
+        ) from None
     path = Path(path).expanduser()
     if not path.is_file():
         raise MissingDataError(f"There is no file {path}.")
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-    except Exception as error:  # protobuf, the checker and missing external data have no common type
-        raise DamagedDataError(f"{path} is no ONNX file that can be read: {str(error).splitlines()[0]}") from error
+    except (
+        Exception
+    ) as error:  # protobuf, the checker and missing external data have no common type
+        raise DamagedDataError(
+            f"{path} is no ONNX file that can be read: {str(error).splitlines()[0]}"
+        ) from error
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if version < _OLDEST:
-        raise ParameterError(f"{path} is of ONNX's operator set {version}, and {_OLDEST} is the oldest known here; "
-                             "export it anew.")
+        raise ParameterError(
+            f"{path} is of ONNX's operator set {version}, and {_OLDEST} is the oldest known here; "
+            "export it anew."
+        )
     return Network(model.graph).eval()
 
 
@@ -85,10 +102,17 @@ class Network(nn.Module):
         constants = {t.name: torch.tensor(onnx.numpy_helper.to_array(t)) for t in graph.initializer}
         given = [entry.name for entry in graph.input if entry.name not in constants]
         if len(given) != 1:
-            raise ParameterError(f"The ONNX network takes {len(given)} inputs ({', '.join(given)}), and a sound is one.")
+            raise ParameterError(
+                f"The ONNX network takes {len(given)} inputs ({', '.join(given)}), and a sound is "
+                f"one."
+            )
         nodes = [Node(node) for node in graph.node]
-        if unknown := sorted({node.kind for node in nodes} - set(_LAYERS) - set(_FUNCTIONS) - {"Constant"}):
-            raise ParameterError(f"The ONNX network has operations that are not known here: {', '.join(unknown)}.")
+        if unknown := sorted(
+            {node.kind for node in nodes} - set(_LAYERS) - set(_FUNCTIONS) - {"Constant"}
+        ):
+            raise ParameterError(
+                f"The ONNX network has operations that are not known here: {', '.join(unknown)}."
+            )
         for node in nodes:
             if node.kind == "Constant":
                 constants[node.outputs[0]] = _constant(node, onnx)
@@ -110,7 +134,10 @@ class Network(nn.Module):
             if made is not None:
                 layer, n_weights = made
                 self.add_module(f"{node.kind.lower()}{number}", layer)
-                return f"{node.kind.lower()}{number}", [node.inputs[0], *node.inputs[1 + n_weights :]]
+                return f"{node.kind.lower()}{number}", [
+                    node.inputs[0],
+                    *node.inputs[1 + n_weights :],
+                ]
         if node.kind not in _FUNCTIONS:
             raise node.refuse("its weights are computed by the network itself")
         function = _FUNCTIONS[node.kind]
@@ -138,15 +165,22 @@ def _constant(node: Node, onnx) -> torch.Tensor:
     return torch.tensor(onnx.numpy_helper.to_array(node.get("value")))
 
 
-# --- layers with weights: (node, inputs that are constants, else None) -> (layer, number of weights), or None
+# --- layers with weights: (node, constant inputs) -> (layer, number of weights), or None
+
 
 def _windows(node: Node, n_axes: int) -> tuple[list[int], list[int], list[int], list[int]]:
     """Return strides, dilations, padding before and behind."""
     if node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise node.refuse(f"auto_pad is {node.get('auto_pad')}; export it with the numbers of its padding")
+        raise node.refuse(
+            f"auto_pad is {node.get('auto_pad')}; export it with the numbers of its padding"
+        )
     pads = node.get("pads", [0] * 2 * n_axes)
-    return (list(node.get("strides", [1] * n_axes)), list(node.get("dilations", [1] * n_axes)),
-            list(pads[:n_axes]), list(pads[n_axes:]))
+    return (
+        list(node.get("strides", [1] * n_axes)),
+        list(node.get("dilations", [1] * n_axes)),
+        list(pads[:n_axes]),
+        list(pads[n_axes:]),
+    )
 
 
 def _torch_pads(before: list[int], behind: list[int]) -> list[int]:
@@ -169,9 +203,23 @@ def _convolution(node: Node, constants):
         more = {"output_padding": list(node.get("output_padding", [0] * n_axes))}
         node.demand(output_shape=None)
     else:
-        kind, n_in, n_out, more = _CONVOLUTIONS[n_axes], weight.shape[1] * group, weight.shape[0], {}
-    layer = kind(n_in, n_out, tuple(weight.shape[2:]), strides, padding, dilation=dilations, groups=group,
-                 bias=bias is not None, **more)
+        kind, n_in, n_out, more = (
+            _CONVOLUTIONS[n_axes],
+            weight.shape[1] * group,
+            weight.shape[0],
+            {},
+        )
+    layer = kind(
+        n_in,
+        n_out,
+        tuple(weight.shape[2:]),
+        strides,
+        padding,
+        dilation=dilations,
+        groups=group,
+        bias=bias is not None,
+        **more,
+    )
     _fill(layer, weight=weight, bias=bias)
     if before != behind:
         layer = nn.Sequential(_Pad(_torch_pads(before, behind)), layer)
@@ -261,11 +309,15 @@ class _AnyInstanceNorm(nn.modules.instancenorm._InstanceNorm):
         return -1
 
 
-_GATES = {"LSTM": (4, [0, 2, 3, 1]), "GRU": (3, [1, 0, 2]), "RNN": (1, [0])}  # ONNX: iofc, zrh; torch: ifgo, rzn
+_GATES = {
+    "LSTM": (4, [0, 2, 3, 1]),
+    "GRU": (3, [1, 0, 2]),
+    "RNN": (1, [0]),
+}  # ONNX: iofc, zrh; torch: ifgo, rzn
 
 
 class _Recurrent(nn.Module):
-    """A recurrent layer of torch with the inputs and outputs of ONNX: (time, batch, ...), directions apart."""
+    """A recurrent layer of torch with ONNX's inputs and outputs, directions apart."""
 
     def __init__(self, layer: nn.RNNBase):
         super().__init__()
@@ -288,35 +340,61 @@ def _recurrent(node: Node, constants):
     bias = constants[3] if len(constants) > 3 else None
     if weight is None or recurrent is None:
         return None
-    node.demand(layout=0, clip=None, input_forget=0, **({"linear_before_reset": 1} if node.kind == "GRU" else {}))
+    node.demand(
+        layout=0,
+        clip=None,
+        input_forget=0,
+        **({"linear_before_reset": 1} if node.kind == "GRU" else {}),
+    )
     direction = node.get("direction", "forward")
     if direction == "reverse":
         raise node.refuse("its direction is 'reverse' alone")
-    usual = {"LSTM": [b"Sigmoid", b"Tanh", b"Tanh"], "GRU": [b"Sigmoid", b"Tanh"], "RNN": [b"Tanh"]}[node.kind]
+    usual = {
+        "LSTM": [b"Sigmoid", b"Tanh", b"Tanh"],
+        "GRU": [b"Sigmoid", b"Tanh"],
+        "RNN": [b"Tanh"],
+    }[node.kind]
     if node.get("activations", usual * len(weight)) != usual * len(weight):
         raise node.refuse("its activations are not the usual ones")
     if node.kind == "GRU" and "linear_before_reset" not in node.attributes:
         raise node.refuse("linear_before_reset is 0, and only 1 is known here")
     n_gates, order = _GATES[node.kind]
-    layer = getattr(nn, node.kind)(weight.shape[2], node.get("hidden_size"), bias=bias is not None,
-                                   bidirectional=direction == "bidirectional")
+    layer = getattr(nn, node.kind)(
+        weight.shape[2],
+        node.get("hidden_size"),
+        bias=bias is not None,
+        bidirectional=direction == "bidirectional",
+    )
     for number, end in enumerate(["", "_reverse"][: len(weight)]):
         parts = {"weight_ih_l0": weight[number], "weight_hh_l0": recurrent[number]}
         if bias is not None:
             parts |= dict(zip(("bias_ih_l0", "bias_hh_l0"), bias[number].chunk(2), strict=True))
-        _fill(layer, **{name + end: torch.cat([value.chunk(n_gates)[gate] for gate in order])
-                        for name, value in parts.items()})
+        _fill(
+            layer,
+            **{
+                name + end: torch.cat([value.chunk(n_gates)[gate] for gate in order])
+                for name, value in parts.items()
+            },
+        )
     return _Recurrent(layer), 3 if len(node.inputs) > 3 else 2
 
 
 _LAYERS: dict[str, Callable] = {
-    "Conv": _convolution, "ConvTranspose": _convolution, "Gemm": _gemm, "MatMul": _matmul,
-    "BatchNormalization": _batch_norm, "LayerNormalization": _layer_norm, "InstanceNormalization": _instance_norm,
-    "LSTM": _recurrent, "GRU": _recurrent, "RNN": _recurrent,
+    "Conv": _convolution,
+    "ConvTranspose": _convolution,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "InstanceNormalization": _instance_norm,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+    "RNN": _recurrent,
 }
 
 
 # --- functions: (node, *values) -> value or values
+
 
 def _numbers(value) -> list[int]:
     return [int(n) for n in value.flatten()]
@@ -363,8 +441,13 @@ def _max_pool(node: Node, x):
 def _average_pool(node: Node, x):
     if any(n != 1 for n in node.get("dilations", [1])):
         raise node.refuse("it is dilated")
-    return _pool(node, x, (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.ndim - 3], None,
-                 count_include_pad=bool(node.get("count_include_pad", 0)))
+    return _pool(
+        node,
+        x,
+        (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.ndim - 3],
+        None,
+        count_include_pad=bool(node.get("count_include_pad", 0)),
+    )
 
 
 def _reshape(node: Node, x, shape):
@@ -412,7 +495,9 @@ def _gather(node: Node, x, indices):
     places = torch.where(indices < 0, indices + x.shape[axis], indices)
     if places.ndim == 0:
         return x.select(axis, int(places))
-    return x.index_select(axis, places.flatten()).reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    return x.index_select(axis, places.flatten()).reshape(
+        *x.shape[:axis], *places.shape, *x.shape[axis + 1 :]
+    )
 
 
 def _pad(node: Node, x, pads=None, value=None, axes=None):
@@ -461,7 +546,11 @@ def _constant_of_shape(node: Node, shape):
 
 
 def _divide(node: Node, a, b):
-    return a / b if a.is_floating_point() or b.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
+    return (
+        a / b
+        if a.is_floating_point() or b.is_floating_point()
+        else torch.div(a, b, rounding_mode="trunc")
+    )
 
 
 def _clip(node: Node, x, low=None, high=None):
@@ -473,24 +562,53 @@ def _plain(function: Callable) -> Callable:
 
 
 _FUNCTIONS: dict[str, Callable] = {
-    "Identity": _plain(lambda x: x), "Dropout": lambda node, x, *_: x,
-    "Relu": _plain(F.relu), "Sigmoid": _plain(torch.sigmoid), "Tanh": _plain(torch.tanh), "Erf": _plain(torch.erf),
-    "Softplus": _plain(F.softplus), "HardSwish": _plain(F.hardswish), "Mish": _plain(F.mish),
+    "Identity": _plain(lambda x: x),
+    "Dropout": lambda node, x, *_: x,
+    "Relu": _plain(F.relu),
+    "Sigmoid": _plain(torch.sigmoid),
+    "Tanh": _plain(torch.tanh),
+    "Erf": _plain(torch.erf),
+    "Softplus": _plain(F.softplus),
+    "HardSwish": _plain(F.hardswish),
+    "Mish": _plain(F.mish),
     "LeakyRelu": lambda node, x: F.leaky_relu(x, node.get("alpha", 0.01)),
-    "Elu": lambda node, x: F.elu(x, node.get("alpha", 1.0)), "PRelu": _plain(lambda x, s: torch.where(x < 0, s * x, x)),
+    "Elu": lambda node, x: F.elu(x, node.get("alpha", 1.0)),
+    "PRelu": _plain(lambda x, s: torch.where(x < 0, s * x, x)),
     "Gelu": lambda node, x: F.gelu(x, approximate=node.get("approximate", "none")),
     "HardSigmoid": lambda node, x: (node.get("alpha", 0.2) * x + node.get("beta", 0.5)).clamp(0, 1),
     "Softmax": lambda node, x: x.softmax(node.get("axis", -1)),
     "LogSoftmax": lambda node, x: x.log_softmax(node.get("axis", -1)),
-    "Clip": _clip, "Exp": _plain(torch.exp), "Log": _plain(torch.log), "Sqrt": _plain(torch.sqrt),
-    "Abs": _plain(torch.abs), "Neg": _plain(torch.neg), "Reciprocal": _plain(torch.reciprocal),
-    "Sin": _plain(torch.sin), "Cos": _plain(torch.cos), "Pow": _plain(lambda x, y: x ** y.to(x)),
-    "Add": _plain(torch.add), "Sub": _plain(torch.sub), "Mul": _plain(torch.mul), "Div": _divide,
-    "Max": _plain(lambda x, *more: x if not more else torch.stack(torch.broadcast_tensors(x, *more)).amax(0)),
-    "Min": _plain(lambda x, *more: x if not more else torch.stack(torch.broadcast_tensors(x, *more)).amin(0)),
-    "Equal": _plain(torch.eq), "Less": _plain(torch.lt), "Greater": _plain(torch.gt), "Where": _plain(torch.where),
-    "Not": _plain(torch.logical_not), "MatMul": _plain(torch.matmul), "Gemm": _gemm_function,
-    "MaxPool": _max_pool, "AveragePool": _average_pool,
+    "Clip": _clip,
+    "Exp": _plain(torch.exp),
+    "Log": _plain(torch.log),
+    "Sqrt": _plain(torch.sqrt),
+    "Abs": _plain(torch.abs),
+    "Neg": _plain(torch.neg),
+    "Reciprocal": _plain(torch.reciprocal),
+    "Sin": _plain(torch.sin),
+    "Cos": _plain(torch.cos),
+    "Pow": _plain(lambda x, y: x ** y.to(x)),
+    "Floor": _plain(torch.floor),
+    "Mod": lambda node, a, b: torch.fmod(a, b) if node.get("fmod", 0) else torch.remainder(a, b),
+    "Add": _plain(torch.add),
+    "Sub": _plain(torch.sub),
+    "Mul": _plain(torch.mul),
+    "Div": _divide,
+    "Max": _plain(
+        lambda x, *more: x if not more else torch.stack(torch.broadcast_tensors(x, *more)).amax(0)
+    ),
+    "Min": _plain(
+        lambda x, *more: x if not more else torch.stack(torch.broadcast_tensors(x, *more)).amin(0)
+    ),
+    "Equal": _plain(torch.eq),
+    "Less": _plain(torch.lt),
+    "Greater": _plain(torch.gt),
+    "Where": _plain(torch.where),
+    "Not": _plain(torch.logical_not),
+    "MatMul": _plain(torch.matmul),
+    "Gemm": _gemm_function,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
     "GlobalAveragePool": _plain(lambda x: x.mean(tuple(range(2, x.ndim)), keepdim=True)),
     "GlobalMaxPool": _plain(lambda x: x.amax(tuple(range(2, x.ndim)), keepdim=True)),
     "ReduceMean": _reduction(lambda x, axes, keep: x.mean(axes, keep)),
@@ -498,11 +616,20 @@ _FUNCTIONS: dict[str, Callable] = {
     "ReduceMax": _reduction(lambda x, axes, keep: x.amax(axes, keep)),
     "ReduceMin": _reduction(lambda x, axes, keep: x.amin(axes, keep)),
     "ReduceL2": _reduction(lambda x, axes, keep: x.pow(2).sum(axes, keep).sqrt()),
-    "Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze,
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
     "Transpose": lambda node, x: x.permute(node.get("perm") or [*reversed(range(x.ndim))]),
-    "Concat": lambda node, *parts: torch.cat(parts, node.get("axis")), "Split": _split, "Slice": _slice,
-    "Gather": _gather, "Pad": _pad, "Cast": _cast,
-    "Expand": _plain(lambda x, shape: x.expand(torch.broadcast_shapes(x.shape, tuple(_numbers(shape))))),
+    "Concat": lambda node, *parts: torch.cat(parts, node.get("axis")),
+    "Split": _split,
+    "Slice": _slice,
+    "Gather": _gather,
+    "Pad": _pad,
+    "Cast": _cast,
+    "Expand": _plain(
+        lambda x, shape: x.expand(torch.broadcast_shapes(x.shape, tuple(_numbers(shape))))
+    ),
     "Shape": lambda node, x: torch.tensor(x.shape[node.get("start", 0) : node.get("end")]),
     "ConstantOfShape": _constant_of_shape,
     "Range": _plain(lambda start, stop, step: torch.arange(start.item(), stop.item(), step.item())),
