@@ -183,6 +183,21 @@ def test_regression_has_a_curve_of_the_answer_and_no_probability():
     assert found.flipping["relevance"][0] == pytest.approx(found.prediction["value"], rel=1e-4)
 
 
+def test_a_network_that_answers_at_every_step_is_explained_at_all_of_them():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv1d(1, 4, 9), nn.ReLU(), nn.Conv1d(4, 3, 1))
+    answers = network(torch.from_numpy(chirp())[None, None]).detach()[0]  # (class, time)
+    found = explain(network, method="gradient-x-input", target=2)
+    np.testing.assert_allclose(found.logits, answers.mean(1), rtol=1e-5)
+    assert found.ledger["relevance"] == pytest.approx(float(found.relevance.sum()))
+
+
+def test_why_one_and_not_the_other_is_the_difference_of_the_two():
+    one, other, both = (explain(method="gradient-x-input", target=t) for t in (2, 0, "2-0"))
+    np.testing.assert_allclose(both.relevance, one.relevance - other.relevance, atol=1e-7)
+    assert both.explained == "2 against 0"
+
+
 def test_it_writes_everything_or_nothing_and_keeps_what_is_there(one, tmp_path, monkeypatch):
     folder = one.save(tmp_path / "why")
     assert {path.name for path in folder.iterdir()} == FILES
@@ -273,7 +288,6 @@ class Needs(nn.Module):
         ),
         (net(), {"n_samples": 0}, ParameterError, "n_samples must be"),
         (spectrogram_net(), {}, ParameterError, "The network fails on inputs"),
-        (nn.Conv1d(1, 3, 5), {}, ParameterError, "more than one number for each class"),
         ("phone-cn", {}, UnknownNameError, "Did you mean 'phone-cnn'"),
         ("doa-order1", {}, ParameterError, "ambisonics"),
         ("nowhere.at:all", {}, MissingDataError, "current directory"),

@@ -144,18 +144,17 @@ def test_what_is_read_is_explained_as_the_network_that_was_exported(tmp_path):
         )
 
 
-def graph(path, *nodes, inputs=("input",), **constants):
+def graph(path, *nodes, inputs=("input",), rank=3, **constants):
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     made = helper.make_graph(
         list(nodes),
         "g",
-        [helper.make_tensor_value_info(name, 1, None) for name in inputs],
-        [helper.make_tensor_value_info("output", 1, None)],
+        [helper.make_tensor_value_info(name, 1, [1, 1, 12]) for name in inputs],
+        [helper.make_tensor_value_info("output", 1, [f"n{axis}" for axis in range(rank)])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    onnx.save(
-        helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path
-    )
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(made, opset_imports=opsets, ir_version=9), path)
     return path
 
 
@@ -200,10 +199,13 @@ SINGLE = {
 }
 
 
+RANKS = {"flatten": 2, "gather": 4, "reduction": 0}
+
+
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_single_operation_is_that_of_onnx(tmp_path, name):
     nodes, constants = SINGLE[name]
-    path = graph(tmp_path / "one.onnx", *nodes, **constants)
+    path = graph(tmp_path / "one.onnx", *nodes, rank=RANKS.get(name, 3), **constants)
     x = np.random.default_rng(0).standard_normal((1, 1, 12)).astype(np.float32)
     np.testing.assert_allclose(
         reader.load(path)(torch.from_numpy(x)).detach(), runtime(path, x)[0], atol=1e-6

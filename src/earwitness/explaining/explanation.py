@@ -33,7 +33,7 @@ class Explanation:
     start_s : float
         Where in the sound the samples begin, in seconds; negative where silence was put before it.
     logits : ndarray, shape (n_outputs,), float64
-        The network's answer.
+        The network's answer, its mean over time where there is one for each step.
     prediction : dict
         Highest output: ``output``, ``label``, ``value``, and ``probability`` by softmax if there
         are several.

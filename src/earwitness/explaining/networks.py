@@ -197,11 +197,10 @@ def find(
             "as the model's attribute sample_rate."
         )
     end = own.get("front_end", "waveform") if front_end is None else front_end
-    check_rate(rate, name)
     return Network(
         model.eval(),
         name,
-        int(rate),
+        check_rate(rate, name),
         _front_end(end),
         _length(n_samples),
         classes if classes is not None else own.get("classes", getattr(model, "classes", None)),

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from earwitness import __version__, attribution, audition, evaluation, runtime
+from earwitness.attribution import registry
 from earwitness.attribution.calls import frozen
+from earwitness.attribution.question import Asked, Question
 from earwitness.audio import check_samples, read_audio, resample
 from earwitness.errors import AudioError, ParameterError
 from earwitness.explaining.explanation import Explanation
@@ -18,9 +20,7 @@ from earwitness.explaining.networks import Heard, Network
 from earwitness.features.waveform import place
 
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_UNTRAINED = (
-    104_729  # added to the seed: a network made from the same seed would be its own control
-)
+_UNTRAINED = 104_729  # added to the seed: a network made from it would be its own control
 _ORDERS = 10  # random orders that the explanation's order is held against
 _COMPLETE = {
     "integrated-gradients",
@@ -31,7 +31,7 @@ _TIMES_INPUT = _COMPLETE | {"gradient-x-input", "dft-lrp"}  # zero where the inp
 
 
 def _is_lrp(method: str) -> bool:
-    return method.startswith("lrp-") or method == "sound-direction"
+    return registry.find(method).family == "lrp"
 
 
 @dataclass
@@ -71,8 +71,7 @@ class Request:
     def whole(self) -> np.ndarray:
         """The sound at the network's rate, (T,) float32."""
         if isinstance(self.sound, str | Path):
-            more = {} if self.channel is None else {"channel": self.channel}
-            samples, rate = read_audio(Path(self.sound), **more)
+            samples, rate = read_audio(Path(self.sound), channel=self.channel)
         else:
             samples, rate = self.sound
             samples = check_samples(samples, rate, what="The sound")
@@ -139,7 +138,11 @@ class Request:
             freqs_hz=heard.freqs_hz,
             in_shares=_in_shares(self),
             inputs=heard.inputs.detach().float().cpu().numpy(),
-            **{name: value for name, value in found.items() if name not in ("heard", "index")},
+            **{
+                name: value
+                for name, value in found.items()
+                if name not in ("heard", "index", "raw")
+            },
         )
 
 
@@ -171,27 +174,15 @@ def _in_shares(request: Request) -> bool:
 
 
 class _Answers(nn.Module):
-    """The network as one answer for each clip, (batch, n_classes)."""
+    """The network as one answer for each clip, (batch, n_classes): its mean over time."""
 
     def __init__(self, model: nn.Module, output):
         super().__init__()
-        self.model, self.output = model, output
+        self.asked = Asked(model, Question(output))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        returned = self.model(inputs)
-        if self.output is not None:
-            returned = self.output(returned) if callable(self.output) else returned[self.output]
-        if not isinstance(returned, torch.Tensor):
-            raise ParameterError(
-                f"The network returns a {type(returned).__name__}; say which output is explained."
-            )
-        if returned.ndim > 2:
-            raise ParameterError(
-                f"The network answers {tuple(returned.shape)}, more than one number for each "
-                f"class; name "
-                "with output= a function that returns (batch, classes), such as the mean over time."
-            )
-        return returned[:, None] if returned.ndim == 1 else returned
+        logits = self.asked(inputs)
+        return logits.flatten(1, -2).mean(1) if logits.ndim > 2 else logits
 
 
 def _hear(request: Request, found: dict) -> dict:
@@ -259,69 +250,81 @@ def _index(request: Request, logits: torch.Tensor) -> int | tuple[int, int]:
     return one(target)
 
 
-def _relevance(request: Request, found: dict, model: nn.Module) -> np.ndarray:
-    more = {} if request.output is None else {"output": request.output}
-    relevance = attribution.attribute(
-        model, found["heard"].inputs, found["index"], request.method, **more, **request.options
+def _attribute(request: Request, found: dict, model: nn.Module) -> torch.Tensor:
+    """Return the relevance of a network's input, shaped as it is."""
+    return attribution.attribute(
+        model,
+        found["heard"].inputs,
+        found["index"],
+        request.method,
+        output=request.output,
+        **request.options,
     )
-    relevance = relevance[0].double().cpu().numpy()
-    if found["heard"].of_samples:
-        return relevance.reshape(-1)  # (T,)
-    return relevance.sum(0) if relevance.ndim == 3 else relevance  # (freq, time)
+
+
+def _drawn(relevance: torch.Tensor, of_samples: bool) -> np.ndarray:
+    """Return relevance as (T,) or, summed over channels, as (freq, time)."""
+    values = relevance[0].double().cpu().numpy()
+    if of_samples:
+        return values.reshape(-1)
+    return values.sum(0) if values.ndim == 3 else values
 
 
 def _explain(request: Request, found: dict) -> dict:
-    relevance = _relevance(request, found, request.network.model)
+    relevance = _attribute(request, found, request.network.model)
     if not relevance.any():
         raise ParameterError(
             f"{request.method} finds no relevance at all: the answer does not depend on this sound."
         )
-    return {"relevance": relevance}
+    return {"raw": relevance, "relevance": _drawn(relevance, found["heard"].of_samples)}
 
 
 def _balance(request: Request, found: dict) -> dict:
     """Return the ledger: what the relevance adds up to, and what it should."""
-    total = float(found["relevance"].sum())
-    asked = (request.network.model, found["heard"].inputs, found["index"])
     if _is_lrp(request.method):
-        more = {} if request.output is None else {"output": request.output}
-        ledger = attribution.conservation(*asked, request.method, **more, **request.options)
-        absorbed = {name: float(part.sum()) for name, part in ledger.absorbed.items()}
-        explained = float(ledger.explained.sum())
-        return {
-            "ledger": {
-                "explained": explained,
-                "relevance": total,
-                "absorbed": absorbed,
-                "missing": explained - total - sum(absorbed.values()),
-            }
-        }
-    if (
-        request.method in _COMPLETE
-        and not isinstance(found["index"], tuple)
-        and request.output is None
-    ):
-        baseline = request.options.get("baseline", 0.0)
-        sums = attribution.completeness(
-            *asked,
-            attribution.attribute(*asked, request.method, **request.options),
-            baseline=baseline,
-        )
-        return {
-            "ledger": {
-                "explained": float(sums.difference[0]),
-                "relevance": float(sums.total[0]),
-                "missing": float(sums.difference[0] - sums.total[0]),
-            }
-        }
-    return {"ledger": {"relevance": total}}  # the method promises no sum
+        return {"ledger": _conserved(request, found)}
+    if request.method in _COMPLETE and not isinstance(found["index"], tuple):
+        return {"ledger": _completed(request, found)}
+    return {"ledger": {"relevance": float(found["raw"].double().sum())}}  # no sum is promised
+
+
+def _conserved(request: Request, found: dict) -> dict:
+    ledger = attribution.conservation(
+        request.network.model,
+        found["heard"].inputs,
+        found["index"],
+        request.method,
+        output=request.output,
+        **request.options,
+    )
+    absorbed = {name: float(part.sum()) for name, part in ledger.absorbed.items()}
+    explained, relevance = float(ledger.explained.sum()), float(ledger.relevance.sum())
+    missing = explained - relevance - sum(absorbed.values())
+    return {
+        "explained": explained,
+        "relevance": relevance,
+        "absorbed": absorbed,
+        "missing": missing,
+    }
+
+
+def _completed(request: Request, found: dict) -> dict:
+    sums = attribution.completeness(
+        Asked(request.network.model, Question(request.output)),
+        found["heard"].inputs,
+        found["index"],
+        found["raw"],
+        baseline=request.options.get("baseline", 0.0),
+    )
+    explained, relevance = float(sums.difference[0]), float(sums.total[0])
+    return {"explained": explained, "relevance": relevance, "missing": explained - relevance}
 
 
 def _control(request: Request, found: dict) -> dict:
     """Return what the same network without anything learnt gives, and how alike the two are."""
     try:
         untrained = evaluation.randomised(request.network.model, request.seed + _UNTRAINED)
-        control = _relevance(request, found, untrained)
+        control = _drawn(_attribute(request, found, untrained), found["heard"].of_samples)
     except ParameterError as error:
         return {"control": None, "agreement": {"why_not": str(error)}}
     if not control.any():
