@@ -130,7 +130,7 @@ def test_it_answers_as_the_runtime_and_as_the_network_that_was_exported(tmp_path
 def test_what_is_read_is_explained_as_the_network_that_was_exported(tmp_path):
     model = trained(
         nn.Sequential(
-            nn.Conv1d(1, 6, 9, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(582, 3)
+            nn.Conv1d(1, 6, 9, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(588, 3)
         )
     )
     x = torch.randn(1, 1, 400, generator=torch.Generator().manual_seed(1))
