@@ -11,6 +11,8 @@ from browser_players import press, wait
 from earwitness_book.chapters import listening_study as answers
 
 PAGE = "audible-explanations/study"
+DAMAGED = ["{", "[]", '"x"', '{"code": 7, "answers": []}', '{"code": "0a1b2c3d"}', '{"code": "0a1b2c3d", "answers": {}}',
+           '{"code": "0a1b2c3d", "answers": [null]}', '{"code": "0a1b2c3d", "answers": [{"item": "gone"}]}']
 
 
 def at(number: int, of: int) -> str:
@@ -36,6 +38,12 @@ async def check(tab, base: str, picture=None) -> None:
                        "const data = document.querySelector('.ew-study script'); if (data)"
                        "window.study = JSON.parse(data.textContent); }, { capture: true });")
         await tab.open(f"{base}/{PAGE}.html")
+        await tab.evaluate("localStorage.clear()")
+        await tab.open(f"{base}/{PAGE}.html")
+        for kept in DAMAGED:                                          # a store that anybody can edit
+            await tab.evaluate(f"localStorage.setItem('earwitness-study-' + study.id, {json.dumps(kept)})")
+            await tab.open(f"{base}/{PAGE}.html")
+            await wait(tab, "document.querySelector('.ew-study input[type=file]')", f"the beginning with {kept}")
         await tab.evaluate("localStorage.clear()")
         await tab.open(f"{base}/{PAGE}.html")
         seen = set()

@@ -58,6 +58,11 @@
         return null;
       }
     };
+    const names = new Set(study.items.map((item) => item.item));
+    const usable = (kept) => /^[0-9a-f]{8}$/.test(kept?.code) && Array.isArray(kept.answers)
+      && new Set(kept.answers.map((row) => row?.item)).size === kept.answers.length
+      && kept.answers.every((row) => names.has(row?.item) && study.formats.includes(row.format)
+        && typeof row.answer === "string" && /^[0-9]?$/.test(row.answer));
     const erase = () => {
       if (!confirm("Erase all your answers from this browser?")) return;
       state = { code: "", answers: [] };
@@ -96,7 +101,6 @@
       if (odd) throw new Error(`The format of ${odd.item} is “${odd.format}”, which this study does not have.`);
       const bad = rows.find((row) => !/^[0-9]?$/.test(row.answer));
       if (bad) throw new Error(`The answer to ${bad.item} is “${bad.answer}”, which is no digit from 0 to 9.`);
-      const names = new Set(study.items.map((item) => item.item));
       if (new Set(rows.map((row) => row.item)).size < rows.length || !rows.every((row) => names.has(row.item))) {
         throw new Error("This file answers an item twice, or one that is not in the study.");
       }
@@ -133,8 +137,8 @@
       return made;
     };
 
-    function welcome() {
-      const agree = make("input", { type: "checkbox" }), told = make("p", { className: "ew-study-told" });
+    function welcome(trouble = "") {
+      const agree = make("input", { type: "checkbox" }), told = make("p", { className: "ew-study-told", textContent: trouble });
       told.setAttribute("role", "alert");
       const start = button("Start", () => {
         state = { code: newCode(), answers: [] };
@@ -221,10 +225,10 @@
     }
 
     const old = remembered();
-    if (old?.code) {
+    if (usable(old)) {
       state = old;
       next();
-    } else welcome();
+    } else welcome(old?.code ? "What this browser kept of your answers is damaged; begin again, or load a file." : "");
   };
 
   const start = () => document.querySelectorAll(".ew-study").forEach(begin);
