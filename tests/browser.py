@@ -26,6 +26,7 @@ import browser_study
 from tornado.websocket import websocket_connect
 
 from earwitness_book.runner import notebooks, site
+from earwitness_book.runner.server import server as make_server
 
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -33,7 +34,9 @@ ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "about:blank"]
 INSPECT = """(async () => {
   await new Promise((done) => setTimeout(done, 300));
-  if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+  for (let i = 0; i < 100 && document.querySelector('.math') && !document.querySelector('.math .katex'); i++) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
   const players = [...document.querySelectorAll('audio')];
   await Promise.all(players.map((player) => player.readyState ? 0 : new Promise((done) => {
     player.onloadedmetadata = player.onerror = done;
@@ -48,8 +51,8 @@ INSPECT = """(async () => {
       e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)) : [],
     images: document.querySelectorAll('article img').length,
     broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth).map((i) => i.src.slice(0, 80)),
-    unset: [...document.querySelectorAll('.math')].filter((m) => !m.querySelector('mjx-container')).length,
-    formulas: document.querySelectorAll('mjx-container').length,
+    unset: [...document.querySelectorAll('.math')].filter((m) => !m.querySelector('.katex') || m.querySelector('.katex-error')).length,
+    formulas: document.querySelectorAll('.katex').length,
     players: players.length,
     mute: players.filter((player) => !(player.duration > 0)).length,
     widgets: document.querySelectorAll('.jupyter-widgets').length,
@@ -191,7 +194,7 @@ def main(profile: str = "demo") -> int:
     html, folder = site.folder(profile) / "html", site.folder(profile) / "look"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    server = site.server(html, 0)
+    server = make_server(html, 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = html.resolve().as_uri() if os.environ.get("FILES") else f"http://127.0.0.1:{server.server_port}"
     with tempfile.TemporaryDirectory() as home:

@@ -3,8 +3,7 @@
 A page of its own, made of ``audition.compare`` and the site's scripts, so that any state of the book can be checked.
 """
 
-from functools import partial
-from http.server import ThreadingHTTPServer
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -13,7 +12,7 @@ import numpy as np
 
 from earwitness import audition
 from earwitness_book import project
-from earwitness_book.runner.site import _Quiet
+from earwitness_book.runner.server import server
 
 RATE, SECONDS = 8000, 2.0
 KEYS = {" ": ("Space", 32), "ArrowRight": ("ArrowRight", 39), "Home": ("Home", 36), "Enter": ("Enter", 13)}
@@ -141,12 +140,12 @@ class Served:
     def __enter__(self) -> str:
         self.folder = TemporaryDirectory()
         home, book = Path(self.folder.name), project.root() / "book"
-        (home / "_static").symlink_to(book / "_static")
-        (home / "vendor").symlink_to(book / "_extra" / "vendor")
+        shutil.copytree(book / "_static", home / "_static")
+        shutil.copytree(book / "_extra" / "vendor", home / "vendor")
         (home / "players.html").write_text(page(), encoding="utf-8")
         require = '<script src="vendor/widgets/require.js"></script>'
         (home / "beside-require.html").write_text(page(require), encoding="utf-8")
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(home)))
+        self.server = server(home, 0)
         Thread(target=self.server.serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{self.server.server_port}"
 

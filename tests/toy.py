@@ -88,6 +88,6 @@ def _write_book(folder: Path, pages) -> None:
     (book / "references.bib").write_text("@misc{nobody1999, title={Nothing}, author={Body, No}, year={1999}}\n")
     (book / "index.md").write_text("# Toy\n\nWords {cite}`nobody1999`.\n\n```{bibliography}\n```\n")
     (book / "scoreboard.md").write_text("# Scoreboard\n\n<!-- scoreboard -->\n")
-    (book / "rerun.md").write_text("# Rerun\n\nHow.\n")
+    (book / "rerun.md").write_text("# Rerun\n\nWords about rerunning the notebooks of a toy.\n")
     files = "\n".join(f"  - file: {page}" for page in (*pages, "rerun", "scoreboard"))
     (book / "_toc.yml").write_text(f"format: jb-book\nroot: index\nchapters:\n{files}\n")

@@ -117,7 +117,7 @@ def test_scripts_of_others_carry_their_licence():
     told = (vendor / "README.md").read_text()
     for script in vendor.rglob("*.js"):
         assert script.relative_to(vendor).as_posix() in told
-    assert (vendor / "mathjax" / "LICENSE").exists() and (vendor / "widgets" / "LICENSE").exists()
+    assert (vendor / "katex" / "LICENSE").exists() and (vendor / "widgets" / "LICENSE").exists()
 
 
 def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():

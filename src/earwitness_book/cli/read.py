@@ -69,11 +69,12 @@ def serve(
     """
     from earwitness.errors import MissingDataError
     from earwitness_book.runner import site
+    from earwitness_book.runner.server import server as make
 
     html = site.folder(profile) / "html"
     if not (html / "index.html").exists():
         raise MissingDataError(f"No site is built for profile {profile}: `earwitness build --profile {profile}` does.")
-    with site.server(html, port) as server:
+    with make(html, port) as server:
         typer.echo(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)")
         try:
             server.serve_forever()

@@ -3,22 +3,33 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from earwitness_book.runner import notebooks, site
+from earwitness_book import project
+from earwitness_book.runner import site, theme
 from earwitness_book.runner.notebooks import Notebook, tags
 
-_LOADS = {  # tag -> the attribute whose address a browser fetches by itself
-    "script": "src", "img": "src", "iframe": "src", "audio": "src", "video": "src", "source": "src", "embed": "src",
-    "track": "src", "object": "data", "link": "href", "use": "href",
+# Attributes that hold addresses, and what a browser does not fetch by itself of them: (tag, attribute) of a link
+_ADDRESSES = {
+    "src", "href", "xlink:href", "data", "poster", "action", "formaction", "background", "manifest", "classid", "icon",
+    "codebase", "archive", "lowsrc", "dynsrc", "longdesc", "profile",
 }
+_LISTS = {"srcset": ",", "imagesrcset": ",", "ping": None}          # several addresses, and what is between them
+_FOLLOWED = {("a", "href"), ("area", "href"), ("a", "xlink:href")}
 _NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "license", "alternate"}
+_FRAMES = {"iframe", "frame", "object", "embed", "portal", "fencedframe", "applet"}
+_DATA = {"application/json", "application/ld+json", "application/vnd.jupyter.widget-state+json",
+         "application/vnd.jupyter.widget-view+json", "text/plain", "math/tex"}        # scripts that are none
+_OUTSIDE = re.compile(r"(?:\b[a-z][a-z0-9+.-]*:)?//(?!www\.w3\.org/)[\w\[]", re.IGNORECASE)
+_IN_SCRIPT = re.compile(r"(?:\b(?:https?|wss?|ftp):|[\"'`])//(?!www\.w3\.org/)[\w\[$]", re.IGNORECASE)
+_COMMENT, _ESCAPE = re.compile(r"/\*.*?\*/", re.DOTALL), re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE)
+_DATA_URL = re.compile(r"""url\(\s*(["']?)data:.*?\1\s*\)""", re.DOTALL | re.IGNORECASE)
+_POLICY = "Content-Security-Policy"
 _FILE_NAME = re.compile(r"^\S+\.(png|svg|jpe?g|gif|webp)$|^[0-9a-f_]{16,}$", re.IGNORECASE)
-_STYLE_LOADS = re.compile(r"""(?:url\(\s*|@import\s+)["']?(https?:)?//""", re.IGNORECASE)
 _INSTEAD = ("application/vnd.jupyter.widget-view+json", "application/javascript", "text/html")   # shown, not the image
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
@@ -30,35 +41,95 @@ class Page(HTMLParser):
     images: list[tuple[str, str]] = field(default_factory=list)
     players: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
-    styles: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    policy: str = ""
     tracebacks: int = 0
 
     def __post_init__(self):
         super().__init__()
-        self._in_player = False
+        self._in_player, self._within = False, ""
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         """Note what one tag shows and loads."""
         given = {name: value or "" for name, value in attributes}
-        address = given.get(_LOADS.get(tag, ""), "")
-        if address and not (tag == "link" and _NOT_LOADED & set(given.get("rel", "").split())):
-            self.loads.append(address)
         if tag == "img":
-            self.images.append((address, given.get("alt", "")))
-        if tag == "audio":
-            self._in_player = True
-        if address and (tag == "audio" or (tag == "source" and self._in_player)):
-            self.players.append(address)
+            self.images.append((given.get("src", ""), given.get("alt", "")))
+        self._in_player = self._in_player or tag == "audio"
+        if tag in ("audio", "source") and self._in_player and given.get("src"):
+            self.players.append(given["src"])
         self.tracebacks += "traceback" in given.get("class", "").split()
-        self.styles += [given["style"]] if "style" in given else []
+        self._within = tag if tag == "style" or (tag == "script" and given.get("type", "") not in _DATA) else ""
+        rel = set(given.get("rel", "").lower().split())
+        unloaded = tag == "link" and rel and rel <= _NOT_LOADED
+        for name, value in given.items():
+            if not (unloaded and name == "href"):
+                self._note(tag, name, value)
+        self._refuse(tag, given)
+
+    def _note(self, tag: str, name: str, value: str) -> None:
+        """Note the addresses, styles and scripts of one attribute."""
+        clean = _plain(value)
+        if (tag, name) in _FOLLOWED:
+            self.wrong += ["a link runs a script."] if clean.lower().startswith(("javascript:", "data:")) else []
+        elif name in _ADDRESSES and clean and not (name == "data" and tag != "object"):
+            self.loads.append(clean)
+        elif name in _LISTS:
+            parts = re.split(r"\s*,\s+|\s+", clean) if clean else []
+            self.loads += [part.rstrip(",") for part in parts if not re.fullmatch(r"[\d.]+[wx],?", part)]
+        elif name == "style" or "url(" in value.lower():
+            self._style(value)
+        elif name.startswith("on"):
+            self._script(value)
+        elif name == "srcdoc":
+            self.wrong.append("a frame holds a page of its own.")
+
+    def _refuse(self, tag: str, given: dict) -> None:
+        """Note what has no place in a page of the book, wherever it leads, and the page's policy."""
+        meta = given.get("http-equiv", "").lower() if tag == "meta" else ""
+        if tag == "base" or tag in _FRAMES or meta == "refresh":
+            self.wrong.append(f"<{tag}> has no place in a page of the book.")
+        if meta == _POLICY.lower():
+            self.wrong += ["its policy stands behind what it should hold."] if self.loads or self.policy else []
+            self.policy = given.get("content", "")
+        if tag == "script" and given.get("type", "").lower() in ("importmap", "speculationrules"):
+            self.wrong.append(f"a script is a list of addresses ({given['type']}).")
+        if tag in ("animate", "set") and "href" in given.get("attributename", "").lower():
+            self.wrong.append("an animation changes an address.")
+
+    def handle_data(self, data: str) -> None:
+        """Look at styles and scripts that stand in the page."""
+        if self._within == "style":
+            self._style(data)
+        elif self._within == "script":
+            self._script(data)
+
+    def _style(self, text: str) -> None:
+        self.wrong += [f"a style loads from another host: {text.strip()[:80]}."] if style_loads(text) else []
+
+    def _script(self, text: str) -> None:
+        if found := _IN_SCRIPT.search(text):
+            said = text[max(0, found.start() - 30): found.end() + 30].strip()
+            self.wrong.append(f"a script names another host: {said}.")
 
     def handle_startendtag(self, tag: str, attributes: list) -> None:
         """Treat ``<img/>`` as ``<img>``."""
         self.handle_starttag(tag, attributes)
 
     def handle_endtag(self, tag: str) -> None:
-        """Notice where a player ends."""
-        self._in_player = self._in_player and tag != "audio"
+        """Notice where a player, a style or a script ends."""
+        self._in_player, self._within = self._in_player and tag != "audio", ""
+
+
+def _plain(address: str) -> str:
+    """Return an address as browsers read it: no line breaks or tabs, and no backslashes."""
+    return re.sub(r"[\t\r\n]", "", address).strip(" \f\x00").replace("\\", "/")
+
+
+def style_loads(text: str) -> bool:
+    """Return whether a style names another host, once comments, escapes and data are out of the way."""
+    text = _DATA_URL.sub("", _COMMENT.sub("", text))
+    text = _ESCAPE.sub(lambda sign: chr(int(sign[1], 16) % 0x110000) if sign[1] else sign[2], text)
+    return bool(_OUTSIDE.search(text))
 
 
 def read(html: str) -> Page:
@@ -68,37 +139,52 @@ def read(html: str) -> Page:
     return page
 
 
-def problems(profile: str) -> list[str]:
-    """Return what is wrong with the site of a profile, a sentence each; empty if nothing is."""
+def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]:
+    """Return what is wrong with the site of a profile, or a part of it, a sentence each; empty if nothing is."""
     html = site.folder(profile) / "html"
+    listed = site.contents(chapters) if chapters is not None else site.rendered(profile)
     found: list[str] = []
-    for name in [*notebooks.toc_pages(), "search", "searchindex"]:
+    for name in [*listed, "search", "searchindex"]:
         if not (html / f"{name}.{'js' if name == 'searchindex' else 'html'}").exists():
             found.append(f"The page {name} is not in the site.")
-    for path in sorted(set(html.rglob("*.html")) - set((html / "_static").rglob("*.html"))):     # those are templates
-        page = read(path.read_text(encoding="utf-8"))
-        name = path.relative_to(html).with_suffix("").as_posix()
+    for path in sorted([*html.rglob("*.html"), *html.rglob("*.svg")]):
+        page = read(path.read_text(encoding="utf-8", errors="replace"))
+        name = path.relative_to(html).with_suffix("" if path.suffix == ".html" else ".svg").as_posix()
         found += [f"{name}: {said}" for said in _self_contained(page, path, html)]
         found += [f"{name}: {said}" for said in _described(page)]
-    for notebook in site.chapters():
+    for notebook in (notebook for notebook in site.chapters() if notebook.page in listed):
         path, content = html / f"{notebook.page}.html", site.executed(profile, notebook)
         if content and path.exists():
             found += [f"{notebook.page}: {said}" for said in _complete(notebook, content, path)]
-    return found + [f"{path.relative_to(html)} loads a style or a font from another host."
-                    for path in sorted(html.rglob("*.css"))
-                    if _STYLE_LOADS.search(path.read_text(encoding="utf-8", errors="replace"))]
+    return found + _files(html)
+
+
+def _files(html: Path) -> list[str]:
+    """Return what is wrong with styles, and with our own scripts; those of others are held by the pages' policy."""
+    found = [f"{path.relative_to(html)} loads a style or a font from another host."
+             for path in sorted(html.rglob("*.css")) if style_loads(path.read_text(encoding="utf-8", errors="replace"))]
+    own = {path.name for path in (project.root() / "book" / "_static").rglob("*.js")}
+    for path in sorted((html / "_static").rglob("*.js")):
+        code = re.sub(r"^\s*//.*$", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE)
+        if path.name in own and _IN_SCRIPT.search(code):
+            found.append(f"{path.relative_to(html)} names another host.")
+    return found
 
 
 def _self_contained(page: Page, path: Path, html: Path) -> Iterator[str]:
+    if path.suffix == ".html" and page.policy not in (theme.POLICY, theme.EVAL):
+        yield "it lacks the policy that keeps a browser from loading anything else."
     for address in page.loads:
         parts = urlsplit(address)
-        if parts.netloc or parts.scheme in ("http", "https"):
-            yield f"it loads {address} from another host."
-        elif parts.scheme != "data" and parts.path and not (path.parent / unquote(parts.path)).exists():
-            yield f"it loads {address}, which is not in the site."
-    for style in page.styles:
-        if _STYLE_LOADS.search(style):
-            yield f"a style loads from another host: {style[:80]}."
+        if parts.netloc or parts.scheme not in ("", "data", "blob"):
+            yield f"it loads {address[:200]} from another host."
+        elif not parts.scheme and parts.path and not _lies_in(path.parent / unquote(parts.path), html):
+            yield f"it loads {address[:200]}, which is not in the site."
+    yield from page.wrong
+
+
+def _lies_in(path: Path, html: Path) -> bool:
+    return path.exists() and path.resolve().is_relative_to(html.resolve())
 
 
 def _described(page: Page) -> Iterator[str]:

@@ -7,20 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 
 import yaml
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from earwitness import cache
-from earwitness.errors import NotebookError, ParameterError
+from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness_book import project
 from earwitness_book.runner import notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
 
+PATIENCE_S = 1800               # for another process that renders the same profile
+_KEPT = ("html", ".doctrees", "jupyter_execute")        # what a render leaves: the site, and what the next starts from
 MARK = "<!-- scoreboard -->"
 _TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
 _CELL = re.compile(r"<!-- cell (\S+) of (\S+) -->")      # of a page: what the cell with this tag of a notebook shows
@@ -46,51 +47,137 @@ def chapters() -> list[Notebook]:
     return [found[page] for page in notebooks.toc_pages() if page in found]
 
 
+def contents(only: Collection[str] | None = None) -> list[str]:
+    """Return the pages of the book, or, of some chapters, theirs and those that belong to no chapter.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such chapter.
+    """
+    listed = notebooks.toc_pages()
+    known = list(dict.fromkeys(notebook.chapter for notebook in chapters()))
+    if only is None:
+        return listed
+    left_out = set(known) - {check_choice(name, known, "chapter") for name in only}
+    return [page for page in listed if page.partition("/")[0] not in left_out]
+
+
 def executed(profile: str, notebook: Notebook) -> dict | None:
-    """Return the notebook as this profile executed it, or ``None``."""
+    """Return the notebook as this profile executed it, or ``None``.
+
+    Raises
+    ------
+    DamagedDataError
+        If the file is not what an execution left there.
+    """
     path = folder(profile) / "executed" / f"{notebook.page}.ipynb"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        whole = isinstance(content["cells"], list) and isinstance(content["metadata"]["earwitness"], dict)
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise DamagedDataError(f"{path} is damaged; `earwitness build --profile {profile}` makes it again.")
+    return content
 
 
-def build(profile: str) -> Path:
+def build(profile: str, chapters: Collection[str] | None = None) -> Path:
     """Render what this profile executed; return the path of ``index.html``.
+
+    Parameters
+    ----------
+    profile : str
+    chapters : collection of str, optional
+        Render these, and the pages that belong to no chapter; what names others becomes plain text.
 
     Raises
     ------
     NotebookError
         If jupyter-book warns or fails; the message ends in what it said.
     """
-    target = folder(profile)
+    target, pages = folder(profile), contents(chapters)
     target.mkdir(parents=True, exist_ok=True)
-    with FileLock(target / ".lock"):
-        _forget_renamed(target / "executed")
-        return _render(profile, target, target / "source", target / "html")
+    try:
+        with FileLock(target / ".lock", timeout=PATIENCE_S):
+            _forget_removed(target / "executed")
+            return _render(profile, target, pages)
+    except Timeout:
+        raise NotebookError(f"Another process has been rendering into {target} for {PATIENCE_S // 60} minutes; "
+                            f"end it, or wait for it.") from None
 
 
-def _render(profile: str, target: Path, source: Path, html: Path) -> Path:
-    config, stamp = target / "_config.yml", target / "rendered"
-    settings = yaml.safe_dump(_config(profile), allow_unicode=True, sort_keys=False)      # scripts load in order
-    state = cache.digest({"source": assemble(profile, source), "settings": settings, "packages": _packages()})
-    if (html / "index.html").exists() and stamp.exists() and stamp.read_text() == state:
+def _render(profile: str, target: Path, listed: list[str]) -> Path:
+    """Render into a folder beside the site and put it in its place when it is whole."""
+    made, html, stamp = target / "html.new", target / "html", target / "rendered"
+    settings = yaml.safe_dump(_config(profile, listed), allow_unicode=True, sort_keys=False)     # scripts load in order
+    sources = assemble(profile, target / "source", listed)
+    state = cache.digest({"source": sources, "settings": settings, "packages": _packages()})
+    known = _stamp(stamp)
+    whole = known.get("files") == _digests(target)
+    if whole and known["state"] == state:
         return html / "index.html"
     stamp.unlink(missing_ok=True)
-    config.write_text(settings, encoding="utf-8")
-    command = [sys.executable, "-m", "earwitness_book.runner.render", str(source), str(html), str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    (target / "render.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-    if done.returncode:
-        said = "\n".join(done.stderr.strip().splitlines()[-20:])
-        raise NotebookError(f"jupyter-book did not render the book without warnings "
-                            f"({target / 'render.log'}):\n{said}")
+    for name in ("html.new", "html.old") if whole else ("html.new", "html.old", *_KEPT[1:]):
+        shutil.rmtree(target / name, ignore_errors=True)
+    (target / "_config.yml").write_text(settings, encoding="utf-8")
+    _sphinx(target / "source", made, target / "_config.yml", target / "render.log")
     for notebook in chapters():      # the download button gives the notebook that a reader can run
-        shutil.copyfile(notebook.path, html / "_sources" / f"{notebook.page}.ipynb")
-    stamp.write_text(state)
+        if notebook.page in listed:
+            shutil.copyfile(notebook.path, made / "_sources" / f"{notebook.page}.ipynb")
+    if html.exists():
+        html.rename(target / "html.old")
+    made.rename(html)
+    shutil.rmtree(target / "html.old", ignore_errors=True)
+    cache.write_text(stamp, json.dumps({"state": state, "pages": listed, "files": _digests(target)}))
     return html / "index.html"
 
 
-def _forget_renamed(executed: Path) -> None:
-    """Remove what notebooks measured that are no longer in the book; the scoreboard would still count it."""
-    known = {notebook.page for notebook in chapters()}
+def _sphinx(source: Path, html: Path, config: Path, log: Path) -> None:
+    """Run jupyter-book in a process that ends with this one: it reads a pipe that only this one holds open."""
+    command = [sys.executable, "-m", "earwitness_book.runner.render", str(source), str(html), str(config)]
+    with log.open("w", encoding="utf-8") as said, subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
+    ) as process:
+        try:
+            warned = process.stderr.read().decode(errors="replace")
+        except BaseException:
+            process.kill()
+            raise
+        said.write(warned)
+    if process.returncode:
+        last = "\n".join(warned.strip().splitlines()[-20:])
+        raise NotebookError(f"jupyter-book did not render the book without warnings ({log}):\n{last}")
+
+
+def _stamp(path: Path) -> dict:
+    """Return what the last render noted: its ingredients, pages, and the digest of each file; empty if it did not."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) and {"state", "pages", "files"} <= set(noted) else {}
+
+
+def rendered(profile: str) -> list[str]:
+    """Return the pages that the site of a profile was rendered from, the whole table of contents if it never was."""
+    return _stamp(folder(profile) / "rendered").get("pages") or notebooks.toc_pages()
+
+
+def _digests(target: Path) -> dict[str, str]:
+    """Return the digest of every file that a render leaves: nothing of it is trusted by its name or time."""
+    paths = sorted(path for name in _KEPT for path in (target / name).rglob("*") if path.is_file())
+    return {path.relative_to(target).as_posix(): cache.file_digest(path) for path in paths}
+
+
+def _forget_removed(executed: Path) -> None:
+    """Remove what notebooks measured that are no longer there; the scoreboard would still count it.
+
+    Those that ``_toc.yml`` leaves out stay: they took long, and may come back.
+    """
+    known = {notebook.page for notebook in notebooks.every()}
     for path in [*executed.glob("*/*.ipynb"), *executed.glob("*/*.records.json")]:
         if path.relative_to(executed).as_posix().removesuffix(".ipynb").removesuffix(".records.json") not in known:
             path.unlink()
@@ -100,15 +187,18 @@ def _packages() -> dict[str, str]:
     return {name: version(name) for name in ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")}
 
 
-def assemble(profile: str, source: Path) -> dict[str, str]:
-    """Make ``source`` the folder that jupyter-book renders; return the digest of each file.
+def assemble(profile: str, source: Path, listed: Collection[str] | None = None) -> dict[str, str]:
+    """Make ``source`` the folder that jupyter-book renders, of all pages or those listed; return the digests.
 
-    Files that would not change keep their time, so that Sphinx leaves their pages alone.
+    Files that would not change are left alone.
     """
     book = project.root() / "book"
+    listed = notebooks.toc_pages() if listed is None else listed
     wanted = {path.relative_to(book).as_posix(): path.read_bytes() for path in _prose(book)}
+    wanted["_toc.yml"] = _toc(book / "_toc.yml", listed)
     for notebook in chapters():
-        wanted[f"{notebook.page}.ipynb"] = pages.page(notebook, executed(profile, notebook)).encode()
+        if notebook.page in listed:
+            wanted[f"{notebook.page}.ipynb"] = pages.page(notebook, executed(profile, notebook)).encode()
     for name, content in wanted.items():
         if name.endswith(".md") and b"<!-- " in content:
             wanted[name] = _filled(profile, content.decode()).encode()
@@ -118,6 +208,23 @@ def assemble(profile: str, source: Path) -> dict[str, str]:
         if path.relative_to(source).as_posix() not in wanted:
             path.unlink()
     return {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
+
+
+def _toc(path: Path, listed: Collection[str]) -> bytes:
+    """Return the table of contents without the pages that are not listed, and without parts that lose all theirs."""
+    def kept(part):
+        if isinstance(part, list):
+            return [item for item in map(kept, part) if item]
+        if not isinstance(part, dict):
+            return part
+        if "file" in part and re.sub(r"\.(md|ipynb)$", "", part["file"]) not in listed:
+            return None
+        inside = {key: kept(value) for key, value in part.items()}
+        filled = {key: value for key, value in inside.items() if value or not isinstance(value, list)}
+        return None if "chapters" in part and "chapters" not in filled and "root" not in part else filled
+
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_dump(kept(content), allow_unicode=True, sort_keys=False).encode()
 
 
 def _filled(profile: str, text: str) -> str:
@@ -147,23 +254,41 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
-def _config(profile: str) -> dict:
+def _config(profile: str, listed: Collection[str]) -> dict:
     config = yaml.safe_load((project.root() / "_config.yml").read_text(encoding="utf-8"))
     own = config.setdefault("sphinx", {}).setdefault("config", {})
-    own["html_context"] = own.get("html_context", {}) | {"ew_banner": banner(profile)}
+    own["html_context"] = own.get("html_context", {}) | {"ew_banner": banner(profile, listed)}
+    own["ew_outside"] = _outside(listed)
+    if address := os.environ.get("EARWITNESS_SITE"):
+        own["html_baseurl"] = address.rstrip("/") + "/"
     return config
 
 
-def banner(profile: str) -> dict[str, str]:
+def _outside(listed: Collection[str]) -> dict[str, str]:
+    """Return page and title of all that the checkout holds and this site does not: it can be named, but not linked."""
+    book = project.root() / "book"
+    prose = {path.relative_to(book).with_suffix("").as_posix(): path for path in book.rglob("*.md")
+             if not path.relative_to(book).parts[0].startswith("_")}
+    titles = {page: _heading(path) or page for page, path in prose.items() if page not in listed}
+    return titles | {notebook.page: notebook.title() for notebook in notebooks.every() if notebook.page not in listed}
+
+
+def _heading(path: Path) -> str:
+    found = re.search(r"^#\s+(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
     """Return what stands on every page: what made the site, and the page that tells how to make it oneself."""
-    notes = [content["metadata"]["earwitness"] for notebook in chapters() if (content := executed(profile, notebook))]
+    made = [executed(profile, notebook) for notebook in chapters() if notebook.page in listed]
+    notes = [content["metadata"]["earwitness"] for content in made if content]
     corpora = sorted({note["parameters"]["corpus"] for note in notes if "corpus" in note["parameters"]})
     parts = [
         f"Made by profile {profile}. {profiles.about(profile)}".strip(),
         f"Corpus: {', '.join(corpora)}." if corpora else "",
         f"Commit {project.commit()}{', executed ' + max(note['date'] for note in notes)[:10] if notes else ''}.",
     ]
-    rerun = [page for page in notebooks.toc_pages() if page.split("/")[-1] == "rerun"]
+    rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
     link = "Rerun it yourself" if profile in ("real", "paper") else "See it with real recordings"
     return {"text": " ".join(filter(None, parts)), "page": rerun[0] if rerun else "", "link": link}
 
@@ -183,23 +308,3 @@ def tally(profile: str, chapter: str = "") -> str:
     from earwitness_book import records
 
     return records.tally_html(records.scoreboard(folder(profile)), chapter)
-
-
-def server(html: Path, port: int) -> ThreadingHTTPServer:
-    """Return a server of a built site, for this machine alone.
-
-    Raises
-    ------
-    ParameterError
-        If the port is taken.
-    """
-    handler = partial(_Quiet, directory=str(html))
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise ParameterError(f"Port {port} is not free ({error.strerror}); choose another with --port.") from None
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments) -> None:
-        """Say nothing for each file that a page loads."""

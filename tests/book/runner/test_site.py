@@ -3,13 +3,17 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import toy
 
+from earwitness.errors import DamagedDataError, UnknownNameError
 from earwitness_book.runner import check, notebooks, pages, site
 
 WIDGET = "import ipywidgets\nipywidgets.IntSlider(description='How many')"
@@ -97,8 +101,8 @@ def test_the_scoreboard_has_a_row_per_claim_with_the_value_of_this_build(built):
 
 def test_scripts_for_widgets_and_formulas_are_local_and_only_where_they_are_needed(built):
     html = built[1]
-    assert (html / "vendor/mathjax/tex-svg.js").exists() and (html / "vendor/widgets/embed-amd.js").exists()
-    needs = {name: (("tex-svg.js" in page(html, name)), ("embed-amd.js" in page(html, name)))
+    assert (html / "vendor/katex/katex.min.js").exists() and (html / "vendor/widgets/embed-amd.js").exists()
+    needs = {name: (("katex/set.js" in page(html, name)), ("embed-amd.js" in page(html, name)))
              for name in ("toy/01-passes", "toy/03-widget", "rerun")}
     assert needs == {"toy/01-passes": (True, False), "toy/03-widget": (False, True), "rerun": (False, False)}
     scripts = page(html, "toy/03-widget")
@@ -128,6 +132,103 @@ def test_nothing_is_rendered_again_when_nothing_changed_and_a_changed_page_is(co
     (book / "_static" / "earwitness.css").write_text("p { color: red }")
     site.build("smoke")
     assert (copy / "_static" / "earwitness.css").read_text() == "p { color: red }"
+
+
+def test_a_changed_page_is_rendered_again_although_the_clock_was_set_back(copy, monkeypatch):
+    site.build("smoke")
+    write = site._write
+    monkeypatch.setattr(site, "_write", lambda path, content: (write(path, content), os.utime(path, (1e9, 1e9))))
+    (copy.parents[2] / "book" / "rerun.md").write_text("# Rerun\n\nOtherwise.\n")
+    site.build("smoke")
+    assert "Otherwise." in page(copy, "rerun")
+
+
+def test_what_is_damaged_in_a_rendered_site_is_made_again_and_a_known_address_gives_a_map(copy, monkeypatch):
+    monkeypatch.setenv("EARWITNESS_SITE", "https://example.org/book")
+    site.build("smoke")
+    built = site._digests(copy.parent)
+    assert "<loc>https://example.org/book/toy/01-passes.html</loc>" in (copy / "sitemap.xml").read_text()
+    assert '<link rel="canonical" href="https://example.org/book/rerun.html" />' in page(copy, "rerun")
+    (copy / "toy" / "01-passes.html").write_text("")
+    (copy / "_static" / "earwitness.css").unlink()
+    doctree = copy.parent / ".doctrees" / "rerun.doctree"
+    doctree.write_bytes(doctree.read_bytes()[:100])
+    site.build("smoke")
+    made = site._digests(copy.parent)
+    assert {name for name in built if name.startswith("html/")} == {name for name in made if name.startswith("html/")}
+    assert made["html/toy/01-passes.html"] == built["html/toy/01-passes.html"] and check.problems("smoke") == []
+    (copy.parent / "rendered").write_text("{")
+    assert site.rendered("smoke") == notebooks.toc_pages()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cells": []', '{"cells": [], "metadata": {}}'])
+def test_an_executed_notebook_that_is_damaged_is_named_with_the_command_that_makes_it_again(copy, content):
+    path = copy.parent / "executed" / "toy" / "01-passes.ipynb"
+    path.write_text(content)
+    with pytest.raises(DamagedDataError, match=r"01-passes.ipynb is damaged; `earwitness build --profile smoke`"):
+        site.build("smoke")
+    assert (copy / "index.html").exists()
+
+
+def test_a_part_of_the_book_builds_and_names_the_rest_in_plain_text(copy):
+    home, executed = copy.parents[2], copy.parent / "executed" / "other" / "01-there.ipynb"
+    toy.write_notebook(home / "notebooks" / "other" / "01-there.ipynb",
+                       [toy.words("# What is there"), toy.code("seed: int = 1", ["parameters"])])
+    toc = home / "book" / "_toc.yml"
+    toc.write_text(toc.read_text() + "  - file: other/intro\n    sections:\n    - file: other/01-there\n")
+    (home / "book" / "other").mkdir()
+    (home / "book" / "other" / "intro.md").write_text("# Other\n\nWords.\n")
+    (home / "book" / "rerun.md").write_text(
+        "# Rerun\n\nSee {doc}`other/01-there`, {doc}`these words <other/intro>` and {doc}`toy/01-passes`.\n")
+    executed.parent.mkdir()
+    executed.write_text("kept")
+    site.build("smoke", chapters=["toy"])
+    said = page(copy, "rerun").split("<p>See ")[1].split("</p>")[0]
+    assert "What is there" in said and "these words" in said and said.count("<a ") == 1 and 'href="toy/01-passes.html"' in said
+    assert not (copy / "other").exists() and executed.read_text() == "kept"
+    assert check.problems("smoke") == check.problems("smoke", chapters=["toy"]) == []
+    with pytest.raises(UnknownNameError, match="toy"):
+        site.build("smoke", chapters=["tay"])
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="asks Linux whether a process is alive")
+def test_a_render_ends_with_the_build_that_was_killed(tmp_path):
+    endless = ("import time; from earwitness_book.runner import render; "
+               "render.build_sphinx = lambda *a, **k: time.sleep(60); render.main('', '', '')")
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec {sys.executable} -c \"{endless}\"\n")
+    python.chmod(0o755)
+    start = (f"import sys; from pathlib import Path; from earwitness_book.runner import site; "
+             f"sys.executable = '{python}'; here = Path('{tmp_path}'); site._sphinx(here, here, here, here / 'log')")
+    build = subprocess.Popen([sys.executable, "-c", start])
+    until = time.monotonic() + 60
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()) and time.monotonic() < until:
+        time.sleep(0.05)
+    state = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    assert alive(state)
+    build.send_signal(signal.SIGKILL)
+    build.wait()
+    while alive(state) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(state)
+
+
+def alive(state):
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] not in "ZX"
+
+
+def test_a_page_without_formulas_and_widgets_is_light_and_prints_solutions_folded(built):
+    html = built[1]
+    said = page(html, "rerun")
+    files = {html / urlsplit(address).path for address in check.read(said).loads if not address.startswith("data:")}
+    assert sum(path.stat().st_size for path in files if path.is_file()) + len(said) < 1_000_000
+    assert not list(html.rglob("*.map")) and not list(html.rglob("fontawesome.js"))
+    assert "toggleOpenOnPrint = 'false'" in said
+
+
+def test_a_page_says_in_a_sentence_what_it_holds(built):
+    assert '<meta name="description" content="Words about rerunning' in page(built[1], "rerun")
+    assert "Content-Security-Policy" in page(built[1], "404") and "There is no such page" in page(built[1], "404")
 
 
 def damaged(html, name, old, new):
@@ -180,14 +281,16 @@ def test_a_plain_link_to_another_host_is_fine(copy):
     assert damaged(copy, "index.html", "<body", '<a href="https://example.org">there</a><body') == ""
 
 
-def test_what_a_notebook_measured_goes_when_it_leaves_the_book(copy):
+def test_what_a_notebook_measured_goes_with_the_notebook_and_stays_when_the_contents_leave_it_out(copy):
     executed, home = copy.parent / "executed" / "toy", copy.parents[2]
     toc = home / "book" / "_toc.yml"
-    toc.write_text(toc.read_text().replace("  - file: toy/01-passes\n", ""))
+    for name in ("01-passes", "02-fails"):
+        toc.write_text(toc.read_text().replace(f"  - file: toy/{name}\n", ""))
+    (home / "notebooks" / "toy" / "02-fails.ipynb").unlink()
     site.build("smoke")
     assert {path.name for path in executed.iterdir()} == {
-        "02-fails.ipynb", "02-fails.records.json", "03-widget.ipynb", "03-widget.records.json"}
-    assert "not run" in page(copy, "scoreboard").split("toy/<wbr>one")[1].split("</tr>")[0]
+        "01-passes.ipynb", "01-passes.records.json", "03-widget.ipynb", "03-widget.records.json"}
+    assert not (copy / "toy" / "01-passes.html").exists() and not (copy / "toy" / "02-fails.html").exists()
 
 
 def test_a_page_can_show_what_a_tagged_cell_shows_and_says_if_there_is_none(copy, tmp_path):
