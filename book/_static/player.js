@@ -17,7 +17,7 @@
     document.head.append(tag);
   }));
   const drawing = () => script("wavesurfer.min.js", () => window.WaveSurfer);
-  const spectrogram = () => script("spectrogram.min.js", () => window.WaveSurfer.Spectrogram);
+  const spectrogram = () => script("spectrogram.min.js", () => window.WaveSurfer?.Spectrogram);
 
   // --- sound
   const bytes = (address) => Uint8Array.from(atob(address.split(",")[1]), (sign) => sign.charCodeAt(0));
