@@ -51,11 +51,11 @@ class Composite:
             isinstance(rule, partial) and rule.func is given_rule for _, rule in self.given)
 
     def rule_for(self, step, fixed: bool) -> Callable:
-        """Return the rule of a layer; one whose weights are no parameters (``fixed``) shares exactly."""
+        """Return the rule of a layer; one that no parameter enters (``fixed``) is a front end and shares exactly."""
         for selector, rule in self.given:
             if rule is not _PASS and _fits(selector, step.name, step.module, step):
                 return self.kinds["norm"] if step.kind == "norm" else rule
-        return linear_rule if fixed else self.kinds[step.kind]
+        return self.named["linear"] if fixed else self.kinds[step.kind]
 
     def passes(self, name: str, module: nn.Module) -> bool:
         """Tell whether a whole module hands relevance on value by value."""
@@ -93,7 +93,7 @@ def composite(kinds: dict, given: Mapping | None, *, epsilon: float, stabilizer:
         "epsilon": partial(epsilon_rule, epsilon=epsilon, bias_factor=bias_factor),
         "plus": partial(plus_rule, epsilon=stabilizer, bias_factor=bias_factor),
         "gamma": partial(gamma_rule, epsilon=stabilizer, gamma=gamma, bias_factor=bias_factor),
-        "linear": linear_rule,
+        "linear": partial(linear_rule, bias_factor=bias_factor),
         "pass": _PASS,
     }
     chosen = [(_checked_selector(selector), _named(rule, named)) for selector, rule in (given or {}).items()]

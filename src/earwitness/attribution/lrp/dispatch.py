@@ -50,12 +50,15 @@ class Trace:
         The least value it can have, where a constant is added or a clamp stands against the logarithm of zero.
     layer : tuple of (Step, Tensor, int), optional
         The convolution or dense layer whose output it is, what it read and the version of that: for a batch norm.
+    n_readers : int
+        How many operations have read it.
     """
 
     gate: bool = False
     deep: bool = False
     floor: float | None = None
     layer: tuple | None = None
+    n_readers: int = 0
 
 
 @dataclass(slots=True)
@@ -202,7 +205,6 @@ class Linearised(TorchFunctionMode):
         self.ledger, self.at, self.stops = Ledger(), at, []
         if at is not None:
             check_choice(at, [name for name, _ in model.named_modules() if name], "layer of the model")
-        self.buffers = {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
         self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
         self.stack: list[tuple[str, nn.Module]] = [("", model)]
         self.holders: dict[int, list[Step]] = {}
@@ -250,19 +252,23 @@ class Linearised(TorchFunctionMode):
         kwargs = kwargs or {}
         dependent = [value for value in tensors_of((args, kwargs)) if value.requires_grad]
         name = _name_of(function)
-        if not dependent or name in _QUERIES:
+        if not dependent:
+            return self._constant(function, args, kwargs)
+        if name in _QUERIES:
             return function(*args, **kwargs)
         place, module = self.stack[-1]
         in_place = name.endswith("_") and not name.endswith("__")
         call = Call(name.removesuffix("_") if in_place else name, in_place, function, args, kwargs, dependent, place,
                     module)
         self._check_known(call)
+        for value in dependent:
+            value._trace.n_readers += 1
         rule = self.table.get(call.name)
         if self.opens(call, rule):
             return self.open(call)
         if in_place or name == "setitem":
             self.overwritten(args[0])
-        result = self._unknown(call) if rule is None else rule(self, call)
+        result = self._unknown(call) if rule is None else self.applied(rule, call)
         if rule is not None:
             self._note(call, rule, result)
         self._mark(call, result, rule)
@@ -275,6 +281,13 @@ class Linearised(TorchFunctionMode):
         if not isinstance(call.function, types.FunctionType):
             return False
         return rule is None or "inplace" in call.function.__code__.co_varnames
+
+    def _constant(self, function, args, kwargs):
+        """Run an operation on what does not depend on the input; what parameters enter stays known as learned."""
+        result = function(*args, **kwargs)
+        if isinstance(result, torch.Tensor) and any(map(self.is_weight, tensors_of((args, kwargs)))):
+            result._learned = True
+        return result
 
     def open(self, call: Call):
         """Run what a function in Python consists of, operation by operation."""
@@ -300,6 +313,10 @@ class Linearised(TorchFunctionMode):
                         f"{_at()}.")
                 value._trace = Trace()
                 self.record.append((call.place, type(value.grad_fn).__name__, "missing: not seen by PyTorch", where()))
+
+    def applied(self, rule: Callable, call: Call):
+        """Return what an operation returns by its rule."""
+        return rule(self, call)
 
     def _unknown(self, call: Call):
         result = call.native()
@@ -343,21 +360,31 @@ class Linearised(TorchFunctionMode):
         return Trace(**known)
 
     def is_weight(self, tensor) -> bool:
-        """Tell whether a tensor is, or is a view of, a parameter of the model."""
-        return isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() in self.weights
+        """Tell whether a tensor is a parameter of the model, or was computed from one."""
+        return isinstance(tensor, torch.Tensor) and (
+            hasattr(tensor, "_learned") or tensor.untyped_storage().data_ptr() in self.weights)
 
-    def layer(self, call: Call, step, source: torch.Tensor, label: str | None = None) -> torch.Tensor:
+    def layer(self, call: Call, step, source: torch.Tensor, learned: bool = True) -> torch.Tensor:
         """Run a layer with weights by the rule that the composite has for it."""
         step.first, step.additive = not source._trace.deep, self.additive
-        fixed = step.weight is not None and step.weight.untyped_storage().data_ptr() in self.buffers
-        step.rule = self.composite.rule_for(step, fixed)
-        label = label or call.label
+        step.rule = self.composite.rule_for(step, step.kind != "norm" and not learned)
+        label = call.label
         self.ledger.expect(label)
-        step.note = lambda kept: self.ledger.note(label, kept)
+        step.note, step.label = (lambda kept: self.ledger.note(label, kept)), label
         result = self.run(step, source)
         before = (step, source, source._version) if step.kind in ("convolution", "dense") else None
         call.trace = Trace(deep=True, layer=before)
         return result
+
+    def merged(self, call: Call, layer, norm, source: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Run a batch norm behind a layer: part of the layer, unless something else reads the layer's output too."""
+        for step in (layer, norm):
+            step.first, step.additive = not source._trace.deep, self.additive
+        layer.rule, norm.rule = self.composite.rule_for(layer, False), self.composite.rule_for(norm, False)
+        label, trace = call.label, x._trace
+        norm.note = lambda kept: self.ledger.note(label, kept)
+        call.trace = Trace(deep=True)
+        return self.run(Merged(layer, norm, lambda: trace.n_readers), source, x)
 
     @contextmanager
     def places(self):
@@ -446,6 +473,29 @@ class Passed(Step):
         """Return the derivative f(x) / x."""
         x = away(self.x)
         return c * torch.where(x == 0, 0, (away(self.known) if self.additive else self.known) / x)
+
+
+class Merged(Step):
+    """A batch norm and the layer before it: one layer, or two where others read what is between them."""
+
+    def __init__(self, layer, norm, n_readers):
+        super().__init__(None)
+        self.layer, self.norm, self.n_readers = layer, norm, n_readers
+
+    def value(self, source, x):
+        """Return what PyTorch's batch norm returns."""
+        result = self.norm.value(x)
+        self.layer.y = self.norm.y = result.detach()
+        return result
+
+    def keep(self, pointer):
+        """Copy what either needs."""
+        self.layer.keep(pointer)
+        self.norm.keep(pointer)
+
+    def pull(self, c):
+        """Return the derivatives of what the layer reads and of what the norm reads; one of them is nothing."""
+        return (self.layer.pull(c), None) if self.n_readers() == 1 else (None, self.norm.pull(c))
 
 
 class _Function(torch.autograd.Function):

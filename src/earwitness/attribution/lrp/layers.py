@@ -33,6 +33,7 @@ class Layer(Step):
         super().__init__(x)
         self.weight, self.bias, self.name, self.module = weight, bias, name, module
         self.rule: Rule | None = None
+        self.label = ""
         self.note: Callable[[torch.Tensor], None] = lambda kept: None
         self.additive = self.first = False
 
@@ -64,12 +65,16 @@ class Layer(Step):
     def evenly(self, share):
         """Hand the ``share`` of every output to its inputs in equal parts; padded zeros get none."""
         ones = torch.ones_like(self.weight)
-        n_inputs = self.run(torch.ones_like(self.x[:1]), ones)
+        n_inputs = self.run(torch.ones_like(self.x), ones)
         return self.transposed(share / n_inputs, ones)
 
     def scaled(self, scale, shift):
         """Return the same layer with its output times ``scale`` plus ``shift``, vectors over channels."""
         raise NotImplementedError
+
+    def _like(self, other):
+        other.note, other.label = self.note, self.label
+        return other
 
 
 class Convolution(Layer):
@@ -109,7 +114,7 @@ class Convolution(Layer):
         else:
             weight = self.weight * scale.view(-1, *[1] * (self.x.ndim - 1))
         bias = shift if self.bias is None else self.bias * scale + shift
-        return Convolution(self.x, weight, bias, *self.sizes, name=self.name, module=self.module)
+        return self._like(Convolution(self.x, weight, bias, *self.sizes, name=self.name, module=self.module))
 
 
 class Dense(Layer):
@@ -137,7 +142,27 @@ class Dense(Layer):
     def scaled(self, scale, shift):
         """Return the dense layer merged with the batch norm behind it."""
         bias = shift if self.bias is None else self.bias * scale + shift
-        return Dense(self.x, self.weight * scale[:, None], bias, name=self.name, module=self.module)
+        return self._like(Dense(self.x, self.weight * scale[:, None], bias, name=self.name, module=self.module))
+
+
+class Product(Layer):
+    """A product with a learned tensor in whatever notation: an einsum, a batched product."""
+
+    kind = "dense"
+
+    def __init__(self, x, weight, function, **where):
+        super().__init__(x, weight, None, **where)
+        self.function = function
+
+    def run(self, x, weight=None, bias=None):
+        """Return the product; there is no bias."""
+        return self.function(x, self.weight if weight is None else weight)
+
+    def transposed(self, c, weight=None):
+        """Return the derivative of the product for its input."""
+        with torch.enable_grad():
+            x = self.x.clone().requires_grad_()
+            return torch.autograd.grad(self.run(x, weight), x, c)[0]
 
 
 class Affine(Layer):
@@ -195,8 +220,10 @@ class Centred(Layer):
         return self.unfold(folded.mean(-1, keepdim=True).expand_as(folded))
 
 
-def linear_rule(layer, c):
+def linear_rule(layer, c, *, bias_factor=0.0):
     """Share relevance in proportion to the contributions, without a stabiliser: for what is not learned."""
+    if layer.additive:
+        return epsilon_rule(layer, c, epsilon=1e-12, bias_factor=bias_factor)
     layer.note(layer.of_bias(c))
     return layer.transposed(c)
 

@@ -7,12 +7,16 @@ import torch
 from torch import nn
 
 from earwitness.attribution.calls import explained, frozen, in_batches, original, prepare
+from earwitness.attribution.lrp.audit import Audited
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
 from earwitness.attribution.question import Asked, Question, fitted
 from earwitness.attribution.registry import find, method
 from earwitness.errors import ConservationError, UnsupportedOperationError
+
+
+_OFF = 1e-3  # of what flows
 
 
 @method("lrp-epsilon", "LRP-ε", "lrp")
@@ -86,18 +90,23 @@ def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
     model = original(model)
 
     def explain(x, index):
-        mode = Linearised(model, chosen, TABLE, at=at)
-        leaf = x.detach().clone().requires_grad_()
-        returned = linearised(mode, model, leaf, fitted(question.args, len(x)))
-        logit = explained(question.read(returned), index)
-        start = leaf if at is None else mode.stopped()
-        relevance = _product(start, _derivative(logit, start))
-        _check_balance(logit.detach().sum(), relevance, mode.ledger)
+        mode, logit, relevance = _pass(Linearised(model, chosen, TABLE, at=at), question, x, index)
+        if _is_off(logit, relevance, mode.ledger):
+            _name_the_cause(_pass(Audited(model, chosen, TABLE, at=at), question, x, index))
         if ledger is not None:
-            ledger.append((logit.detach(), relevance, dict(mode.ledger.entries)))
+            ledger.append((logit, relevance, dict(mode.ledger.entries)))
         return relevance
 
     return in_batches(explain, inputs, target, batch_size)
+
+
+def _pass(mode, question, x, index):
+    """Return the mode, the explained logits and the relevance of one forward and backward pass."""
+    leaf = x.detach().clone().requires_grad_()
+    returned = linearised(mode, mode.model, leaf, fitted(question.args, len(x)))
+    logit = explained(question.read(returned), index)
+    start = leaf if mode.at is None else mode.stopped()
+    return mode, logit.detach(), _product(start, _derivative(logit, start))
 
 
 def _derivative(logit, start):
@@ -121,18 +130,34 @@ def _product(x, derivative):
     return product.real if product.is_complex() else product
 
 
-def _check_balance(total, relevance, ledger, tolerance=1e-3):
-    """Raise ConservationError if what is explained is not what the input got and the operations kept."""
+def _tolerance(relevance) -> float:
+    return max(_OFF, 16 * torch.finfo(relevance.dtype).eps)
+
+
+def _is_off(logit, relevance, ledger) -> bool:
+    """Tell whether what is explained is not what the input got and the operations kept.
+
+    Off by how much is measured on what flows: where parts of both signs cancel, rounding is not small beside the sum.
+    """
     if not torch.isfinite(relevance).all():
         raise ConservationError("The relevance is not finite: a value of the forward pass or a divisor overflows. "
                                 "Explain in float64, or with a larger epsilon.")
-    kept = sum(ledger.entries.values())
-    off = abs(float(total - relevance.sum() - kept))
-    scale = float(relevance.abs().sum() + total.abs()) + float(sum(abs(v) for v in ledger.entries.values()))
-    precision = torch.finfo(relevance.dtype).eps
-    if off > max(tolerance, 16 * precision) * scale:
-        raise ConservationError(f"The balance is off by {off:.3g}: {float(total):.6g} is explained, the input got "
-                                f"{float(relevance.sum()):.6g} and operations kept {float(kept):.6g}.")
+    kept = [float(value) for value in ledger.entries.values()]
+    off = abs(float(logit.sum() - relevance.sum()) - sum(kept))
+    flow = float(relevance.abs().sum() + logit.abs().sum()) + sum(map(abs, kept))
+    return off > _tolerance(relevance) * flow
+
+
+def _name_the_cause(found) -> None:
+    """Raise ConservationError with the operation that makes or loses relevance; rounding alone is no error."""
+    mode, _, relevance = found
+    worst = mode.unbalanced(_tolerance(relevance))
+    if worst:
+        name, missing = worst[0]
+        others = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
+        raise ConservationError(
+            f"The operation {name!r} {'loses' if missing > 0 else 'makes'} relevance of {abs(missing):.3g}{others}: its "
+            "rule does not have the derivative of a linear map. Nothing is explained.")
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ def operation(*names: str, title: str = "", keeps_gates: bool = False):
 def _moved(mode, call):
     """Linear in its input, which it moves, copies or drops."""
     result = call.native()
+    if call.name in ("real", "imag", "view_as_real"):
+        _even(mode, call, result, torch.zeros_like)
     source = call.args[0] if call.args else call.dependent[0]
     if isinstance(source, torch.Tensor) and isinstance(result, torch.Tensor) and not call.in_place:
         _carry(mode, source, result, call)
@@ -93,7 +95,10 @@ def _linear(mode, call):
     """Linear, without a bias."""
     if "avg_pool" in call.name:
         mode.ledger.expect(call.label)
-    return call.native()
+    result = call.native()
+    if isinstance(result, torch.Tensor) and not result.is_complex() and not call.dependent[0].is_complex():
+        _even(mode, call, result, _ones(call))
+    return result
 
 
 @operation("stft", title="as it is: linear")
@@ -122,15 +127,67 @@ def _homogeneous(mode, call):
     order = call.argument(1, "ord" if "linalg" in call.name else "p", 2)
     if call.name in ("norm", "linalg_vector_norm") and order == 0:
         mode.refuse(call, "a norm of order 0 counts values, and has no derivative.")
-    return call.native()
+    result = call.native()
+    if call.name == "std":
+        return _dead(mode, call, result)
+    if not result.is_complex():
+        _even(mode, call, result, torch.zeros_like)
+    return result
+
+
+def _dead(mode, call, result):
+    """Let relevance of a deviation that is exactly zero go evenly to the values it is taken over."""
+    zero = result.detach() == 0
+    if not mode.additive or not zero.any():
+        return result
+    axes = call.argument(1, "dim")
+    axes = None if isinstance(axes, bool) else axes
+    x = call.args[0]
+    nothing = mode.run(Elementwise(x, torch.zeros_like, additive=True), x)
+    return result + zero.to(result.dtype) * torch.mean(
+        nothing, axes, keepdim=bool(call.kwargs.get("keepdim", False)))
 
 
 @operation("abs", "relu", "leaky_relu", "prelu", title="as it is: linear on each side of zero")
 def _piecewise(mode, call):
     """f(x) / x is its ordinary derivative."""
-    if mode.additive:
+    x = call.argument(0, "input")
+    if mode.additive and not x.is_complex():
         return _activation(mode, call)
-    return call.native()
+    result = call.native()
+    if mode.additive:
+        _even(mode, call, result, torch.zeros_like)
+    return result
+
+
+def _even(mode, call, result, of_ones):
+    """Let relevance of a value that is exactly zero go evenly to what it was summed from.
+
+    ``of_ones`` returns what the operation makes of ones; where that is nothing, relevance is kept.
+    """
+    zero = result.detach() == 0
+    if not mode.additive or not result.requires_grad or not zero.any():
+        return
+    with torch.no_grad():
+        count = of_ones(result)
+    tiny, lost = away(torch.zeros((), dtype=result.dtype)).item(), zero & (count == 0)
+    factor = torch.where(zero & ~lost, 1 / count, 1).to(result.dtype)
+
+    def hand(c):
+        if lost.any():
+            mode.ledger.note(call.label, tiny * c[lost].real.sum())
+        return torch.where(lost, 0, c * factor)
+    result.register_hook(hand)
+
+
+def _ones(call, args=None, kwargs=None):
+    """Return a function that runs a call with ones for what depends on the input."""
+    def of_ones(_):
+        ones_args, ones_kwargs = call.replaced(torch.ones_like)
+        if call.in_place:
+            ones_args = (torch.ones_like(call.args[0]), *ones_args[1:])
+        return call.function(*ones_args, **ones_kwargs)
+    return of_ones
 
 
 _GATES = {"sigmoid", "hardsigmoid", "softmax", "softmin", "rsqrt", "reciprocal", "exp", "relu6", "hardtanh"}
@@ -189,6 +246,7 @@ def _logarithm(mode, call):
     x = call.args[0]
     floor, function = x._trace.floor, _out_of_place(call)
     start = 0.0 if floor is None else float(function(torch.tensor(floor, dtype=torch.float64)))
+    start *= 1 - mode.composite.bias_factor  # what silence would keep is handed down
     source = x.clone() if call.in_place else x
     result = start + mode.run(Elementwise(source, lambda x: function(x) - start, mode.additive), source)
     mode.on_way_back(call, result, torch.as_tensor(start, dtype=result.dtype, device=result.device))
@@ -240,8 +298,14 @@ def _added(mode, call):
     """A sum or difference of values; a constant term keeps its part, or hands it down."""
     terms = [*call.args[:2], *[call.kwargs[name] for name in ("other",) if name in call.kwargs]]
     constants = [term for term in terms if not (isinstance(term, torch.Tensor) and term.requires_grad)]
+    if not constants and call.name == "sub" and mode.additive and not call.kwargs:
+        with mode:
+            return call.args[0].add_(-call.args[1]) if call.in_place else torch.add(call.args[0], -call.args[1])
     if not constants or (not isinstance(constants[0], torch.Tensor) and constants[0] == 0):
-        return call.native()
+        result = call.native()
+        if not result.is_complex():
+            _even(mode, call, result, _ones(call))
+        return result
     x, factor = call.dependent[0], mode.composite.bias_factor
     trace, before = x._trace, x.detach().clone() if factor else x.detach()
     result = _affine(mode, call, 1 - factor if factor and _shape(call) == x.shape else 1)
@@ -274,9 +338,25 @@ def _affine(mode, call, keeps=1):
     with torch.no_grad():
         constant = call.function(*args, **kwargs)
         constant = args[0] if call.name == "setitem" else constant
+    before = call.args[0].detach().clone() if mode.additive and call.in_place else None
     result = call.native()
+    if mode.additive and call.name not in ("add", "sub", "rsub"):
+        constant = _with_zeros(call, result, constant, before)
     mode.on_way_back(call, call.args[0] if call.name == "setitem" else result, keeps * constant)
     return result
+
+
+def _with_zeros(call, result, constant, before):
+    """Return the constant part of an output, a tiny value where a constant is zero: relevance can reach it."""
+    args, kwargs = call.replaced(torch.ones_like)
+    target = call.args[0] if call.name == "setitem" else result
+    if call.name == "setitem" or call.in_place:
+        start = torch.zeros_like(target) if before is None else torch.ones_like(target)
+        args = (start, *args[1:])
+    with torch.no_grad():
+        of_ones = call.function(*args, **kwargs)
+        of_ones = args[0] if call.name == "setitem" else of_ones
+    return torch.where(of_ones == constant, away(target.detach()), constant)
 
 
 @operation(
@@ -290,7 +370,8 @@ def _assembled(mode, call):
     if call.name == "lerp":
         call.args = tuple(value.detach() if i == 2 and isinstance(value, torch.Tensor) else value
                           for i, value in enumerate(call.args))
-    if call.name == "nan_to_num" or (call.name == "pad" and not call.argument(3, "value")):
+    if call.name == "nan_to_num" or (
+            call.name == "pad" and not call.argument(3, "value") and not mode.additive):
         return call.native()
     only_dependent = {id(value) for value in call.dependent}
     if call.name in ("cat", "stack", "hstack", "vstack") and all(
@@ -307,6 +388,10 @@ def _product(mode, call):
         other = call.argument(1, "other", call.kwargs.get("mat2"))
         if mode.is_weight(other) and other.ndim == 2:
             return _dense(mode, call, call.args[0], other.mT, None)
+    if call.name in _MATRICES and len(call.dependent) == 1:
+        learned = [value for value in _tensors(call.args) if mode.is_weight(value)]
+        if len(learned) == 1:
+            return _learned_product(mode, call, call.dependent[0], learned[0])
     result = _shared_product(mode, call)
     traces = [value._trace for value in call.dependent]
     gate = all(trace.gate for trace in traces) and (call.name == "mul" or len(traces) > 1)
@@ -314,26 +399,64 @@ def _product(mode, call):
     return result
 
 
+_MATRICES = {"mm", "bmm", "matmul", "rmatmul", "einsum", "inner", "tensordot", "mv"}
+
+
+def _tensors(values):
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, tuple | list):
+            yield from _tensors(value)
+
+
+def _learned_product(mode, call, x, weight):
+    """A product with one learned tensor is a dense layer, however it is written."""
+    def product(value, other):
+        known = {id(x): value, id(weight): other}
+        swap = lambda given: known.get(id(given), given)  # noqa: E731
+        return call.function(*(_swapped(given, swap) for given in call.args), **call.kwargs)
+
+    return mode.layer(call, layers.Product(x, weight, product, name=call.place, module=call.module), x)
+
+
 def _shared_product(mode, call):
-    signals = [value for value in call.dependent if not value._trace.gate]
-    if len(call.dependent) < 2:
-        return call.native()
-    if mode.composite.gates == "signal" and 0 < len(signals) < len(call.dependent):
-        args, kwargs = call.replaced(lambda value: value.detach() if value._trace.gate else value)
-        if call.in_place and call.args[0]._trace.gate:  # gate *= signal
-            mode.overwritten(call.args[0])
-            return call.args[0].copy_(call.args[0].detach().clone() * args[1])
-        signals = signals if len(signals) > 1 else []
-    else:
-        args, kwargs, signals = call.args, call.kwargs, list(call.dependent)
-    if signals:
-        parts = {id(value): mode.run(Scaled(1 / len(signals)), value) for value in signals}
-        swap = lambda value: parts.get(id(value), value)  # noqa: E731
-        args = tuple(_swapped(value, swap) for value in args)
-        kwargs = {name: _swapped(value, swap) for name, value in kwargs.items()}
-        if call.in_place:
-            return call.args[0].copy_(_out_of_place(call)(*args, **kwargs))
-    return call.function(*args, **kwargs)
+    """Gates are constants; what is left is linear in one signal, or shared by several."""
+    signals = list(call.dependent)
+    if mode.composite.gates == "signal":
+        signals = [value for value in signals if not value._trace.gate] or signals
+    kept = {id(value) for value in signals}
+    frozen = [value for value in call.dependent if id(value) not in kept]
+    args, kwargs = call.replaced(lambda value: value if id(value) in kept else value.detach())
+    into_gate = call.in_place and any(value is call.args[0] for value in frozen)
+    if len(signals) > 1 or into_gate:
+        function = _out_of_place(call)
+        result = _halves(mode, call, function, args, kwargs, signals) if len(signals) > 1 else function(*args, **kwargs)
+        return call.args[0].copy_(result) if call.in_place else result
+    result = call.function(*args, **kwargs)
+    if not result.is_complex() and not signals[0].is_complex():
+        (signal,) = signals
+
+        def of_ones(_):
+            ones = (torch.ones_like(given) if given is signal else given for given in args)
+            return _out_of_place(call)(*(_swapped(given, lambda v: torch.ones_like(v) if v is signal else v)
+                                         for given in ones), **kwargs)
+        if not call.in_place:
+            _even(mode, call, result, of_ones)
+    return result
+
+
+def _halves(mode, call, function, args, kwargs, signals):
+    """Return a product of several signals, of which each takes an equal part."""
+    if mode.additive and call.name == "mul" and not any(value.is_complex() for value in signals):
+        first, second = torch.broadcast_tensors(*args[:2])
+        parts = [mode.run(Elementwise(one, lambda v, o=other: v * o.detach(), True), one)
+                 for one, other in ((first, second), (second, first))]
+        return parts[0] / 2 + parts[1] / 2
+    parts = {id(value): mode.run(Scaled(1 / len(signals)), value) for value in signals}
+    swap = lambda value: parts.get(id(value), value)  # noqa: E731
+    return function(*(_swapped(value, swap) for value in args),
+                    **{name: _swapped(value, swap) for name, value in kwargs.items()})
 
 
 def _swapped(value, swap):
@@ -349,10 +472,16 @@ def _quotient(mode, call):
     trace = call.dependent[0]._trace
     call.trace = mode.trace(gate=trace.gate, deep=trace.deep)
     if not (isinstance(divisor, torch.Tensor) and divisor.requires_grad):
-        return call.native()
+        result = call.native()
+        if not result.is_complex() and not call.in_place:
+            _even(mode, call, result, _ones(call))
+        return result
     kwargs = {name: value for name, value in call.kwargs.items() if name != "other"}
     if isinstance(number, torch.Tensor) and number.requires_grad:
-        return call.function(number, divisor.detach(), **kwargs)
+        result = call.function(number, divisor.detach(), **kwargs)
+        if not result.is_complex() and not call.in_place:
+            _even(mode, call, result, lambda _: call.function(torch.ones_like(number), divisor.detach(), **kwargs))
+        return result
     call.trace.gate = True
     return mode.run(Elementwise(divisor, lambda divisor: torch.div(number, divisor), mode.additive), divisor)
 
@@ -381,7 +510,7 @@ def _product_and_sum(mode, call):
 def _variance(mode, call):
     """A variance is of degree two in its values: half of its derivative."""
     half = mode.run(Scaled(0.5), call.args[0])
-    return call.function(half, *call.args[1:], **call.kwargs)
+    return _dead(mode, call, call.function(half, *call.args[1:], **call.kwargs))
 
 
 @operation("var_mean", "std_mean", title="activation: x times f(x) / x")
@@ -428,7 +557,8 @@ def _linear_layer(mode, call):
 
 
 def _dense(mode, call, x, weight, bias):
-    return mode.layer(call, layers.Dense(x, weight, bias, name=call.place, module=call.module), x)
+    step = layers.Dense(x, weight, bias, name=call.place, module=call.module)
+    return mode.layer(call, step, x, learned=mode.is_weight(weight))
 
 
 _AXES = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
@@ -478,7 +608,7 @@ def _convolved(mode, call, x, weight, bias, sizes):
         with mode:
             x = x[None]
     step = layers.Convolution(x, weight, bias, *sizes, name=call.place, module=call.module)
-    y = mode.layer(call, step, x)
+    y = mode.layer(call, step, x, learned=mode.is_weight(weight))
     if alone:
         y._trace = mode.trace(deep=True)
         with mode:
@@ -505,12 +635,11 @@ def _batch_norm(mode, call):
     shift = shift if given["bias"] is None else shift + given["bias"]
     before, source, version = x._trace.layer or (None, None, None)
     merges = before is not None and source._version == version and (before.kind == "convolution" or x.ndim == 2)
-    step = before.scaled(scale, shift) if merges else layers.Affine(
-        x, scale, shift, name=call.place, module=call.module)
+    norm = layers.Affine(x, scale, shift, name=call.place, module=call.module)
     with torch.no_grad():
         known = call.native()
-    step.value = lambda _: known
-    return mode.layer(call, step, source if merges else x, label=step.name if merges else None)
+    norm.value = lambda _: known
+    return mode.merged(call, before.scaled(scale, shift), norm, source, x) if merges else mode.layer(call, norm, x)
 
 
 @operation("layer_norm", title="norm: its scale is constant")

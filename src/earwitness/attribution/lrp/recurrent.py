@@ -105,6 +105,7 @@ def _run(mode, call, data, sizes, states, weights, batch_first):
     counts = composite.count_start or any(state.any() for state in states)
     sharing = Sharing(composite.recurrent_epsilon, composite.bias_factor, counts, mode.additive)
     step = Recurrent(call.name, sizes, states, weights, batch_first, sharing)
+    step.reads_input = data.requires_grad
     mode.ledger.expect(call.label)
     step.note = lambda kept: mode.ledger.note(call.label, kept)
     result = mode.run(step, data, *states)
@@ -119,6 +120,7 @@ class Recurrent(Step):
         super().__init__(None)
         self.kind, self.sizes, self.weights, self.batch_first = kind, sizes, weights, batch_first
         self.sharing, self.wanted = sharing, [state.requires_grad for state in states]
+        self.reads_input = True
         self.states = [state.detach() for state in states]
         self.frame = _Frame(sizes, batch_first, len(weights[0].of_x))
 
@@ -150,6 +152,9 @@ class Recurrent(Step):
                 self, self.weights[number], *self.sequences[number : number + 2], derivative,
                 [values[own] for values in of_states], [state[own] for state in self.states])
             starts.insert(0, start)
+        if not self.reads_input:  # only its states depend on the input
+            sequence = self.sequences[0]
+            self.note(((away(sequence) if self.sharing.additive else sequence) * derivative).sum())
         of_starts = [torch.cat(parts) if wanted else None for parts, wanted in zip(
             zip(*starts, strict=True), self.wanted, strict=True)]
         return self.frame.unpadded(derivative), *of_starts

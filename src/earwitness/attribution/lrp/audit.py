@@ -1,0 +1,67 @@
+"""Which operation does not balance: a second pass that weighs what enters and leaves each of them.
+
+The ledger of an explanation says that something is lost or made; it cannot say where, because relevance of the values
+in between is never computed. Here it is: every operation reads through a probe, and relevance is counted on both sides.
+"""
+
+from collections import defaultdict
+
+import torch
+
+from earwitness.attribution.lrp.dispatch import Linearised, tensors_of
+from earwitness.attribution.lrp.steps import Scaled, away
+
+
+class Audited(Linearised):
+    """The same as :class:`Linearised`, and counts what enters and leaves each operation."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.surplus, self.flow = defaultdict(float), defaultdict(float)
+        self.nested, self.n_calls = set(), 0
+
+    def applied(self, rule, call):
+        """Run an operation on probes of what it reads."""
+        self.n_calls += 1
+        if call.in_place or call.name == "setitem":
+            return rule(self, call)
+        probes = {id(value): self._probe(call.label, value) for value in call.dependent}
+        call.args, call.kwargs = call.replaced(lambda value: probes[id(value)])
+        call.dependent = [probes[id(value)] for value in call.dependent]
+        before = self.n_calls
+        result = rule(self, call)
+        if self.n_calls > before:  # it consists of others, which count for themselves
+            self.nested.add(call.label)
+        for value in tensors_of(result):
+            if value.requires_grad and id(value) not in {id(probe) for probe in call.dependent}:
+                value.register_hook(self._counting(call.label, value, 1))
+        return result
+
+    def _probe(self, label, value):
+        probe = self.run(Scaled(1.0), value)
+        known = value._trace
+        probe._trace = self.trace(gate=known.gate, deep=known.deep, floor=known.floor)
+        if hasattr(value, "_ending"):
+            probe._ending = value._ending
+        probe.register_hook(self._counting(label, probe, -1))
+        return probe
+
+    def _counting(self, label, value, sign):
+        kept = value.detach().clone()
+        kept = away(kept) if self.additive else kept
+
+        def count(derivative):
+            relevance = derivative.conj() * kept
+            relevance = relevance.real if relevance.is_complex() else relevance
+            self.surplus[label] += sign * float(torch.where(derivative == 0, 0, relevance).sum())
+            self.flow[label] += float(torch.where(derivative == 0, 0, relevance).abs().sum())
+        return count
+
+    def unbalanced(self, tolerance: float) -> list[tuple[str, float]]:
+        """Return operations whose balance is off by more than ``tolerance`` of what flows, the worst first."""
+        off = {}
+        for label, surplus in self.surplus.items():
+            missing = surplus - float(self.ledger.entries.get(label, 0.0))
+            if label not in self.nested and abs(missing) > tolerance * self.flow[label]:
+                off[label] = missing
+        return sorted(off.items(), key=lambda item: -abs(item[1]))
