@@ -41,7 +41,7 @@ from earwitness.figures.style import (
     relevance_limit,
     use_style,
 )
-from earwitness.figures.summaries import bars, confusion, durations, scatter_by_group
+from earwitness.figures.summaries import bars, changes, confusion, durations, scatter_by_group
 from earwitness.figures.vowel_table import vowel_shares
 from earwitness.figures.waves import (
     coloured_waveform,
@@ -52,7 +52,7 @@ from earwitness.figures.waves import (
 
 __all__ = [
     "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
-    "agreement", "autocorrelations", "bars", "by_condition", "by_frequency", "channel_shares",
+    "agreement", "autocorrelations", "bars", "changes", "by_condition", "by_frequency", "channel_shares",
     "coloured_waveform", "confusion", "correlation_matrix", "direction_maps", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve",
     "filter_bank", "flipping", "mel_relevance", "mel_spectrogram", "method_style", "panels", "phones", "relevance_bar",
     "relevance_limit", "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal",

@@ -207,3 +207,36 @@ __all__ = [
     "LOCATORS", "LOCATOR_NAMES", "SIGN_CMAP", "arrows_on_sphere", "by_condition", "classes_on_sphere",
     "cumulative_errors", "field_map", "harmonics", "locator_legend", "on_map", "room", "sphere_axes",
 ]
+
+
+def truth_and_estimate(ax, truth: np.ndarray, estimate: np.ndarray, name: str) -> None:
+    """Mark the true direction (3,) with a cross and an estimate (3,) with a ring on a map of the sphere."""
+    ax.scatter(*on_map(truth), marker="x", s=100, color="#D55E00", lw=2.5, zorder=4, label="truth")
+    ax.scatter(*on_map(estimate), marker="o", s=110, facecolors="none", edgecolors="#CC79A7",
+               lw=2.2, zorder=4, label=name)
+
+
+def decay(ax, responses: Mapping[str, np.ndarray], sample_rate: float, t60_s: float) -> None:
+    """Draw how the level of room impulse responses falls, in steps of 10 ms, beside a fall of 60 dB in T60.
+
+    Parameters
+    ----------
+    ax : Axes
+    responses : mapping of str to array, shape (T,)
+        One channel each; at most two.
+    sample_rate : float
+        In Hz.
+    t60_s : float
+        Reverberation time in seconds.
+    """
+    frame = round(0.01 * sample_rate)
+    for (name, response), (colour, marker) in zip(
+            responses.items(), (("#0072B2", "o"), ("#E69F00", "^")), strict=False):
+        energy = np.square(response[: len(response) // frame * frame]).reshape(-1, frame).mean(1)
+        level_db = 10 * np.log10(energy / energy[:5].mean())
+        ax.plot(10 * (np.arange(len(level_db)) + 0.5), level_db, color=colour, marker=marker, ms=3,
+                lw=1, label=name)
+    ax.plot([0, 1000 * t60_s], [2, -58], color="#333333", ls="--", lw=1, label="60 dB in T60")
+    ax.set(xlim=(0, 800 * t60_s), ylim=(-60, 10), xlabel="Time after the direct sound (ms)",
+           ylabel="Level (dB)")
+    ax.legend()

@@ -147,3 +147,26 @@ def scatter_by_group(ax, x, y, groups, x_label: str = "F0 (Hz)", y_label: str = 
     ax.grid(True)
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(drawn), columnspacing=1)
     return drawn
+
+
+def changes(ax, values: Mapping[str, np.ndarray], label: str) -> None:
+    """Draw mean changes with their standard error: the first bar is the subject, the others are controls.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : mapping of str to array, shape (n,)
+        Changes by name, each against what it changes.
+    label : str
+        Of the vertical axis, with its unit.
+    """
+    hatches = ("", "//", "..", "xx", "")
+    spread = [change.std(ddof=1) / np.sqrt(len(change)) for change in values.values()]
+    colours = ["#0072B2"] + ["#EEEEEE"] * (len(values) - 1)
+    bars = ax.bar(range(len(values)), [change.mean() for change in values.values()], 0.6, yerr=spread,
+                  capsize=3, edgecolor="#333333", lw=0.7, color=colours)
+    for bar, hatch in zip(bars, hatches, strict=False):
+        bar.set_hatch(hatch)
+    ax.axhline(0, color="#1A1A1A", lw=0.8)
+    ax.set_xticks(range(len(values)), labels=list(values))
+    ax.set_ylabel(label)

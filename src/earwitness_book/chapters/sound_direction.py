@@ -1,0 +1,263 @@
+"""What the chapter sound-direction measures on scenes, networks and their relevance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from earwitness import attribution, audition, corpora, evaluation, features, models
+from earwitness.acoustics import sphere
+
+METHOD = "lrp-kiyan2022"
+OWN_ACROSS = (
+    "active, own", "active, across", "active, vertical",
+    "reactive, own", "reactive, across", "reactive, vertical",
+)
+FLIPPED = {  # name: (by which order, in which channels)
+    "all channels": ("relevance", None),
+    "active only": ("relevance", [0, 1, 2]),
+    "reactive only": ("relevance", [3, 4, 5]),
+    "control: random order": ("random", None),
+    "control: by energy": ("energy", None),
+    "control: random weights": ("untrained", None),
+}
+
+
+def bin_errors(parts) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far each bin's active intensity is off the source, and which bins it dominates.
+
+    Parameters
+    ----------
+    parts : SceneParts
+        A scene of first order or higher, its parts apart.
+
+    Returns
+    -------
+    ndarray, ndarray, shape (frames, bins)
+        Angles in degrees; whether the direct sound is louder than everything else.
+    """
+    flow = features.intensity(features.ambisonic_stft(parts.mixture[:4])).numpy()[:3]
+    flow = np.moveaxis(flow, 0, -1)  # (frames, bins, 3)
+    unit = flow / np.linalg.norm(flow, axis=-1, keepdims=True)
+    off_deg = np.rad2deg(sphere.angle_between(unit, sphere.unit_vector(*parts.direction)))
+    direct, rest = (
+        features.ambisonic_stft(sound[:1])[0].abs().numpy()
+        for sound in (parts.direct, parts.reverberation + parts.noise)
+    )
+    return off_deg, direct > rest
+
+
+def inputs_of(scenes: corpora.Corpus, rows: Sequence[int], kind: str) -> torch.Tensor:
+    """Return the inputs (n, channels, frames, bins) of a network of that kind for some scenes."""
+    return features.network_input(torch.from_numpy(scenes.mixtures(rows)), kind).float()
+
+
+def channel_shares(model: nn.Module, scenes, rows, index) -> tuple[np.ndarray, np.ndarray]:
+    """Return on which channel absolute relevance and the input's energy lie, per cent, (n, 6) each.
+
+    Notes
+    -----
+    Kiyan et al. (2022), Figure 3.
+    """
+    by_relevance, by_energy = [], []
+    for part in np.array_split(rows, -(-len(rows) // 16)):
+        inputs = inputs_of(scenes, part, "intensity")
+        relevance = attribution.attribute(model, inputs, index[part], METHOD, batch_size=16)
+        by_relevance.append(relevance.sum((2, 3)).abs())
+        by_energy.append(inputs.square().sum((2, 3)))
+    both = torch.cat(by_relevance), torch.cat(by_energy)
+    return tuple(100 * (values / values.sum(1, keepdim=True)).numpy() for values in both)
+
+
+def own_across(shares: np.ndarray, direction: np.ndarray) -> pd.Series:
+    """Return the mean share of own, across and vertical channels, active and reactive, in per cent.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n, 6)
+        Of active x, y, z and reactive x, y, z.
+    direction : ndarray of int, shape (n,)
+        Even: the source lies on the x axis, odd: on the y axis.
+    """
+    rows, own, across = np.arange(len(shares)), direction % 2, 1 - direction % 2
+    columns = (own, across, 2, 3 + own, 3 + across, 5)
+    return pd.Series([shares[rows, column].mean() for column in columns], OWN_ACROSS)
+
+
+def matches(shares: np.ndarray, direction: np.ndarray, reactive: bool) -> float:
+    """Return in how many of the directions (%) the own channel has the largest mean of its kind."""
+    kind = slice(3, 6) if reactive else slice(0, 3)
+    means = [shares[direction == d][:, kind].mean(0) for d in np.unique(direction)]
+    hits = [mean.argmax() == d % 2 for mean, d in zip(means, np.unique(direction), strict=True)]
+    return 100 * float(np.mean(hits))
+
+
+def smallest_across(shares: np.ndarray, direction: np.ndarray) -> float:
+    """Return the smallest mean share (%) of the horizontal active channel across the direction."""
+    return float(min(shares[direction == d][:, 1 - d % 2].mean() for d in np.unique(direction)))
+
+
+def flipped_probabilities(network, untrained, scenes, fractions, seed: int) -> dict[str, np.ndarray]:
+    """Return the probability of the true class while bins are zeroed, for every way of `FLIPPED`.
+
+    Returns
+    -------
+    dict of str -> ndarray, shape (n_scenes, n_fractions)
+
+    Notes
+    -----
+    Kiyan et al. (2022), Figure 4.
+    """
+    collected = {name: [] for name in FLIPPED}
+    truth = scenes.table["class_index"].to_numpy()
+    for rows in np.array_split(np.arange(len(scenes)), -(-len(scenes) // 32)):
+        inputs, index = inputs_of(scenes, rows, "intensity"), truth[rows]
+        orders = _orders(network, untrained, scenes, rows, inputs, index, seed)
+        for name, (order, channels) in FLIPPED.items():
+            curve = evaluation.bin_flipping(
+                network, inputs, index, orders[order], fractions, channels, autocast="auto")
+            collected[name].append(curve.probability)
+    return {name: np.concatenate(parts) for name, parts in collected.items()}
+
+
+def _orders(network, untrained, scenes, rows, inputs, index, seed) -> dict[str, torch.Tensor]:
+    """Return by what the bins (n, frames, bins) of some scenes are ranked."""
+    generator = torch.Generator().manual_seed(seed + int(rows[0]))
+    mixtures = torch.from_numpy(scenes.mixtures(rows))
+    return {
+        "relevance": attribution.attribute(network, inputs, index, METHOD, batch_size=16).sum(1),
+        "untrained": attribution.attribute(untrained, inputs, index, METHOD, batch_size=16).sum(1),
+        "random": torch.rand(len(rows), *inputs.shape[2:], generator=generator),
+        "energy": features.ambisonic_stft(mixtures)[:, 0].abs(),
+    }
+
+
+def curve_summary(mean: dict[str, np.ndarray], fractions: Sequence[float]) -> pd.DataFrame:
+    """Return, a row per way, how fast mean probabilities fall: area, half-point, what is left."""
+    tenth = list(fractions).index(0.1)
+    rows = {
+        name: {
+            "area, 1: nothing lost": float(np.trapezoid(curve, fractions) / curve[0]),
+            "score halved at (% of bins)": 100 * float(
+                np.interp(-0.5 * curve[0], -np.minimum.accumulate(curve), fractions)),
+            "score left at 10 %": curve[tenth] / curve[0],
+            "score left at 100 %": curve[-1] / curve[0],
+        }
+        for name, curve in mean.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def channel_magnitude(samples: np.ndarray) -> np.ndarray:
+    """Return the magnitudes (freq, time) of one channel (T,)."""
+    return features.ambisonic_stft(np.asarray(samples)[None])[0].abs().numpy().T
+
+
+def positive_relevance(model: nn.Module, inputs: torch.Tensor) -> tuple[list, list]:
+    """Return positive relevance over its maximum for the classes that the model predicts.
+
+    Returns
+    -------
+    list, list of ndarray, shape (freq, time)
+        A map per scene: of channel 0 (magnitude and phase together), and of all channels together.
+    """
+    predicted = model.scores(inputs).argmax(1)
+    relevance = attribution.attribute(model, inputs, predicted, METHOD, batch_size=8)
+    first = relevance[:, 0] + relevance[:, inputs.shape[1] // 2]
+    return tuple(
+        [audition.relevance_gains(heat.T) for heat in heats] for heats in (first, relevance.sum(1)))
+
+
+def relevance_of_scenes(network, untrained, parts: Sequence, kind: str = "order2") -> dict[str, list]:
+    """Return maps (freq, time) per scene: of channel 0, of all channels, and of random weights."""
+    maps = {"relevance": [], "all-channels": [], "untrained": []}
+    for group in np.array_split(np.arange(len(parts)), -(-len(parts) // 8)):
+        mixtures = np.stack([parts[i].mixture for i in group])
+        inputs = features.network_input(torch.from_numpy(mixtures), kind).float()
+        of_first, of_all = positive_relevance(network, inputs)
+        maps["relevance"] += of_first
+        maps["all-channels"] += of_all
+        maps["untrained"] += positive_relevance(untrained, inputs)[0]
+    return maps
+
+
+def in_order_of(values: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return the given numbers in the shape of ``values``, the largest where these are largest."""
+    placed = np.empty(given.size)
+    placed[np.argsort(values, axis=None, kind="stable")] = np.sort(given, axis=None)
+    return placed.reshape(given.shape)
+
+
+def area_at_equal_level(values, level, truth, n_classes: int = 20) -> float:
+    """Return the mean area under the ROC curve within classes of equally loud bins.
+
+    Parameters
+    ----------
+    values, level, truth : ndarray, shape (freq, time)
+        What ranks the bins, how loud they are, and which are looked for.
+    n_classes : int
+    """
+    classes = np.array_split(np.argsort(level, axis=None), n_classes)
+    mixed = [rows for rows in classes if 0 < truth.flat[rows].sum() < len(rows)]
+    return float(np.mean([
+        evaluation.roc_area(values.flat[rows], truth.flat[rows]) for rows in mixed]))
+
+
+def last_step_network(weights: dict[str, np.ndarray]) -> nn.Module:
+    """Return a bidirectional LSTM with a dense layer on each direction's last step, in float64.
+
+    Parameters
+    ----------
+    weights : dict
+        As Arras' program keeps them: ``Wxh_Left``, ``bhh_Right``, ``Why_Left``, ..., gates in the
+        order i, g, f, o (torch's is i, f, g, o).
+    """
+    network = _LastSteps(*(weights["Why_Left"].shape[::-1]), weights["Wxh_Left"].shape[1]).double()
+    theirs = {"weight_ih": "Wxh", "weight_hh": "Whh", "bias_ih": "bxh", "bias_hh": "bhh"}
+    for side, suffix in (("Left", ""), ("Right", "_reverse")):
+        for ours, name in theirs.items():
+            i, g, f, o = np.split(weights[f"{name}_{side}"], 4)
+            values = torch.tensor(np.concatenate([i, f, g, o]))
+            getattr(network.lstm, f"{ours}_l0{suffix}").data = values
+    dense = np.concatenate([weights["Why_Left"], weights["Why_Right"]], 1)
+    network.dense.weight.data = torch.tensor(dense)
+    return network
+
+
+class _LastSteps(nn.Module):
+    def __init__(self, n_hidden: int, n_classes: int, n_inputs: int):
+        super().__init__()
+        self.lstm = nn.LSTM(n_inputs, n_hidden, batch_first=True, bidirectional=True)
+        self.dense = nn.Linear(2 * n_hidden, n_classes, bias=False)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return logits (batch, n_classes) of inputs (batch, time, n_inputs)."""
+        forward, backward = self.lstm(inputs)[0].chunk(2, dim=-1)
+        return self.dense(torch.cat([forward[:, -1], backward[:, 0]], 1))
+
+
+def zennit_relevance(network: models.DoaCRNN, inputs: torch.Tensor, index: torch.Tensor):
+    """Return what zennit makes of the paper's rules; it has none for LSTMs, nor for normalised inputs.
+
+    Relevance of the normalised inputs; through the LSTMs goes the plain gradient.
+    """
+    from zennit.canonizers import SequentialMergeBatchNorm
+    from zennit.composites import LayerMapComposite, layer_map_base
+    from zennit.rules import Epsilon, ZPlus
+    from zennit.types import Convolution
+
+    def composite(*more, **options):
+        return LayerMapComposite([*layer_map_base(), *more, (nn.Linear, Epsilon(0.01))], **options)
+
+    core = nn.Sequential(*network.convolutions())
+    head = nn.ModuleList([network.fc1, network.elu4, network.fc2])
+    leaf = network.normalisation(inputs).detach().requires_grad_()
+    merged = composite((Convolution, ZPlus()), canonizers=[SequentialMergeBatchNorm()])
+    with merged.context(core), composite().context(head):
+        sequence = network.lstm2(network.lstm1(network.frames(core(leaf)))[0])[0]
+        logits = network.fc2(network.elu4(network.fc1(sequence)))
+        at_every_step = index[:, None, None].expand(-1, inputs.shape[2], 1)
+        explained = logits.gather(-1, at_every_step)
+        return torch.autograd.grad(explained, leaf, explained.detach())[0]

@@ -1,0 +1,120 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earwitness import models
+from earwitness.acoustics import sphere
+from earwitness_book.chapters import sound_direction
+
+SHARES = np.array([[50.0, 20, 5, 15, 7, 3], [30, 40, 5, 10, 12, 3]])  # a source on x, one on y
+DIRECTION = np.array([0, 1])
+
+
+def test_own_and_across_follow_the_axis_that_the_source_lies_on():
+    mean = sound_direction.own_across(SHARES, DIRECTION)
+    assert mean["active, own"] == 45 and mean["active, across"] == 25
+    assert mean["reactive, own"] == 13.5 and mean["reactive, across"] == 8.5
+    assert mean.sum() == pytest.approx(100)
+
+
+def test_a_direction_matches_if_its_own_channel_has_the_largest_mean_of_its_kind():
+    assert sound_direction.matches(SHARES, DIRECTION, reactive=False) == 100
+    assert sound_direction.matches(SHARES, 1 - DIRECTION, reactive=False) == 0
+    half = np.vstack([SHARES[0], SHARES[0]])
+    assert sound_direction.matches(half, DIRECTION, reactive=True) == 50
+    assert sound_direction.smallest_across(SHARES, DIRECTION) == 20
+
+
+@given(st.lists(st.integers(-5, 5), min_size=2, max_size=12), st.integers(0, 100))
+def test_given_numbers_are_placed_in_the_order_of_the_values(values, seed):
+    values = np.array(values, float)
+    numbers = np.random.default_rng(seed).random(len(values))
+    placed = sound_direction.in_order_of(values, numbers)
+    assert sorted(placed) == sorted(numbers)
+    for i, j in np.ndindex(len(values), len(values)):
+        assert not (values[i] < values[j] and placed[i] > placed[j])
+
+
+def test_the_area_at_equal_level_ignores_what_level_alone_tells():
+    rng = np.random.default_rng(0)
+    level = rng.random((40, 50))
+    truth = rng.random((40, 50)) < level  # the louder, the more often true
+    assert sound_direction.area_at_equal_level(level, level, truth, 50) == pytest.approx(0.5, abs=0.08)
+    assert sound_direction.area_at_equal_level(truth + 0.1 * level, level, truth) == 1
+
+
+def test_the_summary_of_a_curve_by_hand():
+    fractions = [0, 0.1, 1.0]
+    summary = sound_direction.curve_summary({"falls": np.array([0.8, 0.4, 0.0])}, fractions)
+    row = summary.loc["falls"].to_numpy()
+    assert row == pytest.approx([(0.1 * 0.6 + 0.9 * 0.2) / 0.8, 10, 0.5, 0])
+
+
+def test_the_last_step_network_predicts_what_arras_program_does():
+    with np.load(Path(__file__).parents[2] / "attribution" / "lstm_reference.npz") as arrays:
+        names = [name for name in arrays.files if name.startswith("rand60/")]
+        reference = {name.removeprefix("rand60/"): arrays[name] for name in names}
+    network = sound_direction.last_step_network(reference)
+    logits = network(torch.tensor(reference["X"]))[0].detach().numpy()
+    np.testing.assert_allclose(logits, np.ravel(reference["scores"])[: len(logits)], rtol=1e-10)
+
+
+class Scenes:
+    """Three scenes of noise from three directions."""
+
+    table = pd.DataFrame({"class_index": [3, 200, 77]})
+
+    def __len__(self):
+        return len(self.table)
+
+    def mixtures(self, rows):
+        rng = np.random.default_rng(0)
+        return rng.standard_normal((len(self), 4, 16000)).astype(np.float32)[list(rows)]
+
+
+def test_flipping_starts_at_the_networks_own_probability_and_every_way_ends_alike():
+    torch.manual_seed(0)
+    network, other = models.DoaCRNN(6).eval(), models.DoaCRNN(6).eval()
+    scenes = Scenes()
+    scores = sound_direction.flipped_probabilities(network, other, scenes, [0, 0.5, 1], seed=0)
+    with torch.no_grad():
+        whole = network.scores(sound_direction.inputs_of(scenes, [0, 1, 2], "intensity"))
+    plain = whole[torch.arange(3), torch.tensor(scenes.table["class_index"])].numpy()
+    for curve in scores.values():
+        np.testing.assert_allclose(curve[:, 0], plain, rtol=0.02)
+    ends = [scores[name][:, -1] for name in scores if "only" not in name]
+    np.testing.assert_allclose(ends, np.broadcast_to(ends[0], np.shape(ends)), rtol=1e-6)
+
+
+def test_shares_of_relevance_and_energy_sum_to_a_hundred_per_cent():
+    torch.manual_seed(0)
+    scenes, rows = Scenes(), np.arange(3)
+    index = scenes.table["class_index"].to_numpy()
+    for shares in sound_direction.channel_shares(models.DoaCRNN(6).eval(), scenes, rows, index):
+        assert shares.shape == (3, 6)
+        np.testing.assert_allclose(shares.sum(1), 100, rtol=1e-5)
+
+
+def test_a_plane_wave_points_to_its_source_in_every_bin():
+    towards = sphere.unit_vector(0.4, 0.2)
+    noise = np.random.default_rng(0).standard_normal(16000)
+    wave = sphere.harmonics(towards, 1)[:, None] * noise
+    silence = np.zeros_like(wave)
+    parts = SimpleNamespace(mixture=wave, direct=wave, reverberation=silence, noise=silence,
+                            direction=(0.4, 0.2))
+    off_deg, dominated = sound_direction.bin_errors(parts)
+    assert off_deg.max() < 0.1 and dominated.all()
+
+
+def test_zennit_explains_the_logits_of_all_steps_through_a_plain_gradient_of_the_lstms():
+    torch.manual_seed(0)
+    network = models.DoaCRNN(6).eval()
+    inputs = sound_direction.inputs_of(Scenes(), [0, 1], "intensity")
+    relevance = sound_direction.zennit_relevance(network, inputs, torch.tensor([3, 200]))
+    assert relevance.shape == inputs.shape and torch.isfinite(relevance).all() and relevance.any()
