@@ -73,6 +73,24 @@ def load(name: str | Path, root: str | Path | None = None, **options) -> Corpus:
     return _made(corpus_class, name, {"root": root, **options})
 
 
+def options_for(name: str | Path, **options) -> dict:
+    """Return those of the options that a corpus takes: recordings have no number of speakers to choose.
+
+    Parameters
+    ----------
+    name : str or path
+        As for :func:`load`.
+    **options
+        What some corpora take: ``n_speakers``, ``repetitions``, ``words``, ...
+    """
+    if _is_folder(name):
+        from earwitness.corpora.folder import FolderCorpus as corpus_class
+    else:
+        corpus_class = _of_module(str(name)) if ":" in str(name) else _of_name(str(name))
+    taken = inspect.signature(corpus_class).parameters
+    return {key: value for key, value in options.items() if key in taken}
+
+
 def _is_folder(name: str | Path) -> bool:
     return isinstance(name, Path) or "/" in name or name.startswith(("~", "."))
 
@@ -115,4 +133,4 @@ def _made(corpus_class: type[Corpus], name: str | Path, options: dict) -> Corpus
     return corpus_class(**options)
 
 
-__all__ = ["Clip", "Corpus", "Fold", "load", "names", "registered"]
+__all__ = ["Clip", "Corpus", "Fold", "load", "names", "options_for", "registered"]

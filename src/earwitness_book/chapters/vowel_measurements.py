@@ -73,6 +73,13 @@ def measure(
     return pd.DataFrame([row for rows in done for row in rows], columns=features.SteadyState._fields)
 
 
+def steady_times_s(table: pd.DataFrame) -> pd.Series:
+    """Return when each vowel is steady, in seconds: as the corpus says, or between its two judges' times."""
+    if "steady_s" in table:
+        return table["steady_s"]
+    return (table["steady_1_s"] + table["steady_2_s"]) / 2
+
+
 def within(measured: np.ndarray, reference: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
     """Tell where ``measured`` lies within ``tolerance`` of ``reference``, bounds included, (n,) bool; NaN does not."""
     return np.abs(np.asarray(measured, float) - np.asarray(reference, float)) <= np.asarray(tolerance, float)
