@@ -104,7 +104,7 @@ def top_emptied(trained, rows: Sequence[int], factor: float) -> torch.Tensor:
     levels = features.log_spectrogram(trained.seconds(rows))
     female = (trained.corpus.table["sex"].iloc[rows] == "female").to_numpy()
     n_freq = levels.shape[1]
-    levels[torch.from_numpy(female), int((n_freq - 1) * factor) + 1 :] = -features.spectrogram.RANGE_DB
+    levels[torch.tensor(female), int((n_freq - 1) * factor) + 1 :] = -features.spectrogram.RANGE_DB
     return levels[:, None] - trained.mean
 
 

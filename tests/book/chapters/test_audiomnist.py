@@ -1,0 +1,104 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from earwitness import features
+from earwitness_book.chapters import audiomnist
+
+TONE = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype(np.float32)
+
+
+class Trained:
+    """A trained network that predicts the class of an input by its sign, on four clips."""
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2, bias=False))
+    mean = torch.tensor(1.0)
+    confusion = np.array([[3, 1], [0, 4]])
+    accuracy = 7 / 8
+    fold = SimpleNamespace(train=np.arange(4), test=np.arange(4))
+    corpus = SimpleNamespace(table=pd.DataFrame({"sex": ["male", "female", "male", "female"]}))
+
+    def __init__(self):
+        self.model[1].weight.data = torch.tensor([[-1.0], [1.0]])
+
+    def inputs(self, rows):
+        return torch.tensor([[-1.0], [1.0], [-1.0], [-1.0]])[rows]
+
+    def targets(self, rows):
+        return torch.tensor([0, 1, 0, 1])[rows]
+
+    def seconds(self, rows):
+        return np.stack([TONE] * len(rows))
+
+
+def test_the_hit_rate_counts_right_predictions():
+    assert audiomnist.hit_rate(Trained(), np.arange(4)) == 0.75
+    assert audiomnist.hit_rate(Trained(), np.array([3])) == 0
+
+
+def test_table_1_holds_accuracy_chance_training_and_the_worst_class():
+    task = SimpleNamespace(family="digits", task="digit")
+    found = audiomnist.table1_records(task, "AlexNet", [Trained(), Trained()], "brief")
+    own = found["audiomnist/table1/alexnet-digits"]
+    assert own["value"] == 87.5 and own["std"] == 0 and own["n"] == 16 and own["control"] == 50
+    assert found["audiomnist/ours/train-alexnet-digits"]["value"] == 75
+    assert found["audiomnist/ours/worst-class-alexnet-digits"]["value"] == 75
+    task.family = "sex"
+    single = audiomnist.table1_records(task, "AudioNet", [Trained()], "brief")
+    assert single["audiomnist/table1/audionet-sex"]["std"] is None
+    assert not [id for id in single if "worst" in id]
+
+
+def test_the_order_of_figure_3_is_counted_between_the_ends():
+    lrp, loud, random = (np.array(row) for row in
+                         ([0.9, 0.5, 0.6, 0.1], [0.9, 0.6, 0.5, 0.1], [0.9, 0.8, 0.7, 0.1]))
+    assert audiomnist.flipping_order(lrp, loud, random) == 50
+    assert audiomnist.flipping_order(lrp, loud, loud) == 0  # amplitude must be below random
+
+
+@given(st.integers(1, 5))
+def test_a_curve_is_robust_until_the_last_fraction_before_it_falls(falls_at):
+    fractions = [0, 0.1, 0.2, 0.4, 0.6, 0.9]
+    accuracy = np.array([0.9] * falls_at + [0.5] * (6 - falls_at))
+    assert audiomnist.robust_until(accuracy, fractions) == pytest.approx(100 * fractions[falls_at - 1])
+    assert audiomnist.robust_until(np.full(6, 0.9), fractions) == 90
+
+
+def test_scaling_moves_a_tone_by_the_factor_of_its_speakers_sex():
+    factors = {"male": 1.5, "female": 0.5}
+    scaled = audiomnist.scaled_inputs(Trained(), np.array([0, 1]), factors)[:, 0] + 1
+    peaks = features.frequencies_hz()[scaled[:, :, 100].argmax(1)]
+    np.testing.assert_allclose(peaks, [1500, 500], atol=20)
+
+
+def test_emptying_the_top_takes_it_from_women_alone():
+    emptied = audiomnist.top_emptied(Trained(), np.array([0, 1]), 0.5)[:, 0] + 1
+    whole = features.log_spectrogram(Trained().seconds([0, 1]))
+    torch.testing.assert_close(emptied[0], whole[0])
+    torch.testing.assert_close(emptied[1, :114], whole[1, :114])
+    assert (emptied[1, 114:] == -80).all()
+
+
+def test_similarity_is_one_within_equal_maps_and_zero_between_maps_apart():
+    maps = torch.zeros(4, 1, 22, 22)
+    maps[:2, :, :11], maps[2:, :, 11:] = 1, 1
+    found = audiomnist.similarity(maps, torch.tensor([0, 0, 1, 1]))
+    assert found == pytest.approx({"same word": 1, "different words": 0}, abs=1e-6)
+
+
+def test_speakers_are_sorted_by_their_pitch():
+    times = np.arange(8000) / 8000
+    clips = [
+        SimpleNamespace(labels={"speaker": name, "sex": sex}, sample_rate=8000,
+                        samples=np.float32(0.1) * np.sign(np.sin(2 * np.pi * f0 * times)).astype(np.float32))
+        for name, sex, f0 in (("high", "female", 220), ("low", "male", 110))
+    ]
+    table = audiomnist.speaker_pitch(clips)
+    assert list(table["speaker"]) == ["low", "high"]
+    np.testing.assert_allclose(table["f0_hz"], [110, 220], rtol=0.02)
