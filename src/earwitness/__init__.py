@@ -1,4 +1,21 @@
-"""Earwitness: explainable AI for audio, reproducible, audible and teachable."""
+"""Earwitness: explainable AI for audio, reproducible, audible and teachable.
+
+The rooms, from the ground up; imports go only up this table, and never to ``earwitness_book``:
+
+=============== ==================================================================================
+audio           samples: read, checked, resampled; rates in hertz
+acoustics       physics: sphere, rooms, codecs, degradations
+corpora         where sound comes from, registered one by one; ``store`` finds and downloads
+features        waveform to input of a network; phonetic measurements
+models          networks exactly as published, shipped weights; registered with their sample rate
+attribution     one entry, ``attribute``; one module per family; one table operation to rule
+evaluation      does the explanation tell the truth: flipping, shares, speech, scenes, controls
+audition        makes relevance listenable
+figures         every picture, one style
+training        one protocol for experiments, one loop, one cache key, one export
+cli             commands; takes in the book's when it is installed
+=============== ==================================================================================
+"""
 
 import os as _os
 import sysconfig as _sysconfig
