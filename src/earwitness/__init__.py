@@ -28,7 +28,10 @@ if _os.environ.get("EARWITNESS_CACHE") and not _os.access(_sysconfig.get_path("p
         _os.path.join(_os.path.expanduser(_os.environ["EARWITNESS_CACHE"]), "numba"),
     )
 
+from earwitness import former as _former
+
 __version__ = "0.1.0"
+_former.install()
 
 
 def __getattr__(name: str):

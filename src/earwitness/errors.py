@@ -6,6 +6,8 @@ The command line prints the sentence alone; code can catch :class:`EarwitnessErr
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from earwitness import former
+
 
 class EarwitnessError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -72,3 +74,5 @@ def check_choice(name: str, allowed: Iterable[str], what: str) -> str:
     near = get_close_matches(str(name), allowed, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownNameError(f"There is no {what} {name!r}.{hint} Known: {', '.join(allowed)}.")
+
+__getattr__ = former.names_of(__name__)

@@ -7,7 +7,6 @@ import ctypes
 import os
 import platform
 import random
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

@@ -20,7 +20,6 @@ from earwitness.attribution.separation import separate
 from earwitness.errors import AudioError, ParameterError, check_choice
 
 
-
 def _probability(logits: torch.Tensor) -> torch.Tensor:
     if logits.shape[-1] == 1:
         raise ParameterError("The only output of a network has no probability by softmax; explain its 'logit'.")

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
+from earwitness import former
 from earwitness.errors import ParameterError
 
 _WINDOW_S, _HOP_S = 0.02, 0.005
@@ -39,3 +40,5 @@ def silence_region(samples, sample_rate: int, interval_s: tuple[float, float], b
     inside = (frequencies[:, None] >= band_hz[0]) & (frequencies[:, None] <= band_hz[1]) & (
         times >= interval_s[0]) & (times < interval_s[1])
     return transform.istft(np.where(inside, 0, spectrum), k1=len(samples)).astype(np.float32)
+
+__getattr__ = former.names_of(__name__)

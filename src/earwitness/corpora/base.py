@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from earwitness import audio, cache, folders
+from earwitness import audio, cache, folders, former
 from earwitness.audio import read_audio
 from earwitness.errors import (
     DamagedDataError,
@@ -342,3 +342,5 @@ def file_table(root: Path, rows: list[dict]) -> pd.DataFrame:
     table["duration_s"] = [n / rate for n, rate in lengths]
     table["longer_than_1s"] = table["duration_s"] > LONG_CLIP_S
     return table
+
+__getattr__ = former.names_of(__name__)

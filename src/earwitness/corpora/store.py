@@ -14,7 +14,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from earwitness import cache, catalogue, folders
+from earwitness import cache, catalogue, folders, former
 from earwitness.corpora.archive import move_in, move_in_file, unpack
 from earwitness.errors import DamagedDataError, EarwitnessError, MissingDataError
 
@@ -215,3 +215,5 @@ def _scratch_beside(where: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+__getattr__ = former.names_of(__name__)

@@ -1,5 +1,6 @@
 """Does an explanation tell the truth about the network?"""
 
+from earwitness import former
 from earwitness.evaluation import scenes, shares, speech, statistics, units
 from earwitness.evaluation.controls import randomised
 from earwitness.evaluation.flipping import FlippingCurve, bin_flipping, pixel_flipping
@@ -14,3 +15,5 @@ __all__ = [
     "relevance_share_on_harmonics", "roc_area", "scenes", "sdr_db", "shares", "speech", "statistics", "stoi",
     "units",
 ]
+
+__getattr__ = former.names_of(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pystoi
 
-from earwitness import features
+from earwitness import features, former
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError
 
@@ -363,3 +363,5 @@ def stoi(reference: np.ndarray, signal: np.ndarray, sample_rate: int, *, extende
             return float(pystoi.stoi(reference, signal / np.abs(signal).max(), sample_rate, extended=extended))
         except RuntimeWarning:
             raise too_short from None
+
+__getattr__ = former.names_of(__name__)

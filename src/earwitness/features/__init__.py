@@ -1,5 +1,6 @@
 """From waveforms to what networks eat, and to what phonetics measures."""
 
+from earwitness import former
 from earwitness.audio import resample
 from earwitness.features.ambisonics import (
     ambisonic_stft,
@@ -35,3 +36,5 @@ __all__ = [
     "pseudo_intensity_direction", "resample", "scale_f0", "scale_frequencies", "spectral_axes", "spectral_relevance",
     "steady_state", "waveform", "windows",
 ]
+
+__getattr__ = former.names_of(__name__)

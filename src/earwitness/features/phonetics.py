@@ -9,6 +9,7 @@ import parselmouth
 import soxr
 from parselmouth.praat import call
 
+from earwitness import former
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError
 
@@ -344,3 +345,5 @@ def _resonances(coefficients: np.ndarray, sample_rate: int, max_bandwidth_hz: fl
     found = np.sort(np.where(inside & (bandwidth_hz < max_bandwidth_hz), frequency_hz, np.nan), axis=1)
     found = found[:, :_N_FORMANTS]
     return np.pad(found, ((0, 0), (0, _N_FORMANTS - found.shape[1])), constant_values=np.nan)
+
+__getattr__ = former.names_of(__name__)

@@ -4,6 +4,7 @@ Red speaks for the explained output, blue against it, white is zero, and the lim
 colour, marker and line in every chapter (:data:`METHODS`).
 """
 
+from earwitness import former
 from earwitness.figures import channel_shares, direction_maps
 from earwitness.figures.curves import factor_curve, flipping
 from earwitness.figures.maps import (
@@ -59,3 +60,5 @@ __all__ = [
     "scatter_by_group", "short_time_spectrum", "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style",
     "vowel_shares", "waveform",
 ]
+
+__getattr__ = former.names_of(__name__)

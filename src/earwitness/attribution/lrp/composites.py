@@ -7,7 +7,13 @@ from functools import partial
 
 from torch import nn
 
-from earwitness.attribution.lrp.layers import epsilon_rule, gamma_rule, given_rule, linear_rule, plus_rule
+from earwitness.attribution.lrp.layers import (
+    epsilon_rule,
+    gamma_rule,
+    given_rule,
+    linear_rule,
+    plus_rule,
+)
 from earwitness.errors import ParameterError, check_choice
 from earwitness.models.doacrnn import Normalisation
 

@@ -12,7 +12,7 @@ from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
 from earwitness.attribution.question import Asked, Question, fitted
-from earwitness.attribution.registry import find, method
+from earwitness.attribution.registry import method
 from earwitness.errors import ConservationError, UnsupportedOperationError
 
 
