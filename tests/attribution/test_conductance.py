@@ -1,5 +1,7 @@
 """Conductance against captum, a hand-solved case, and the sums that tie it to integrated gradients."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
@@ -132,3 +134,13 @@ def test_a_channel_that_does_not_exist_and_a_model_without_layers_are_refused():
         attribution.attribute(nn.Flatten(), clips(), 0, "conductance")
     with pytest.raises(ParameterError, match="n_steps"):
         attribution.layer_conductance(small_cnn().double(), clips(), [0], layer="conv1", n_steps=0)
+
+
+def test_a_layer_goes_by_the_name_that_it_has_in_the_users_model():
+    torch.manual_seed(0)
+    model = nn.Sequential(OrderedDict(conv=nn.Conv1d(1, 2, 3), relu=nn.ReLU(), flat=nn.Flatten(), fc=nn.Linear(12, 3)))
+    x = torch.randn(2, 1, 8)
+    default = attribution.attribute(model, x, 1, "conductance")
+    torch.testing.assert_close(attribution.attribute(model, x, 1, "conductance", layer="conv"), default)
+    with pytest.raises(UnknownNameError, match="Known: conv, fc, flat, relu"):
+        attribution.attribute(model, x, 1, "conductance", layer="model.conv")

@@ -10,6 +10,7 @@ from earwitness import runtime
 from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
 from earwitness.attribution.gradients import integrated_gradients
+from earwitness.attribution.question import asked_of
 from earwitness.errors import ParameterError, check_choice
 
 
@@ -29,6 +30,7 @@ def hidden_layer(model: nn.Module, layer: str | None) -> nn.Module:
     ParameterError
         If it has no layer with weights at all.
     """
+    model = asked_of(model)
     if layer is not None:
         return model.get_submodule(check_choice(layer, [name for name, _ in model.named_modules() if name], "layer"))
     if not (names := weighted_layers(model)):

@@ -128,6 +128,11 @@ class Asked(nn.Module):
         return self.question.read(returned)
 
 
+def asked_of(model: nn.Module) -> nn.Module:
+    """Return the network that a question is put to: its layers have the names that the user knows."""
+    return model.model if isinstance(model, Asked) else model
+
+
 def fitted(args: Sequence, n_rows: int) -> tuple:
     """Return further arguments for ``n_rows`` clips: those of one clip are repeated."""
     return tuple(arg.expand(n_rows, *arg.shape[1:]) if isinstance(arg, torch.Tensor) and arg.ndim and len(arg) == 1

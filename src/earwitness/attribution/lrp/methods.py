@@ -15,7 +15,6 @@ from earwitness.attribution.question import Asked, Question, fitted
 from earwitness.attribution.registry import method
 from earwitness.errors import ConservationError, UnsupportedOperationError
 
-
 _OFF = 1e-3  # of what flows
 
 
