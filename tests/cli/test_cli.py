@@ -438,3 +438,12 @@ def test_the_built_site_is_served_on_this_machine(make_toy, tmp_path):
             assert answer.read() == b"<h1>here</h1>"
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=FOR_EVER_S) == 0
+
+
+def test_one_chapter_of_two_is_executed_and_rendered(make_toy, call):
+    home = make_toy({"other/01-quick": lines("1/0")})
+    status, out, err = call("build", "--chapter", "toy")
+    assert status == 0, err
+    html = Path(out.splitlines()[-1]).parent
+    assert (html / "toy" / "01-passes.html").exists() and not (html / "other").exists()
+    assert not (home / "_build" / "demo" / "executed" / "other").exists(), "it would have failed"
