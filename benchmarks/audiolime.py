@@ -8,7 +8,7 @@ from earwitness import runtime
 from earwitness.attribution import audiolime
 from earwitness.attribution.calls import frozen
 from earwitness.models import AudioNet
-from earwitness.models.inference import for_answers
+from earwitness.models.inference import for_prediction
 
 TITLE = "audioLIME: cost in units of the forward passes it needs"
 
@@ -28,7 +28,7 @@ def run(n_samples: int = 1000, batch_size: int = 100) -> dict[str, list[dict]]:
     inputs = torch.randn(batch_size, 1, 8000)
     precisions = [False, True] if runtime.has_fast_bfloat16(torch.device("cpu")) else [False]
     tables = {}
-    for name, network in {"AudioNet": model, "AudioNet, copy for answers": for_answers(model)}.items():
+    for name, network in {"AudioNet": model, "AudioNet, copy for answers": for_prediction(model, inputs)}.items():
         contenders = {}
         for bfloat16 in precisions:
             precision = "bfloat16" if bfloat16 else "float32"

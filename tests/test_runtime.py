@@ -88,7 +88,7 @@ def test_a_device_by_name_is_that_device():
     assert runtime.device("cpu") == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "cuda:97"])
+@pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "cuda:97", "meta", None])
 def test_a_device_that_is_not_there_is_refused_with_what_to_do(name):
     with pytest.raises(ParameterError, match="no device .*; use 'auto' or 'cpu'"):
         runtime.device(name)
@@ -101,3 +101,36 @@ def test_one_seed_repeats_every_generator_and_another_does_not():
 
     assert draw(3) == draw(3)
     assert all(one != other for one, other in zip(draw(3), draw(4), strict=True))
+
+
+@pytest.mark.parametrize("value", [-1, 2**32, 1.0, "3", True, None])
+def test_a_seed_that_not_every_generator_takes_is_refused(value):
+    with pytest.raises(ParameterError, match="from 0 to 4294967295, got"):
+        runtime.seed(value)
+    assert runtime.check_seed(np.int64(2**32 - 1)) == 2**32 - 1
+
+
+def test_threads_are_what_they_were_after_the_block_and_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), runtime.torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("wanted", "dtype", "fast", "enabled"), [
+    (True, torch.float32, False, True), (False, torch.float32, True, False), ("auto", torch.float32, True, True),
+    ("auto", torch.float32, False, False), ("auto", torch.float64, True, False),
+])
+def test_bfloat16_is_used_where_it_is_wanted_or_fast_and_the_model_is_float32(monkeypatch, wanted, dtype, fast, enabled):
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: fast)
+    with runtime.autocast(torch.device("cpu"), wanted, dtype):
+        assert torch.is_autocast_enabled("cpu") is enabled
+
+
+@pytest.mark.parametrize(("wanted", "dtype", "sentence"), [
+    ("yes", torch.float32, "True, False or 'auto', got 'yes'"), (1, torch.float32, "got 1"),
+    (True, torch.float64, "for float32 models, this one is torch.float64")])
+def test_other_wishes_for_bfloat16_are_refused(wanted, dtype, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        runtime.autocast(torch.device("cpu"), wanted, dtype)

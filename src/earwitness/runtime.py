@@ -7,8 +7,8 @@ import ctypes
 import os
 import platform
 import random
-
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -47,23 +47,79 @@ def device(name: str = "auto") -> torch.device:
     Raises
     ------
     ParameterError
-        If torch does not know the name, or this machine has no such device.
+        If torch does not know the name, or this machine has no such device that computes.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+        found = torch.device(name)
+        torch.ones(1, device=found).item()  # "meta" holds shapes only and cannot
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise ParameterError(f"This machine offers no device {name!r}; use 'auto' or 'cpu'. ({error})") from None
-    return torch.device(name)
+    return found
+
+
+def check_seed(value: int) -> int:
+    """Return ``value`` if every generator takes it as a seed: a whole number from 0 to 2³² - 1.
+
+    Raises
+    ------
+    ParameterError
+        Otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**32:
+        raise ParameterError(f"A seed is a whole number from 0 to {2**32 - 1}, got {value!r}.")
+    return int(value)
 
 
 def seed(value: int) -> np.random.Generator:
-    """Seed torch, numpy's and Python's global generators and return a generator of its own for explicit use."""
+    """Seed torch, numpy's and Python's global generators and return a generator of its own for explicit use.
+
+    Raises
+    ------
+    ParameterError
+        If ``value`` is not a whole number from 0 to 2³² - 1.
+    """
+    value = check_seed(value)
     random.seed(value)
     np.random.seed(value)  # noqa: NPY002  librosa and scikit-learn draw from the global generator
     torch.manual_seed(value)
     return np.random.default_rng(value)
+
+
+@contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Compute on ``n`` threads in the block: torch adds up in another order on another number of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def autocast(device: torch.device, wanted: bool | str = "auto", dtype: torch.dtype = torch.float32) -> torch.autocast:
+    """Return the context in which matrices multiply in bfloat16, or one in which nothing changes.
+
+    Parameters
+    ----------
+    device : torch.device
+    wanted : bool or "auto"
+        ``"auto"``: where the processor does so in hardware and the model is float32.
+    dtype : torch.dtype
+        Of the model.
+
+    Raises
+    ------
+    ParameterError
+        If ``wanted`` is none of the three, or True for a model that is not float32.
+    """
+    if not isinstance(wanted, bool) and wanted != "auto":
+        raise ParameterError(f"autocast must be True, False or 'auto', got {wanted!r}.")
+    if wanted is True and dtype != torch.float32:
+        raise ParameterError(f"autocast is for float32 models, this one is {dtype}.")
+    wins = dtype == torch.float32 and has_fast_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=wins if wanted == "auto" else wanted)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

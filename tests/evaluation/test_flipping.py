@@ -186,7 +186,7 @@ def test_inputs_relevance_and_model_are_left_as_they_were():
 def test_the_copy_that_answers_gives_the_models_answers(network, shape):
     torch.manual_seed(0)
     model, inputs = network(5).train(), torch.randn(3, *shape)
-    answering = inference.for_answers(model)
+    answering = inference.for_prediction(model, inputs)
     with torch.no_grad():
         torch.testing.assert_close(answering(inputs), model.eval()(inputs), rtol=1e-4, atol=1e-6)
 
@@ -199,7 +199,7 @@ def test_the_copy_that_answers_gives_the_models_answers(network, shape):
 def test_every_kind_of_layer_keeps_its_answer_in_the_copy(layer):
     model = nn.Sequential(layer, nn.Flatten()).double()
     inputs = torch.randn(2, 4, 31, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    torch.testing.assert_close(inference.for_answers(model)(inputs), model(inputs))
+    torch.testing.assert_close(inference.for_prediction(model, inputs)(inputs), model(inputs))
 
 
 def test_bfloat16_differs_by_less_than_the_curves_standard_error():

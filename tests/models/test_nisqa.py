@@ -1,6 +1,7 @@
 """The NISQA family: equal to a plain re-implementation of the description, and a sentence for every wrong input."""
 
 import dataclasses
+import zipfile
 
 import numpy as np
 import pytest
@@ -278,6 +279,14 @@ def _one_way(content):
     return content
 
 
+def _as_wide_as(n):
+    return lambda content: content | {"args": content["args"] | {"td_lstm_h": n}}
+
+
+def _as_many_as(n):
+    return lambda content: content | {"args": content["args"] | {"td_lstm_num_layers": n}}
+
+
 def _no_width(content):
     del content["args"]["td_lstm_h"]
     return content
@@ -285,11 +294,22 @@ def _no_width(content):
 
 @pytest.mark.parametrize(("change", "what"), [
     (_without("args"), r"it has no args\.$"), (_without("model_state_dict"), r"it has no model_state_dict\.$"),
-    (_no_width, "its args have no 'td_lstm_h'"), (_cut_state, "Missing|loading"), (_one_way, "only one-ended networks"),
+    (_no_width, "its args have no 'td_lstm_h'"), (_cut_state, "pools.0.linear.bias is not there"),
+    (_one_way, "only one-ended networks"), (_as_wide_as(200_000), r"pools.0.linear.weight is \(1, 256\), not \(1, 400000\)"),
+    (_as_many_as(10**9), "1000000000 layers over time are more than 64"),
     (lambda content: [1, 2], "it has no args and no model_state_dict")])
 def test_weights_that_are_something_else_are_refused(checkpoint, change, what):
     path, _ = checkpoint("lstm", change=change)
     with pytest.raises(DamagedDataError, match=f"lstm.tar is not a NISQA checkpoint that fits this family: .*{what}"):
+        models.nisqa.load(path)
+
+
+def test_a_small_file_that_would_unpack_to_a_large_one_is_refused_before_it_is_unpacked(tmp_path):
+    path = tmp_path / "bomb.tar"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(20_000_000))
+    assert path.stat().st_size < 30_000
+    with pytest.raises(DamagedDataError, match="bomb.tar is not a NISQA checkpoint .* unpack to 20 MB"):
         models.nisqa.load(path)
 
 

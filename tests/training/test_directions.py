@@ -1,13 +1,15 @@
-"""Training of direction networks: targets, exact shortcuts, turns that keep truth, a run that goes on."""
+"""Training of direction networks: targets, exact shortcuts, rotations that keep truth, a run that resumes."""
+
+import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from earwitness import cache, cli, corpora, features, models
+from earwitness import cache, catalogue, cli, corpora, features, models, training
 from earwitness.acoustics import sphere
-from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import weights
 from earwitness.training import directions
 
@@ -55,8 +57,8 @@ def test_pooling_before_elu_changes_nothing():
 
 
 @pytest.mark.parametrize(("kind", "n_channels"), [("intensity", 6), ("order1", 8), ("order2", 18)])
-def test_examples_have_the_shape_that_the_network_eats(corpus, kind, n_channels):
-    examples = directions.DirectionExamples(corpus, kind, (0.0, 30.0))
+def test_examples_have_the_shape_that_the_network_takes(corpus, kind, n_channels):
+    examples = directions.SceneMixer(corpus, kind, (0.0, 30.0))
     inputs, truth = examples.draw(np.random.default_rng(0), 3, 12)
     assert inputs.shape == (3, n_channels, 12, 512) and inputs.dtype == torch.float32
     np.testing.assert_allclose(np.linalg.norm(truth, axis=1), 1)
@@ -66,7 +68,7 @@ def test_examples_have_the_shape_that_the_network_eats(corpus, kind, n_channels)
 
 def test_an_example_points_where_its_truth_says(corpus):
     # free field: the pool's speech replaced by a plane wave from the scene's direction
-    examples = directions.DirectionExamples(corpus, "intensity", (60.0, 60.0))
+    examples = directions.SceneMixer(corpus, "intensity", (60.0, 60.0))
     noise = np.random.default_rng(0).standard_normal(16000)
     examples.pool = np.array(examples.pool, np.float32)
     examples.pool[:, 0] = 0.05 * sphere.harmonics(examples.directions, 2)[:, :, None] * noise
@@ -77,7 +79,7 @@ def test_an_example_points_where_its_truth_says(corpus):
 
 
 def test_babble_is_turned_by_itself(corpus):
-    examples = directions.DirectionExamples(corpus, "intensity", (-60.0, -60.0))  # hardly any speech
+    examples = directions.SceneMixer(corpus, "intensity", (-60.0, -60.0))  # hardly any speech
     examples.pool = np.array(examples.pool[:1], np.float32)
     wave = np.random.default_rng(0).standard_normal(16000)
     examples.pool[0, 1] = 0.05 * sphere.harmonics(examples.directions[0], 2)[:, None] * wave
@@ -90,8 +92,8 @@ def test_babble_is_turned_by_itself(corpus):
 
 
 def test_mixtures_have_the_ratio_that_was_drawn_and_the_level_of_scenes(corpus):
-    examples = directions.DirectionExamples(corpus, "order1", (7.0, 7.0))
-    quiet = directions.DirectionExamples(corpus, "order1", (70.0, 70.0))
+    examples = directions.SceneMixer(corpus, "order1", (7.0, 7.0))
+    quiet = directions.SceneMixer(corpus, "order1", (70.0, 70.0))
     for seed in range(4):
         mixture, speech = (e._mixture(np.random.default_rng(seed), 50)[0][0].astype(float) for e in (examples, quiet))
         scale = (mixture @ speech) / (speech @ speech)  # the level is set for the mixture
@@ -113,29 +115,45 @@ def test_magnitudes_and_phases_are_normalised_each_as_a_whole_and_intensities_ar
     assert not plain.normalisation.mean.any() and (plain.normalisation.std == 1).all()
 
 
+def fit(kind="intensity", **options):
+    return training.fit("DoaCRNN", "scenes", variant=kind, progress=False, device="cpu", **{"recipe": "smoke"} | options)
+
+
+@pytest.fixture
+def prepare(monkeypatch):
+    """Return a function that makes a prepared experiment of few scenes with passes of ``n`` batches."""
+    def make(n, **recipe):
+        monkeypatch.setattr(directions, "_PASS", n)
+        plan = directions.DirectionRecipe(n_scenes=4, batch_size=2, frames_early=4, **recipe)
+        specification = {"model": "DoaCRNN", "variant": "intensity", "seed": 0, "recipe": asdict(plan)}
+        made = directions.Directions(None, specification, {})
+        made.prepare()
+        return made
+    return make
+
+
 def test_a_network_is_trained_once_and_its_weights_learn(monkeypatch):
-    network, training = directions.fit_directions("intensity", "voices", "smoke", progress=False)
+    trained = fit()
     with monkeypatch.context() as broken:
-        broken.setattr(directions, "_train", lambda *_: pytest.fail("trained again"))
-        again, _ = directions.fit_directions("intensity", "voices", "smoke", progress=False)
-    assert all(map(torch.equal, network.state_dict().values(), again.state_dict().values()))
-    assert set(training["history"][-1]) == {"epoch", "loss", "within_10_deg", "median_error_deg"}
-    assert not network.training
-    assert network.bn1.num_batches_tracked == 2
+        broken.setattr(training.fitting, "_train", lambda *_: pytest.fail("trained again"))
+        again = fit()
+    network = trained.model
+    assert all(map(torch.equal, network.state_dict().values(), again.model.state_dict().values()))
+    assert list(trained.history) == ["epoch", "loss", "within_10_deg", "median_error_deg"]
+    assert not network.training and network.bn1.num_batches_tracked == 2
+    assert trained.results()["variant"] == "intensity"
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(monkeypatch, corpus, tmp_path):
+def test_a_killed_run_resumes_and_ends_as_if_it_had_not_been_killed(monkeypatch, prepare, tmp_path):
     from earwitness.training import loop
 
-    monkeypatch.setattr(directions, "_PASS", 1)
-    plan = directions.DirectionRecipe(3, batch_size=2, frames_early=4, share_early=0.5)
-    examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
-    validation = corpus.mixtures(range(1)), corpus.unit_vectors()[:1]
+    made = prepare(1, iterations=3, share_early=0.5)
 
     def run(folder, network_seed):
         torch.manual_seed(network_seed)
-        return directions._learn(models.DoaCRNN(6), examples, validation, plan, 0, "intensity", torch.device("cpu"),
-                                 folder, False)
+        network = made.network()
+        history = loop.train(made, network, torch.device("cpu"), False, folder)
+        return network.state_dict(), history
 
     whole, history = run(tmp_path / "whole", 0)
     real = loop.Learner.on_train_epoch_start
@@ -153,59 +171,49 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(monkeypatch, corpus
     assert all(map(torch.equal, whole.values(), resumed.values()))
 
 
-def test_whole_passes_are_done_and_shares_are_of_what_is_done(monkeypatch, corpus, tmp_path):
-    monkeypatch.setattr(directions, "_PASS", 2)
-    asked, real = [], directions._batch
-    monkeypatch.setattr(directions, "_batch", lambda examples, plan, seed, iteration: asked.append(
-        (iteration, iteration < plan.share_early * plan.iterations)) or real(examples, plan, seed, iteration))
-    plan = directions.DirectionRecipe(5, batch_size=2, frames_early=4, share_early=0.75)
-    examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
-    validation = corpus.mixtures(range(1)), corpus.unit_vectors()[:1]
-    _, history = directions._learn(models.DoaCRNN(6), examples, validation, plan, 0, "intensity", torch.device("cpu"),
-                                   tmp_path, False)
-    assert [row["epoch"] for row in history] == [1, 2]
-    assert asked == [(0, True), (1, True), (2, True), (3, False)]
+def test_whole_passes_are_done_and_shares_are_of_what_is_done(prepare):
+    made = prepare(2, iterations=5, share_early=0.75)
+    assert (made.n_epochs, [list(made.keys(epoch)) for epoch in range(2)]) == (2, [[(0,), (1,)], [(2,), (3,)]])
+    assert [made.draw(i)[0].shape[2] for i in range(4)] == [4, 4, 4, 50]
 
 
-def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(corpus):
-    plan = directions.DirectionRecipe(10, batch_size=3, frames_early=4, share_early=0.5)
-    examples = directions.DirectionExamples(corpus, "intensity", plan.snr_db)
-    inputs, wanted = directions._batch(examples, plan, 0, 4)
-    assert inputs.shape == (3, 6, 4, 512) and (wanted > 0).sum() > 3
-    inputs, wanted = directions._batch(examples, plan, 0, 5)
-    assert inputs.shape == (3, 6, 50, 512) and sorted(wanted.unique().tolist()) == [0, 1]
-    assert torch.equal(directions._batch(examples, plan, 0, 5)[0], inputs)
+def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(prepare):
+    made = prepare(10, iterations=10, share_early=0.5)
+    inputs, wanted = made.draw(4)
+    assert inputs.shape == (2, 6, 4, 512) and (wanted > 0).sum() > 2
+    inputs, wanted = made.draw(5)
+    assert inputs.shape == (2, 6, 50, 512) and sorted(wanted.unique().tolist()) == [0, 1]
+    assert torch.equal(made.draw(5)[0], inputs)
 
 
 def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data" / "weights").mkdir(parents=True)
-    (tmp_path / "data" / "corpora.yaml").write_text("voices: {licence: free}\n")
+    shutil.copy(catalogue.folder() / "corpora.yaml", tmp_path / "data")
     monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path))
-    network, training = directions.fit_directions("intensity", "voices", "smoke", progress=False)
+    trained = fit()
+    monkeypatch.setattr(directions, "N_TEST", 5)
     path = tmp_path / "data" / "weights" / "doa-intensity.pt"
-    card = directions.export(network, training, path, "earwitness train and so on", n_test=5)
+    card = training.export(trained, path, "earwitness train and so on")
     shipped = models.pretrained("doa-intensity")
     assert shipped.card == yaml.safe_load(yaml.safe_dump(card))
     assert shipped.model.n_channels == 6 and len(shipped.classes) == 425 and path.stat().st_size < 1.2e6
     np.testing.assert_allclose(sphere.unit_vector(*np.deg2rad(shipped.classes).T), sphere.directions(), atol=2e-4)
     for name, value in shipped.model.state_dict().items():
-        torch.testing.assert_close(value, network.state_dict()[name].half().to(value.dtype), rtol=0, atol=0)
+        torch.testing.assert_close(value, trained.model.state_dict()[name].half().to(value.dtype), rtol=0, atol=0)
     test = corpora.load("scenes", n_scenes=5, split="test")
     errors = np.rad2deg(sphere.angle_between(models.locate(shipped.model, test.mixtures(range(5)), "intensity"),
                                              test.unit_vectors()))
     assert card["measured"]["network"]["median_deg"] == round(float(np.median(errors)), 2)
     assert card["measured"]["pseudo_intensity"]["median_deg"] != card["measured"]["network"]["median_deg"]
     assert sum(row["n"] for row in card["measured"]["network"]["by_snr_db"]) == 5
-    with pytest.raises(ParameterError, match=r"ends in \.pt"):
-        directions.export(network, training, tmp_path / "weights.bin")
 
 
 def test_the_command_line_trains_and_exports_and_the_card_says_how(monkeypatch, capsys, tmp_path):
     asked = {}
-    monkeypatch.setattr(directions, "export", lambda network, how, *where: asked.update(where=where))
-    arguments = ("train DoaCRNN --corpus scenes --source voices --input intensity --recipe smoke --seed 0 "
-                 f"--export {tmp_path}/a.pt")
+    monkeypatch.setattr(training, "export", lambda trained, *where: asked.update(where=where))
+    arguments = ("train DoaCRNN --corpus scenes --task class_index --fold 0 --protocol speaker --recipe smoke --seed 0 "
+                 f"--input intensity --option source=voices --export {tmp_path}/a.pt")
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments.split())
     assert ended.value.code == 0
@@ -213,19 +221,31 @@ def test_the_command_line_trains_and_exports_and_the_card_says_how(monkeypatch, 
     assert "median_error_deg" in capsys.readouterr().out.replace("\n", "")
 
 
-@pytest.mark.parametrize("arguments", ["train DoaCRNN --corpus timit", "train PhoneCNN --corpus scenes"])
-def test_doacrnn_and_scenes_go_together_only(arguments, capsys):
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    ("train DoaCRNN --corpus timit", "DoaCRNN learns from the corpus scenes, by name"),
+    ("train DoaCRNN --option n_scenes=3", "source_options, t60_s; got 'scenes' with ['n_scenes']"),
+    ("train DoaCRNN --source voices --recipe smoke --fold 1", "Scenes have no folds"),
+    ("train DoaCRNN --source", "requires an argument"),
+    ("train DoaCRNN --option source", "An option is written NAME=VALUE, got 'source'"),
+    ("train DoaCRNN --input order5", "no variant of DoaCRNN 'order5'"),
+    ("train DoaCRNN --recipe quick", "no recipe for DoaCRNN 'quick'"),
+    ("train PhoneCNN --input order2 --corpus voices", "no variant of PhoneCNN 'order2'"),
+])
+def test_what_does_not_go_together_is_refused_in_a_sentence(arguments, sentence, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments.split())
-    assert ended.value.code != 0 and "DoaCRNN learns from scenes" in " ".join(capsys.readouterr().err.split())
+    assert ended.value.code != 0 and sentence in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_unknown_inputs_and_recipes_are_refused():
-    with pytest.raises(UnknownNameError, match="no input 'order5'"):
-        directions.fit_directions("order5", "voices", "smoke")
-    with pytest.raises(UnknownNameError, match="no recipe for directions 'quick'"):
-        directions.fit_directions("intensity", "voices", "quick")
-    assert set(weights.NAMES) >= {"doa-intensity", "doa-order1", "doa-order2"}
+def test_the_key_of_a_network_changes_with_what_is_said_in_its_scenes(monkeypatch):
+    before = corpora.load("scenes", n_scenes=1, split="train")
+    fingerprint = before.fingerprint()
+    monkeypatch.setattr(before._speech, "fingerprint", "other samples")
+    assert before.fingerprint() != fingerprint
+
+
+def test_nothing_unfinished_is_left():
+    fit()
     assert not [*cache.directory("unfinished").iterdir()]
 
 

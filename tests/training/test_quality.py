@@ -1,20 +1,23 @@
-"""The training of the small quality model: what it hears, that it learns, that it goes on, what its card says."""
+"""The training of the small quality model: what it learns from, that it learns, that it resumes, what its card says."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from earwitness import cache, models
+from earwitness import cache, models, training
 from earwitness.acoustics.degradations import DEGRADATIONS, degrade
 from earwitness.corpora import transmission
 from earwitness.corpora.transmission import CONDITIONS
-from earwitness.errors import AudioError
+from earwitness.errors import AudioError, FoldError, ParameterError
 from earwitness.models import weights
 from earwitness.training import quality
 
-TINY = quality.QualityRecipe(n_clips=24, n_validation=6, passes=4, batch_size=6)
+TINY = quality.QualityRecipe(n_clips=24, n_validation=6, iterations=24, batch_size=6)
+VOICES = SimpleNamespace(name="voices", tasks={}, table={}, fingerprint=lambda: "voices")
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("EARWITNESS_CACHE", str(tmp_path))
 
 
-def loudness_examples(part, n, seed, progress=False):
+def loudness_examples(part, n, seed):
     """Return examples whose label can be learnt: how much of the clip is loud."""
     rng = np.random.default_rng([seed, part == "train"])
     found = []
@@ -52,7 +55,7 @@ def test_every_degradation_drawn_can_be_applied():
         assert np.isfinite(degraded).all()
 
 
-def test_nobody_of_the_216_clips_is_heard_in_training_nor_in_validation_who_is_in_training():
+def test_nobody_of_the_216_clips_is_in_training_nor_in_validation_who_is_in_training():
     heard = {part: quality.source(part) for part in ("train", "validation")}
     assert {len(speech.foreground) for speech in heard.values()} == {80, 8}
     tested = transmission.SOURCES["voices"](None)
@@ -97,14 +100,32 @@ def test_examples_are_made_once_and_stretches_without_speech_are_left_out(own_ca
     assert len(calls) == n, "nothing is made twice"
 
 
-def test_it_learns_and_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(own_cache, monkeypatch):
+@pytest.fixture
+def fit(own_cache, monkeypatch):
+    """Return ``training.fit`` of a recipe on examples whose label is how much of them is loud."""
+    monkeypatch.setattr(quality, "examples", loudness_examples)
+    monkeypatch.setattr(quality, "source", lambda part: transmission.Speech(VOICES, {}, []))
+
+    def run(recipe):
+        monkeypatch.setitem(training.RECIPES["Nisqa"], "smoke", recipe)
+        return training.fit("Nisqa", "voices", recipe="smoke", progress=False, device="cpu")
+    return run
+
+
+def prepared(clips, **changes):
+    specification = {"model": "Nisqa", "seed": 0, "recipe": asdict(replace(TINY, **changes))}
+    made = quality.Quality(None, specification, {})
+    made.train, made.n_batches = clips, 1
+    return made
+
+
+def test_it_learns_and_a_killed_run_resumes_and_ends_as_if_it_had_not_been_killed(fit, monkeypatch):
     from earwitness.training import loop
 
-    monkeypatch.setattr(quality, "examples", loudness_examples)
-    recipe = replace(TINY, passes=6)
-    whole, report = quality.fit_quality(recipe)
-    assert report["history"][-1]["loss"] < 0.5 * report["history"][0]["loss"]
-    assert [row["epoch"] for row in report["history"]] == [1, 2, 3, 4, 5, 6]
+    recipe = replace(TINY, iterations=24)
+    whole = fit(recipe)
+    assert whole.history["loss"].iloc[-1] < 0.5 * whole.history["loss"].iloc[0]
+    assert whole.history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert not list(cache.directory("unfinished").iterdir())
     for path in cache.directory("models").iterdir():
         path.unlink()
@@ -117,47 +138,61 @@ def test_it_learns_and_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(own_c
         real(module)
     monkeypatch.setattr(loop.Learner, "on_train_epoch_start", start)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        quality.fit_quality(recipe)
-    resumed, later = quality.fit_quality(recipe)
+        fit(recipe)
+    resumed = fit(recipe)
     assert begun == [0, 1, 2, 3, 3, 4, 5]
-    assert later["history"] == report["history"]
-    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
-    again, _ = quality.fit_quality(recipe)
+    assert resumed.history.equals(whole.history)
+    again = fit(recipe)
     assert len(begun) == 7, "the finished network is taken from the cache"
-    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in again.state_dict().items())
+    for other in (resumed, again):
+        assert all(map(torch.equal, whole.model.state_dict().values(), other.model.state_dict().values()))
 
 
 def test_batches_hold_clips_of_one_length_and_every_clip_once_and_differ_from_pass_to_pass():
     clips = loudness_examples("train", 30, 0)
-    plan = quality._plan(clips, TINY, 0, 0)
+    made = prepared(clips)
+    plan, later = list(made.keys(0)), list(made.keys(1))
     drawn = np.concatenate([rows for _, rows in plan])
     assert len(set(drawn)) == len(drawn) >= 28
     assert all(len({clips[i][0].shape for i in rows}) == 1 for _, rows in plan)
-    assert len(quality._plan(clips, TINY, 0, 1)) == len(plan)
-    assert any(not np.array_equal(a, b) for (_, a), (_, b) in zip(plan, quality._plan(clips, TINY, 0, 1), strict=True))
+    assert len(later) == len(plan)
+    assert any(not np.array_equal(a, b) for (_, a), (_, b) in zip(plan, later, strict=True))
 
 
 def test_a_batch_is_cut_at_the_hop_of_its_pass_and_its_level_is_shifted():
     clips = [(np.linspace(-60, -40, 61, dtype=np.float16)[None].repeat(48, 0), float(i)) for i in range(2)]
-    recipe = replace(TINY, passes=10)
-    early, wanted = quality._batch(clips, recipe, 0, 6, np.array([1, 0]))
-    late, _ = quality._batch(clips, recipe, 0, 7, np.array([1, 0]))
+    made = prepared(clips, iterations=10)
+    early, wanted = made.draw(6, np.array([1, 0]))
+    late, _ = made.draw(7, np.array([1, 0]))
     assert wanted.tolist() == [1, 0]
     assert early.shape[1:] in [(6, 48, 15), (5, 48, 15)] and late.shape[1:] in [(12, 48, 15), (11, 48, 15)]
     shift = early[0] - early[1]
     assert shift.abs().max() > 1e-3 and torch.allclose(shift, shift[0, 0, 0], atol=1e-4)
 
 
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"corpus": "fsdd"}, "learns from the corpus voices"), ({"corpus_options": {"n_speakers": 3}}, "without options"),
+    ({"task": "digit"}, "learns the task quality, not 'digit'"), ({"fold": 1}, "have no folds"),
+])
+def test_what_quality_is_not_learnt_from_is_refused(fit, given, sentence):
+    with pytest.raises((ParameterError, FoldError), match=sentence):
+        training.fit("Nisqa", **{"corpus": "voices"} | given)
+
+
 def test_the_card_describes_the_weights_beside_it(own_cache, monkeypatch, tmp_path):
     torch.manual_seed(0)
     model = models.nisqa.Nisqa(quality.SETTINGS).eval()
-    report = {"specification": {"recipe": {"passes": 1}, "seed": 0}, "history": [{"correlation": 0.5, "rmse": 1.0}]}
+    specification = {"model": "Nisqa", "corpus": "voices", "corpus_options": {}, "fingerprint": "x", "task": "quality",
+                     "seed": 0, "recipe": {}}
+    history = pd.DataFrame([{"epoch": 1, "loss": 2.0, "correlation": 0.5, "rmse": 1.0}])
+    trained = quality.TrainedOnQuality(model=model, specification=specification, history=history, corpus=None)
     speech = transmission.Speech(None, {"07": [0]}, [])
     monkeypatch.setattr(quality, "source", lambda part: speech)
     monkeypatch.setattr(quality, "measure", lambda model, source: ({"all": {"n": 1}}, None))
-    quality.export_quality(model, report, tmp_path / "quality.pt", "by hand")
+    training.export(trained, tmp_path / "quality.pt", "by hand")
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     card, prose = weights.read_card(tmp_path / "quality.md")
+    assert card["validation"] == {"correlation": 0.5, "rmse": 1.0}
     assert card["speakers"] == {"train": ["07"], "validation": ["07"]}
     assert card["measured"] == {"timit": {"all": {"n": 1}}, "voices": {"all": {"n": 1}}}
     loaded = models.nisqa.load("quality")
@@ -185,12 +220,12 @@ def test_the_shipped_network_agrees_with_pesq_as_well_as_its_card_says():
     corpus = transmission.Transmission(n_samples=1, conditions=transmission.FEW)
     model, said = models.nisqa.load("quality"), card["measured"]["voices"]["all"]
     predicted = [model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus]
-    found = quality._agreement(transmission.pd.DataFrame({"pesq": corpus.pesq(), "predicted": predicted}))
+    found = quality._agreement(pd.DataFrame({"pesq": corpus.pesq(), "predicted": predicted}))
     assert found["n"] == 14
     assert found["correlation"] == pytest.approx(said["correlation"], abs=0.04)  # of these 14: 0.934; of all 216: 0.931
     assert found["rmse"] < said["rmse"]                                          # 0.343; 0.422
 
 
 def test_agreement_is_correlation_and_error():
-    table = transmission.pd.DataFrame({"pesq": [1.0, 2.0, 4.0], "predicted": [1.5, 2.5, 4.5]})
+    table = pd.DataFrame({"pesq": [1.0, 2.0, 4.0], "predicted": [1.5, 2.5, 4.5]})
     assert quality._agreement(table) == {"n": 3, "correlation": 1.0, "rank_correlation": 1.0, "rmse": 0.5}

@@ -14,7 +14,7 @@ from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
 from earwitness.features.windowing import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
 from earwitness.models import logits
-from earwitness.models.inference import for_answers
+from earwitness.models.inference import for_prediction
 
 HOP = 157  # a little less than 10 ms, without a common factor with the networks' grid of 30 samples
 PREDICTED = "predicted"
@@ -123,7 +123,7 @@ def relevance_signals(
     if method in gradients.METHODS:
         like = next(model.parameters(), torch.empty(0))
         first = _windows(plans, [(0, 0)], length, normalise).to(like.device, like.dtype)
-        model = for_answers(model, first)  # a copy: the same gradients in four fifths of the time
+        model = for_prediction(model, first)  # a copy: the same gradients in four fifths of the time
     sums = [np.zeros(len(plan.samples)) for plan in plans]
     work = [*_batches(plans, batch_size)]
     for number, batch in enumerate(runtime.progress(work, "windows")):

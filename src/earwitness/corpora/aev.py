@@ -39,6 +39,7 @@ class Aev(Corpus):
     label = "American English Vowels"
     sample_rate = 16000
     tasks = {"word": list(WORDS.values()), "vowel": list(WORDS), "sex": ["male", "female"]}
+    compared = (("word", "speaker"), ("sex", "speaker"))
 
     def __init__(self, root: str | Path | None = None):
         self.root = catalogue.corpus_folder("aev", root)

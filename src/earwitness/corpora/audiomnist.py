@@ -51,6 +51,7 @@ class AudioMnist(Corpus):
     label = "AudioMNIST"
     sample_rate = 48000
     tasks = {"digit": list(range(10)), "sex": ["male", "female"]}
+    compared = (("digit", "speaker"), ("sex", "speaker"))
 
     def __init__(self, root: str | Path | None = None, repetitions: int | None = None):
         if repetitions is not None and (not isinstance(repetitions, int) or not 1 <= repetitions <= 50):

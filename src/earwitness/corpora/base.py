@@ -81,6 +81,8 @@ class Corpus:
         In Hz, where it is the same for all clips.
     channel : {"left", "right", "mean"}, optional
         Which to take of recordings with two channels; without it they are refused.
+    compared : tuple of (str, str)
+        Tasks that networks are compared on, each with its protocol; the one of most classes first.
     table : DataFrame
         A row per clip: ``id``, ``speaker``, ``sex``, the labels, ``duration_s``,
         ``longer_than_1s``.
@@ -92,6 +94,7 @@ class Corpus:
     tasks: dict[str, list] = {}
     sample_rate: int | None = None
     channel: str | None = None
+    compared: tuple[tuple[str, str], ...] = ()
     root: Path
     table: pd.DataFrame
 

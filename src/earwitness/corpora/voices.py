@@ -109,6 +109,7 @@ class Voices(Corpus):
     name = "voices"
     label = "Generated voices"
     tasks = {"sex": ["male", "female"], **_TASKS["digits"], **_TASKS["hvd"], **_TASKS["sentences"]}
+    compared = (("digit", "speaker"), ("sex", "speaker"))
     sample_rate = synthesizer.SAMPLE_RATE
 
     def __init__(self, root: str | Path | None = None, n_speakers: int = 60, repetitions: int = 5,

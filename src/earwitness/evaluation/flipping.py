@@ -11,7 +11,7 @@ from earwitness import runtime
 from earwitness.attribution.calls import check_inputs, check_positive, check_target, explained
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
-from earwitness.models.inference import for_answers
+from earwitness.models.inference import for_prediction
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def pixel_flipping(
     index = check_target(targets, len(check_inputs(inputs)))
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_answers(model, inputs[:1].detach().to(like.device, like.dtype))
+    answering = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
     with torch.inference_mode():
         inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)
         ranks = flipping_ranks(inputs, order_by, candidates, seed)
@@ -297,7 +297,7 @@ def bin_flipping(
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_answers(model, inputs[:1].detach().to(like.device, like.dtype))
+    answering = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
     n_bins = order_by[0].numel()
     places = order_by.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(order_by.shape)
     scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)

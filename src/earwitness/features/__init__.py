@@ -25,13 +25,13 @@ from earwitness.features.spectrogram import (
     scale_frequencies,
 )
 from earwitness.features.steady import SteadyState, steady_state
-from earwitness.features.waveform import fit_to_second, loudest_second, place, waveform
+from earwitness.features.waveform import fit_to_second, loudest_second, pad_to_length, waveform
 from earwitness.features.windowing import frame_centres, normalised, windows
 
 __all__ = [
     "SteadyState", "ambisonic_stft", "autocorrelation", "f0", "f0_at", "fit_to_second", "formants",
     "frame_centres", "frame_times_s", "frequencies_hz", "intensity", "log_spectrogram", "loudest_second", "lp_spectrum",
-    "magnitude_phase", "mel_edges_hz", "mel_spectrogram", "network_input", "normalised", "place",
+    "magnitude_phase", "mel_edges_hz", "mel_spectrogram", "network_input", "normalised", "pad_to_length",
     "pseudo_intensity_direction", "resample", "scale_f0", "scale_frequencies", "spectral_axes", "spectral_relevance",
     "steady_state", "waveform", "windows",
 ]

@@ -1,4 +1,4 @@
-"""One second of sound at 8 kHz: what AudioNet eats, and what the spectrogram is made from."""
+"""One second of sound at 8 kHz: what AudioNet takes, and what the spectrogram is made from."""
 
 from functools import lru_cache
 
@@ -61,10 +61,10 @@ def fit_to_second(samples: np.ndarray, sample_rate: int, rng=None, long: str = "
     Becker et al. (2018), section 2.2.1.
     """
     shorten = _LONG[check_choice(long, _LONG, "rule for long clips")]
-    return place(shorten(resample(samples, sample_rate)), rng)
+    return pad_to_length(shorten(resample(samples, sample_rate)), rng)
 
 
-def place(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
+def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
     """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in the middle."""
     room = length - len(samples)
     start = room // 2 if rng is None else int(rng.integers(room + 1))

@@ -3,11 +3,13 @@
 import torch
 from torch import nn
 
+from earwitness.models.registry import register
 from earwitness.models.shape import check_shape
 
 INPUT_SHAPE = (1, 227, 227)
 
 
+@register(sample_rate=8000, audio="spectrogram", tasks=("clips",), input_shape=INPUT_SHAPE)
 class AlexNet(nn.Sequential):
     """Spectrogram classifier: five convolutions, three dense layers, no normalisation layers.
 

@@ -3,12 +3,14 @@
 import torch
 from torch import nn
 
+from earwitness.models.registry import register
 from earwitness.models.shape import check_shape
 
 INPUT_SHAPE = (1, 8000)
 CHANNELS = (100, 64, 128, 128, 128, 128)
 
 
+@register(sample_rate=8000, audio="waveform", tasks=("clips",), input_shape=INPUT_SHAPE)
 class AudioNet(nn.Sequential):
     """Waveform classifier: six convolutions of width 3, each with ReLU and max-pooling, then three dense layers.
 

@@ -7,6 +7,8 @@ from torch import nn
 from earwitness import features
 from earwitness.acoustics import sphere
 from earwitness.errors import ParameterError
+from earwitness.models.inference import device_of, evaluation_mode
+from earwitness.models.registry import register
 
 N_FILTERS = 64
 POOLS = (8, 8, 4)  # over frequency, after each convolution
@@ -35,6 +37,7 @@ class Frames(nn.Module):
         return maps.permute(0, 2, 3, 1).flatten(2)
 
 
+@register(sample_rate=16000, audio="ambisonic", tasks=("directions",))
 class DoaCRNN(nn.Module):
     """Direction of arrival at every frame, as one of 425 classes.
 
@@ -76,6 +79,11 @@ class DoaCRNN(nn.Module):
         self.elu4 = nn.ELU()
         self.fc2 = nn.Linear(2 * N_BLOCKS, n_classes)
 
+    @classmethod
+    def from_card(cls, card: dict) -> nn.Module:
+        """Return the untrained network that a card describes."""
+        return cls(card["n_channels"], len(card["classes"]))
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits (batch, frames, n_classes).
 
@@ -105,7 +113,7 @@ class DoaCRNN(nn.Module):
 
 @torch.no_grad()
 def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int = 50) -> np.ndarray:
-    """Return where a network hears scenes come from, unit vectors (n, 3): the class with the largest mean softmax.
+    """Return the directions that a network predicts for scenes, unit vectors (n, 3): the largest mean softmax.
 
     Parameters
     ----------
@@ -114,15 +122,11 @@ def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int 
     mixtures : ndarray, shape (n, C, T)
         Scenes; channels beyond those that it needs are not used.
     kind : str
-        What it eats: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
+        What it takes: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
     batch_size : int
     """
-    was_training, device = network.training, next((part.device for part in network.parameters()), "cpu")
-    network.eval()
-    try:
-        parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
-        inputs = (features.network_input(torch.from_numpy(part), kind).to(device) for part in parts)
+    parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
+    with evaluation_mode(network):
+        inputs = (features.network_input(torch.from_numpy(part), kind).to(device_of(network)) for part in parts)
         found = [network.scores(batch).argmax(-1).cpu() for batch in inputs]
-    finally:
-        network.train(was_training)
     return sphere.directions()[torch.cat(found).numpy()]

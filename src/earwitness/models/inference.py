@@ -1,57 +1,93 @@
-"""Run the same network faster where only its answers are wanted."""
+"""Networks as they predict: in evaluation mode, left as they were, and in a faster layout where that is safe."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from earwitness.errors import ParameterError
 from earwitness.models import layout
 
-_AGREE = (
-    1e-4  # of the largest output; another order of sums stays below 1e-6, half precision below 1e-2
-)
+AGREEMENT = 1e-4  # of the largest output; another order of sums stays below 1e-6
 
 
-def for_answers(model: nn.Module, probe: torch.Tensor | None = None) -> nn.Module:
-    """Return a copy of ``model`` that gives the same answers, to rounding, faster on a CPU.
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[nn.Module]:
+    """Put the model in evaluation mode; afterwards every one of its modules has the mode that it had."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield model.eval()
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a network computes: where its first parameter lies, the CPU if it has none."""
+    return next(model.parameters(), torch.empty(0)).device
+
+
+@torch.no_grad()
+def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> torch.Tensor:
+    """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch at a time.
+
+    Raises
+    ------
+    ParameterError
+        If outputs are NaN or infinite.
+    """
+    with evaluation_mode(model):
+        device = device_of(model)
+        outputs = torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+    finite = torch.isfinite(outputs).flatten(1).all(1)
+    if not finite.all():
+        raise ParameterError(f"{type(model).__name__} returns NaN or infinite values for {int((~finite).sum())} of "
+                             f"{len(finite)} inputs{_broken_weights(model)}: there is nothing to read from them.")
+    return outputs
+
+
+def _broken_weights(model: nn.Module) -> str:
+    broken = [name for name, weight in model.state_dict().items() if not torch.isfinite(weight).all()]
+    return f", and so do its weights {', '.join(broken[:3])}" if broken else ""
+
+
+def for_prediction(model: nn.Module, probe: torch.Tensor) -> nn.Module:
+    """Return a copy in evaluation mode that returns the same, to rounding, in less time on a CPU.
 
     Parameters
     ----------
-    model : nn.Module
-    probe : Tensor, shape (1, ...), optional
-        An input in the model's precision on its device. Code may read a layer's sizes (a causal
-        padding by
-        ``conv.kernel_size[0]``), which differ in the faster layout: a copy that answers differently
-        to ``probe``, or
-        not at all, is not used.
+    model : Module
+    probe : Tensor, shape (batch, ...)
+        Inputs in the model's precision, of which the first is tried. Code may read a layer's sizes
+        (a causal padding by ``conv.kernel_size[0]``), which differ in the faster layout: a copy
+        that returns something else, or fails, is replaced by a plain one.
 
     Notes
     -----
     Measured in ``benchmarks/results``: layout alone saves a fifth (AudioNet) to a third (AlexNet)
-    of a forward pass in
-    float32, and doubles the gain of bfloat16. On a GPU the copy is a plain one.
+    of a forward pass in float32, and doubles the gain of bfloat16. On a GPU the copy is a plain
+    one.
     """
-    on_cpu = next(model.parameters(), torch.empty(0)).device.type == "cpu"
-    answering = layout.channels_last(model) if on_cpu else copy.deepcopy(model)
-    rebuilt = on_cpu and any(map(layout.can_be_raised, model.modules()))
-    if rebuilt and probe is not None and not _agree(answering.eval(), model, probe):
-        answering = copy.deepcopy(model)
-    return answering.eval().requires_grad_(
-        True
-    )  # autocast casts weights that need no gradient anew at every call
+    fast = layout.channels_last(model) if device_of(model).type == "cpu" else copy.deepcopy(model)
+    if layout.differs(fast, model) and not agree(fast, model, probe[:1]):
+        fast = copy.deepcopy(model)
+    # autocast casts weights that need no gradient anew at every call
+    return fast.eval().requires_grad_(True)
 
 
 @torch.no_grad()
-def _agree(fast: nn.Module, model: nn.Module, probe: torch.Tensor) -> bool:
-    plain = copy.deepcopy(model).eval()
-    try:
-        answer = fast(probe)
-    except (RuntimeError, TypeError, IndexError, ValueError):
+def agree(twin: nn.Module, model: nn.Module, inputs: torch.Tensor) -> bool:
+    """Tell whether two networks, in evaluation mode, return the same to rounding."""
+    exact = torch.autocast(inputs.device.type, enabled=False)
+    with evaluation_mode(model), evaluation_mode(twin), exact:
+        wanted = model(inputs.to(device_of(model)))
+        try:
+            found = twin(inputs.to(device_of(twin)))
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+            return False  # the model looks into layers that look otherwise in the copy
+    if not isinstance(wanted, torch.Tensor) or wanted.shape != getattr(found, "shape", None):
         return False
-    expected = plain(probe)
-    if not isinstance(expected, torch.Tensor):
-        return False
-    tolerance = _AGREE if expected.dtype in (torch.float32, torch.float64) else 0.02
-    return answer.shape == expected.shape and bool(
-        (answer - expected).abs().max() <= tolerance * expected.abs().max()
-    )
+    tolerance = AGREEMENT if wanted.dtype in (torch.float32, torch.float64) else 0.02
+    return bool(((found - wanted).abs() <= tolerance * wanted.abs().max()).all())

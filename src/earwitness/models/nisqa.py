@@ -21,6 +21,8 @@ from earwitness.errors import (
 )
 from earwitness.features import mel
 from earwitness.models import weights
+from earwitness.models.inference import device_of, evaluation_mode
+from earwitness.models.registry import register
 from earwitness.models.sums import Add, MeanOverTime
 
 PUBLIC = ("nisqa", "nisqa_mos_only", "nisqa_tts")
@@ -28,6 +30,7 @@ SHIPPED = ("quality",)
 OUTPUTS = ("mos", "noisiness", "discontinuity", "coloration", "loudness")
 LOWEST_RATE = 4000  # Hz; below it not even the band of a telephone is there
 _KERNEL = 3
+_MOST_LAYERS = 64
 
 
 class SilenceWarning(UserWarning):
@@ -237,6 +240,7 @@ _TIMES = {"lstm": BiLSTM, "attention": SelfAttention}
 _POOLS = {"last": LastStep, "attention": AttentionPool, "average": AveragePool}
 
 
+@register(sample_rate=16000, audio="spectrogram", tasks=("quality",), label="NISQA")
 class Nisqa(nn.Module):
     """A network of the NISQA family: ``cnn`` on each segment, ``time`` over the segments, a pooling per output.
 
@@ -273,6 +277,11 @@ class Nisqa(nn.Module):
         pool = _POOLS[check_choice(settings.pool, _POOLS, "kind of pooling")]
         self.pools = nn.ModuleList(pool(self.time.n_features) for _ in settings.outputs)
         self.outputs = list(settings.outputs)
+
+    @classmethod
+    def from_card(cls, card: dict) -> "Nisqa":
+        """Return the untrained network that a card describes."""
+        return cls(Settings(**{key: _as_tuples(value) for key, value in card["settings"].items()}))
 
     def forward(self, spectrograms: torch.Tensor) -> torch.Tensor:
         """Return the predictions (N, n_outputs) for mel spectrograms (N, n_mels, n_frames) in dB."""
@@ -353,12 +362,8 @@ class Nisqa(nn.Module):
         if spectrogram.max() <= mel.FLOOR_DB:
             warnings.warn("The clip is silent: what is returned is the network's value for an empty spectrogram of "
                           "that length, not a quality of speech.", SilenceWarning, stacklevel=3)
-        device, was_training = next(self.parameters()).device, self.training
-        self.eval()
-        try:
-            values = self(spectrogram[None].to(device))[0]
-        finally:
-            self.train(was_training)
+        with evaluation_mode(self):
+            values = self(spectrogram[None].to(device_of(self)))[0]
         return dict(zip(self.outputs, values.tolist(), strict=True))
 
 
@@ -399,7 +404,7 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     """
     name = str(name_or_path)
     if name in SHIPPED:
-        return _shipped(name)
+        return weights.pretrained(name).model
     if name in PUBLIC:
         path = _public(name, root)
         if cache.file_digest(path) != catalogue.manifest("nisqa")[path.name]:
@@ -421,17 +426,27 @@ def _public(name: str, root: str | Path | None) -> Path:
 def _read_checkpoint(path: Path) -> Nisqa:
     """Return the network that a checkpoint of NISQA's own code describes and holds."""
     try:
+        _check_unpacked_size(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if absent := sorted({"args", "model_state_dict"} - set(checkpoint)):
             raise ValueError(f"it has no {' and no '.join(absent)}.{_by_name(path)}")
-        model = Nisqa(_settings(checkpoint["args"]))
-        model.load_state_dict({_renamed(key): value for key, value in checkpoint["model_state_dict"].items()})
+        settings = _settings(checkpoint["args"])
+        state = {_renamed(key): value for key, value in checkpoint["model_state_dict"].items()}
+        return weights.fill(lambda: Nisqa(settings), state, path)
     except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, TypeError, AttributeError,
-            ValueError, RuntimeError) as error:
+            ValueError, RuntimeError, DamagedDataError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         reason = f"its args have no {reason}." if isinstance(error, KeyError) else reason
         raise DamagedDataError(f"{path} is not a NISQA checkpoint that fits this family: {reason}") from None
-    return model.eval()
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Raise ValueError if a file of weights is compressed to far less than the memory that it would take."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            n_bytes = sum(member.file_size for member in archive.infolist())
+        if n_bytes > 2 * path.stat().st_size:
+            raise ValueError(f"it would unpack to {n_bytes / 1e6:.0f} MB, torch compresses nothing.")
 
 
 def _by_name(path: Path) -> str:
@@ -444,6 +459,8 @@ def _settings(args: dict) -> Settings:
     lstm = args["td"] == "lstm"
     if lstm and not args["td_lstm_bidirectional"] or args["td_2"] != "skip" or args["double_ended"]:
         raise ValueError("only one-ended networks with a bidirectional LSTM or self-attention are known here")
+    if (n_layers := args["td_lstm_num_layers" if lstm else "td_sa_num_layers"]) > _MOST_LAYERS:
+        raise ValueError(f"{n_layers} layers over time are more than {_MOST_LAYERS}")
     return Settings(
         n_mels=args["ms_n_mels"], fmax_hz=float(args["ms_fmax"]), n_fft=args["ms_n_fft"], hop_s=args["ms_hop_length"],
         window_s=args["ms_win_length"], segment_length=args["ms_seg_length"], segment_hop=args["ms_seg_hop_length"],
@@ -452,7 +469,7 @@ def _settings(args: dict) -> Settings:
         pools=tuple(tuple(args[f"cnn_pool_{i}"] or (0, 0)) for i in (1, 2, 3)), dropout=args["cnn_dropout"],
         time={"lstm": "lstm", "self_att": "attention"}[args["td"]],
         n_hidden=args["td_lstm_h"] if lstm else args["td_sa_d_model"],
-        n_layers=args["td_lstm_num_layers"] if lstm else args["td_sa_num_layers"],
+        n_layers=n_layers,
         pool={"last_step_bi": "last", "att": "attention", "avg": "average"}[args["pool"]],
         outputs=OUTPUTS if args["dim"] else OUTPUTS[:1],
     )
@@ -467,13 +484,6 @@ def _renamed(key: str) -> str:
         if key.startswith(theirs):
             return ours + key.removeprefix(theirs)
     return key.replace("pool_layers.", "pools.").replace(".model.", ".")
-
-
-def _shipped(name: str) -> Nisqa:
-    card, _ = weights.read_card(weights.folder() / f"{name}.md")
-    model = Nisqa(Settings(**{key: _as_tuples(value) for key, value in card["settings"].items()}))
-    model.load_state_dict(weights.read_state(weights.folder() / f"{name}.pt", card["weights"]["sha256"]))
-    return model.eval()
 
 
 def _as_tuples(value):

@@ -4,9 +4,11 @@ import torch
 from torch import nn
 
 from earwitness.errors import ParameterError
+from earwitness.models.registry import register
 from earwitness.models.shape import check_shape
 
-N_SAMPLES = 4000  # 250 ms at 16 kHz
+SAMPLE_RATE = 16000
+N_SAMPLES = 4000  # 250 ms
 POOL = 3  # width and shift of every max-pooling, in samples
 
 # Table 1: (kernel width kW, kernel shift dW, number of filters) of each convolution, then hidden units
@@ -34,11 +36,17 @@ class _RawWaveform(nn.Sequential):
         self.add_module(f"fc{dense + 1}", nn.Linear(n_hidden, n_classes))
         self.n_samples = n_samples
 
+    @classmethod
+    def from_card(cls, card: dict) -> nn.Module:
+        """Return the untrained network that a card describes."""
+        return cls(len(card["classes"]), card.get("n_samples", N_SAMPLES))
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits (batch, n_classes)."""
         return super().forward(check_shape(inputs, (1, self.n_samples), type(self).__name__))
 
 
+@register(sample_rate=SAMPLE_RATE, audio="waveform", tasks=("frames",), input_shape=(1, N_SAMPLES))
 class PhoneCNN(_RawWaveform):
     """Phone classifier: three convolutions of 80, 60 and 60 filters, then dense layers of 1024 and a class per phone.
 
@@ -69,6 +77,7 @@ class PhoneCNN(_RawWaveform):
         super().__init__(*_PHONE, n_classes, n_samples)
 
 
+@register(sample_rate=SAMPLE_RATE, audio="waveform", tasks=("frames",), input_shape=(1, N_SAMPLES))
 class SpeakerCNN(_RawWaveform):
     """Speaker classifier: two convolutions of 80 filters, then dense layers of 100 and a class per speaker.
 

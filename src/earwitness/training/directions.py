@@ -1,30 +1,29 @@
 """Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed anew each time."""
 
-import shutil
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
-from earwitness import cache, catalogue, corpora, features, models, runtime
+from earwitness import catalogue, corpora, features, models
 from earwitness.acoustics import sphere
 from earwitness.corpora import scenes
-from earwitness.errors import ParameterError, check_choice
-from earwitness.evaluation import scenes as directions
-from earwitness.training.exporting import made, weights_entry, write_card, write_rounded
+from earwitness.errors import FoldError, ParameterError
+from earwitness.training.experiment import Experiment, trains
+from earwitness.training.recipes import Recipe
+from earwitness.training.trained import Trained
 
-VERSION = 2  # raise it when a change here or in scenes and features changes what is learnt
 INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
-_PASS = 500  # iterations in a pass: from one look at the validation scenes, and checkpoint, to the next
+N_TEST = 1000  # scenes that a card is measured on
+_PASS = 500  # iterations in a pass: from one validation, and checkpoint, to the next
+_OPTIONS = ("source", "source_root", "source_options", "t60_s")  # of the scenes; all else the recipe says
 
 
 @dataclass(frozen=True)
-class DirectionRecipe:
-    """How a network learns directions: AdamW under a one-cycle schedule, batches of scenes made on the fly.
+class DirectionRecipe(Recipe):
+    """How a network learns directions: batches of scenes made on the fly.
 
     Attributes
     ----------
@@ -39,35 +38,22 @@ class DirectionRecipe:
     smoothing_deg : float
         Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last share of the
         iterations, when all frames are seen, the target is the nearest class alone.
-    warm_up : float
-        Share of the iterations in which the learning rate rises.
     """
 
-    iterations: int
-    n_scenes: int = 8000
-    batch_size: int = 32
+    optimiser: str = "adamw"
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
+    iterations: int = 10_000
+    batch_size: int = 32
     gradient_clip: float = 1.0
+    warm_up: float = 0.15
+    n_scenes: int = 8000
     snr_db: tuple[float, float] = (0.0, 30.0)
     frames_early: int = 20
     share_early: float = 0.85
     smoothing_deg: float = 6.0
-    mixed_precision: bool = True
-    warm_up: float = 0.15
-
-    optimiser: ClassVar[str] = "adamw"
-    schedule: ClassVar[str] = "one-cycle"
 
 
-DIRECTION_RECIPES = {
-    "fast": DirectionRecipe(10_000),
-    "paper": DirectionRecipe(100_000, n_scenes=40_000),
-    "smoke": DirectionRecipe(2, n_scenes=4, batch_size=4, frames_early=5),
-}
-
-
-class DirectionExamples:
+class SceneMixer:
     """Scenes to learn from: speech in its room from one scene, babble from another, both turned at random."""
 
     def __init__(self, corpus: scenes.Scenes, kind: str, snr_db: tuple[float, float]):
@@ -130,165 +116,145 @@ def normalise(network: models.DoaCRNN, inputs: torch.Tensor, kind: str) -> None:
         network.normalisation.std[part] = inputs[:, part].std()
 
 
-def fit_directions(kind: str, source: str = "timit", recipe: str = "fast", seed: int = 0, source_root=None,
-                   progress: bool = True, device: str = "auto") -> tuple[models.DoaCRNN, dict]:
-    """Return a network that finds directions and how its training went: from the cache, or trained now.
+@dataclass(kw_only=True)
+class TrainedOnScenes(Trained):
+    """A network that finds directions.
 
-    A killed run goes on where its last checkpoint was written.
-
-    Parameters
+    Attributes
     ----------
-    kind : str
-        ``"intensity"``, or ``"order1"`` to ``"order4"``.
-    source : str
-        Who speaks in the scenes.
-    recipe : str
-        One of ``DIRECTION_RECIPES``.
-    seed : int
-        Of scenes, initial weights and order.
-    source_root : path, optional
-    progress : bool
-        Show a progress bar.
-    device : str
-        ``"auto"`` takes a GPU where there is one.
-
-    Returns
-    -------
-    network : DoaCRNN
-        In evaluation mode, on the CPU.
-    training : dict
-        ``"specification"``: everything that determined it; ``"history"``: for each pass its number (``epoch``), mean
-        ``loss``, and how well directions of the validation scenes are found after it: ``within_10_deg`` (share of
-        scenes) and ``median_error_deg``.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such input, source or recipe.
+    options : dict
+        Of the scenes it was trained on.
     """
-    plan = DIRECTION_RECIPES[check_choice(recipe, DIRECTION_RECIPES, "recipe for directions")]
-    specification = {"version": VERSION, "scenes": scenes.VERSION, "kind": check_choice(kind, INPUTS, "input"),
-                     "source": source, "seed": seed, "recipe": asdict(plan)}
-    path = cache.stored("models", specification, ".pt",
-                        lambda path: _train(specification, plan, source_root, progress, runtime.device(device), path))
-    stored = torch.load(path, weights_only=True)
-    network = models.DoaCRNN(INPUTS[kind][1])
-    network.load_state_dict(stored["state"])
-    return network.eval(), {"specification": specification, "history": stored["history"]}
+
+    options: dict
+
+    def results(self) -> dict:
+        """Return its variant, and how well it finds directions of the validation scenes."""
+        last = super().results()
+        return {"variant": self.specification["variant"],
+                "within_10_deg_percent": 100 * last["within_10_deg"], "median_error_deg": last["median_error_deg"]}
+
+    def card(self, rounded: models.DoaCRNN) -> dict:
+        """Return what a card says of it, measured on rooms and speakers never met in training.
+
+        Beside it stands the classical estimate from the intensity vector on the same scenes.
+        """
+        source, kind = self.corpus.source, self.specification["variant"]
+        grid = np.rad2deg(sphere.angles(sphere.directions())).T
+        return self.origin() | {
+            "input": kind, "n_channels": rounded.n_channels, "source": source,
+            "convention": "ACN, N3D; azimuth from x to y, elevation, degrees",
+            "licence": catalogue.about(source)["licence"],
+            "measured": measure(rounded, kind, N_TEST, **self.options),
+            "history": self.history.iloc[-1:].to_dict("records"),
+            "classes": [[round(float(azimuth), 2), round(float(elevation), 2)] for azimuth, elevation in grid],
+        }
 
 
-def _train(specification: dict, plan: DirectionRecipe, source_root, progress: bool, device, path: Path) -> None:
-    runtime.tune()
-    kind, source, seed = (specification[key] for key in ("kind", "source", "seed"))
-    order, n_channels = INPUTS[kind]
-    options = {"source": source, "source_root": source_root, "seed": seed, "snr_db": plan.snr_db}
-    pool_order = max(order, 2)  # intensity, order 1 and order 2 share their scenes: a lower order is the first channels
-    examples = DirectionExamples(corpora.load("scenes", n_scenes=plan.n_scenes, order=pool_order, split="train",
-                                              **options), kind, plan.snr_db)
-    held_back = corpora.load("scenes", n_scenes=min(100, plan.n_scenes), order=order, split="validation", **options)
-    validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
-    runtime.seed(seed)
-    network = models.DoaCRNN(n_channels)
-    normalise(network, examples.draw(np.random.default_rng([seed, 1]), 4 * plan.batch_size, 50)[0], kind)
-    folder = cache.directory("unfinished") / cache.digest(specification)
-    state, history = _learn(network, examples, validation, plan, seed, kind, device, folder, progress)
-    torch.save({"state": state, "history": history}, path)
-    shutil.rmtree(folder, ignore_errors=True)
+@trains("DoaCRNN", {"fast": DirectionRecipe(), "paper": DirectionRecipe(iterations=100_000, n_scenes=40_000),
+                    "smoke": DirectionRecipe(iterations=2, n_scenes=4, batch_size=4, frames_early=5)})
+class Directions(Experiment):
+    """Scenes simulated once; a batch depends on seed and iteration alone."""
+
+    recipe_class = DirectionRecipe
+    version = 3
+    task = "class_index"
+    default_corpus = "scenes"
+    variants = tuple(INPUTS)
+    every = 1
+
+    @classmethod
+    def load(cls, corpus: str | corpora.Corpus, options: Mapping) -> corpora.Corpus:
+        """Return scenes of the source; those to learn from are simulated when they are needed.
+
+        Raises
+        ------
+        ParameterError
+            If it is another corpus, or an option that the recipe decides.
+        """
+        if corpus != "scenes" or not set(options) <= set(_OPTIONS):
+            raise ParameterError(f"DoaCRNN learns from the corpus scenes, by name, with the options "
+                                 f"{', '.join(_OPTIONS)}; got {corpus!r} with {sorted(options)}.")
+        return super().load(corpus, {**options, "n_scenes": 1, "split": "train"})
+
+    def check(self) -> None:
+        """Raise if a fold is asked for.
+
+        Raises
+        ------
+        FoldError
+        """
+        if self.specification["fold"] != 0:
+            raise FoldError("Scenes have no folds: training, validation and test are splits of their own.")
+
+    @property
+    def kind(self) -> str:
+        """What the network takes."""
+        return self.specification["variant"]
+
+    @property
+    def n_epochs(self) -> int:
+        """Whole passes."""
+        return self.recipe.iterations // self.n_batches
+
+    def prepare(self) -> None:
+        """Simulate the scenes."""
+        order, n_scenes = INPUTS[self.kind][0], self.recipe.n_scenes
+        options = {**self.options, "seed": self.seed, "snr_db": self.recipe.snr_db}
+        pool_order = max(order, 2)  # intensity, order 1 and 2 share their scenes: a lower order is the first channels
+        train = corpora.load("scenes", n_scenes=n_scenes, order=pool_order, split="train", **options)
+        self.scenes = SceneMixer(train, self.kind, self.recipe.snr_db)
+        held_back = corpora.load("scenes", n_scenes=min(100, n_scenes), order=order, split="validation", **options)
+        self.validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
+        self.n_batches = min(_PASS, self.recipe.iterations)
+
+    def network(self) -> models.DoaCRNN:
+        """Return the untrained network."""
+        return models.DoaCRNN(INPUTS[self.kind][1])
+
+    def initialise(self, network: models.DoaCRNN) -> None:
+        """Set the normalisation from training inputs."""
+        inputs, _ = self.scenes.draw(self.rng(1), 4 * self.recipe.batch_size, features.ambisonics.N_FRAMES)
+        normalise(network, inputs, self.kind)
+
+    def keys(self, epoch: int) -> Iterator[tuple[int]]:
+        """Yield the number of each iteration."""
+        return ((epoch * self.n_batches + i,) for i in range(self.n_batches))
+
+    def draw(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return network inputs and targets (batch, 425); shares are shares of the iterations that are done."""
+        early = iteration < self.recipe.share_early * self.n_epochs * self.n_batches
+        n_frames = self.recipe.frames_early if early else features.ambisonics.N_FRAMES
+        inputs, truth = self.scenes.draw(self.rng(2, iteration), self.recipe.batch_size, n_frames)
+        return inputs, targets(truth, self.recipe.smoothing_deg if early else 0.0)
+
+    def loss(self, network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Return the cross-entropy, averaged over frames."""
+        inputs, wanted = batch
+        logits = quick_logits(network, inputs).float().transpose(1, 2)  # (batch, 425, n_frames)
+        return nn.functional.cross_entropy(logits, wanted[:, :, None].expand(-1, -1, logits.shape[2]))
+
+    def validate(self, network: models.DoaCRNN) -> dict[str, float]:
+        """Return the share of validation scenes found within 10 degrees and the median error."""
+        mixtures, truth = self.validation
+        error_deg = np.rad2deg(sphere.angle_between(models.locate(network, mixtures, self.kind), truth))
+        return {"within_10_deg": float(np.mean(error_deg <= 10)), "median_error_deg": float(np.median(error_deg))}
+
+    def restore(self, model: models.DoaCRNN, history) -> TrainedOnScenes:
+        """Return the trained network with what is known of it."""
+        return TrainedOnScenes(model=model, specification=self.specification, history=history, corpus=self.corpus,
+                               options=self.options)
 
 
-def _learn(network, examples, validation, plan: DirectionRecipe, seed: int, kind: str, device, folder: Path,
-           progress: bool) -> tuple[dict, list[dict]]:
-    from earwitness.training import (
-        loop,  # Lightning takes seconds to import; only training needs it
-    )
-
-    n_batches = min(_PASS, plan.iterations)
-    n_passes = plan.iterations // n_batches
-    plan = replace(plan, iterations=n_passes * n_batches)  # shares are shares of what is done
-    learner = loop.Learner(network.train().to(memory_format=torch.channels_last), plan, seed, n_batches,
-                                       n_passes, _loss, partial(_look, validation, kind))
-    loader = loop.batches(
-        partial(_batch, examples, plan, seed), lambda epoch: ((epoch * n_batches + i,) for i in range(n_batches)),
-        n_batches)
-    return loop.train(learner, loader, device, progress, folder, every=1)
-
-
-def _batch(examples, plan: DirectionRecipe, seed: int, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return network inputs and targets (batch, 425); they depend on seed and iteration alone."""
-    early = iteration < plan.share_early * plan.iterations
-    n_frames = plan.frames_early if early else features.ambisonics.N_FRAMES
-    inputs, truth = examples.draw(np.random.default_rng([seed, 2, iteration]), plan.batch_size, n_frames)
-    return inputs, targets(truth, plan.smoothing_deg if early else 0.0)
-
-
-def _loss(network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-    inputs, wanted = batch
-    logits = quick_logits(network, inputs).float().transpose(1, 2)  # (batch, 425, n_frames)
-    return nn.functional.cross_entropy(logits, wanted[:, :, None].expand(-1, -1, logits.shape[2]))
-
-
-def _look(validation, kind: str, network: models.DoaCRNN) -> dict[str, float]:
-    mixtures, truth = validation
-    error_deg = np.rad2deg(sphere.angle_between(models.locate(network, mixtures, kind), truth))
-    return {"within_10_deg": float(np.mean(error_deg <= 10)), "median_error_deg": float(np.median(error_deg))}
-
-
-def export(network: models.DoaCRNN, training: dict, path: str | Path, command: str = "", source_root=None,
-           n_test: int = 1000) -> dict:
-    """Write weights rounded to float16 to ``path`` and beside it the card that describes and measures them.
-
-    Parameters
-    ----------
-    network, training
-        As :func:`fit_directions` returns them.
-    path : path
-        ``data/weights/doa-order2.pt``; the card is ``data/weights/doa-order2.md``.
-    command : str
-        That makes them again.
-    source_root : path, optional
-        Where the recordings of who speaks are.
-    n_test : int
-        Scenes that are measured.
-
-    Returns
-    -------
-    dict
-        The head of the card. ``measured`` holds for the rounded weights, on rooms and speakers never met in training,
-        beside the classical estimate from the intensity vector on the same scenes.
-
-    Raises
-    ------
-    ParameterError
-        If ``path`` does not end in ``.pt``.
-    """
-    path, specification = Path(path), training["specification"]
-    if path.suffix != ".pt":
-        raise ParameterError(f"Weights are exported to a file that ends in .pt, not to {path.name!r}.")
-    origin = made(command)  # before anything is written: a tracked file that differs marks the commit
-    rounded = write_rounded(network, path)
-    kind, source = specification["kind"], specification["source"]
-    grid = np.rad2deg(sphere.angles(sphere.directions())).T
-    card = {
-        "name": path.stem, "network": "DoaCRNN", "input": kind, "n_channels": network.n_channels,
-        "sample_rate_hz": scenes.SAMPLE_RATE, "convention": "ACN, N3D; azimuth from x to y, elevation, degrees",
-        "corpus": "scenes", "source": source, "seed": specification["seed"],
-        "licence": catalogue.corpora()[source]["licence"], "recipe": specification["recipe"],
-        "measured": measure(rounded, kind, source, source_root, n_test),
-        "weights": weights_entry(rounded, path),
-        "made": origin, "history": training["history"][-1:],
-        "classes": [[round(float(azimuth), 2), round(float(elevation), 2)] for azimuth, elevation in grid],
-    }
-    write_card(path.with_suffix(".md"), card)
-    return card
-
-
-def measure(network: models.DoaCRNN, kind: str, source: str, source_root=None, n_test: int = 1000) -> dict:
+def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
     """Return how well a network and the classical estimate find directions in unseen rooms, overall and by condition.
 
     Accuracies are per cent of scenes within 10 degrees, errors medians in degrees.
     """
-    corpus = corpora.load("scenes", source=source, n_scenes=n_test, order=INPUTS[kind][0], split="test", seed=0,
-                          source_root=source_root)
+    # takes seconds to import; only a card needs it
+    from earwitness.evaluation import scenes as directions
+
+    corpus = corpora.load("scenes", n_scenes=n_test, order=INPUTS[kind][0], split="test", seed=0, **options)
     found = {"network": [], "pseudo_intensity": []}
     for rows in np.array_split(np.arange(n_test), -(-n_test // 50)):
         mixtures = corpus.mixtures(rows)

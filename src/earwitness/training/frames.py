@@ -1,7 +1,6 @@
 """Frames of utterances as examples: 250 ms of raw waveform around every 10 ms, for PhoneCNN and SpeakerCNN."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -10,10 +9,10 @@ from torch import nn
 
 from earwitness import corpora, features, models
 from earwitness.errors import ParameterError
-from earwitness.models import layout
-from earwitness.training.clips import confusion
-from earwitness.training.recipes import FrameRecipe
-from earwitness.training.trained import Trained
+from earwitness.training.classifiers import Classification, confusion
+from earwitness.training.experiment import trains
+from earwitness.training.recipes import Recipe
+from earwitness.training.trained import TrainedClassifier
 
 SAMPLE_RATE = 16000
 PHONE = "phone"  # the task whose target changes within an utterance
@@ -21,7 +20,7 @@ _SILENCE = "sil"  # phone_39 of pauses
 
 
 @dataclass(kw_only=True)
-class TrainedOnFrames(Trained):
+class TrainedOnFrames(TrainedClassifier):
     """A network trained on frames of utterances.
 
     Attributes
@@ -47,11 +46,22 @@ class TrainedOnFrames(Trained):
         targets = self.corpus.targets(task)[self.fold.test]
         return float((self.utterances.argmax(1).numpy() == targets).mean())
 
-    def more(self) -> dict:
-        """Return what a summary shows beside the accuracy of frames."""
+    def results(self) -> dict:
+        """Return the accuracy on frames in per cent and, for who learnt speakers, on utterances."""
         if self.specification["task"] == PHONE:
-            return {}
-        return {"utterance_accuracy_percent": 100 * self.utterance_accuracy}
+            return super().results()
+        return super().results() | {"utterance_accuracy_percent": 100 * self.utterance_accuracy}
+
+    def card(self, rounded: nn.Module) -> dict:
+        """Return what a card says of it, measured on the test part."""
+        task, rows = self.specification["task"], self.fold.test
+        outcome = measure(rounded, self.corpus, task, rows)
+        there = replace(self, model=rounded, confusion=outcome["confusion"].numpy(), utterances=outcome["utterances"])
+        found = there.results()
+        measured = {"frame_accuracy_percent": round(found.pop("accuracy_percent"), 2),
+                    "n_frames": found.pop("n_test"), "n_utterances": len(rows)}
+        return self.origin() | {"n_samples": self.model.n_samples,
+                                "measured": measured | {name: round(value, 2) for name, value in found.items()}}
 
     def samples(self, index: int) -> np.ndarray:
         """Return an utterance of its corpus as samples (T,) at 16 kHz."""
@@ -62,7 +72,7 @@ class TrainedOnFrames(Trained):
         return frame_targets(self.corpus, self.specification["task"], index)
 
     def logits(self, index: int) -> torch.Tensor:
-        """Return the answers to each frame (10 ms) of an utterance, (n_frames, n_classes)."""
+        """Return the outputs for each frame (10 ms) of an utterance, (n_frames, n_classes)."""
         return models.frame_logits(self.model, self.samples(index))
 
 
@@ -93,57 +103,110 @@ def _samples(clip: corpora.Clip) -> np.ndarray:
     return features.resample(clip.samples, clip.sample_rate, SAMPLE_RATE)
 
 
-class FrameExamples:
-    """A corpus as frames to learn from; an example is known by its number among all frames of the corpus.
+@dataclass(frozen=True)
+class FrameRecipe(Recipe):
+    """How to train on frames of utterances; a pass is never longer than ``iterations``.
+
+    Attributes
+    ----------
+    jitter_samples : int
+        A frame is shown up to so many samples early or late, and labelled by what is spoken there.
+    speeds : tuple of float
+        Each batch is played at one of these speeds (pitch and formants go with it): a substitute for more speakers.
+    """
+
+    jitter_samples: int = 0
+    speeds: tuple[float, ...] = (1.0,)
+
+
+def _phones(iterations: int) -> FrameRecipe:
+    speeds = (0.85, 0.925, 1.0, 1.075, 1.15)
+    return FrameRecipe("adamw", 1e-3, iterations, dropout=0.5, jitter_samples=80, speeds=speeds)
+
+
+def _speakers(iterations: int) -> FrameRecipe:
+    return FrameRecipe("adamw", 1e-3, iterations, jitter_samples=80)
+
+
+_PAPER = FrameRecipe("sgd", 0.1, 30_000, "halve", 30_000 // 5, 0.0, 256, mixed_precision=False, momentum=0.5,
+                     weight_decay=0.0)
+
+
+class Frames(Classification):
+    """Frames of utterances; an example is known by its number among all frames of the corpus.
 
     The utterances stand one after the other in one long signal, far enough apart that no window reaches two.
     """
 
-    recipe, trained = FrameRecipe, TrainedOnFrames
-    specification: ClassVar[dict] = {
-        "examples": {"kind": "frames", "version": 1, "length": features.windowing.LENGTH, "hop": features.windowing.HOP}}
+    recipe_class = FrameRecipe
 
-    def __init__(self, corpus: corpora.Corpus, specification: dict, train: np.ndarray):
-        self.corpus, self.task = corpus, specification["task"]
-        self.settings = FrameRecipe(**specification["recipe"])
-        before = features.windowing.LENGTH // 2
-        gap = int(before * max(1.0, *self.settings.speeds)) + self.settings.jitter_samples + 1
+    def check(self) -> None:
+        """Raise if the fold is not there, or the corpus does not say where its phones are.
+
+        Raises
+        ------
+        FoldError, ParameterError
+        """
+        if not hasattr(self.corpus, "phones") or PHONE not in self.corpus.tasks:
+            raise ParameterError(f"{self.model} learns from utterances whose phones are known; {self.corpus.name} has "
+                                 "none. timit has, and voices with words='sentences'.")
+        super().check()
+
+    def prepare(self) -> None:
+        """Put all utterances into one signal, and deal their frames out to batches."""
+        corpus, before = self.corpus, features.windowing.LENGTH // 2
+        task = self.specification["task"]
+        gap = int(before * max(1.0, *self.recipe.speeds)) + self.recipe.jitter_samples + 1
         signal, labels, centres, clips, start = [np.zeros(gap, np.float32)], [np.full(gap, -1)], [], [], gap
         for index in range(len(corpus)):
             samples = _samples(corpus[index])
             signal += [samples, np.zeros(gap, np.float32)]
-            labels += [_labels(corpus, self.task, index), np.full(gap, -1)]
+            labels += [_labels(corpus, task, index), np.full(gap, -1)]
             centres.append(start + features.frame_centres(len(samples)))
             clips.append(np.full(len(centres[-1]), index))
             start += len(samples) + gap
         self.labels, self.centres, self.clips = (np.concatenate(parts) for parts in (labels, centres, clips))
-        self._windows = {speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.settings.speeds}}
-
-    @staticmethod
-    def check(corpus: corpora.Corpus, task: str) -> None:
-        """Raise ParameterError if the corpus does not say where its phones are."""
-        if not hasattr(corpus, "phones") or PHONE not in corpus.tasks:
-            raise ParameterError(f"PhoneCNN and SpeakerCNN learn from utterances whose phones are known; "
-                                 f"{corpus.name} has none. timit has, and voices with words='sentences'.")
+        self._windows = {speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.recipe.speeds}}
+        super().prepare()
+        self.n_batches = min(self.n_parts, self.recipe.iterations)
 
     def within(self, rows: np.ndarray) -> np.ndarray:
         """Return the frames that count of some rows of the table."""
         return np.flatnonzero(np.isin(self.clips, rows) & (self.labels[self.centres] >= 0))
 
-    def draw(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def examples(self, numbers: np.ndarray, rng: np.random.Generator | None = None):
         """Return inputs (n, 1, length) and targets of frames; with ``rng`` jittered, and at one of the speeds."""
-        centres, speed = self.centres[rows], 1.0
+        centres, speed = self.centres[numbers], 1.0
         if rng is not None:
-            reach = self.settings.jitter_samples
+            reach = self.recipe.jitter_samples
             moved = centres + rng.integers(-reach, reach + 1, len(centres))
             centres = np.where(self.labels[moved] >= 0, moved, centres)  # what does not count is no target
-            speed = self.settings.speeds[rng.integers(len(self.settings.speeds))]
+            speed = self.recipe.speeds[rng.integers(len(self.recipe.speeds))]
         inputs = features.normalised(self._windows[speed][np.round(centres / speed).astype(int)])
         return torch.from_numpy(inputs)[:, None], torch.from_numpy(self.labels[centres])
 
-    def outcome(self, network: nn.Module, n_classes: int, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        """Return what is kept of a trained network beside its weights."""
-        return measure(network, self.corpus, self.task, rows)
+    def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Return how test frames are classified, and what adds up over each test utterance."""
+        return measure(network, self.corpus, self.specification["task"], self.fold.test)
+
+    def restore(self, model: nn.Module, history, confusion, utterances) -> TrainedOnFrames:
+        """Return the trained network with what is known of it."""
+        return TrainedOnFrames(model=model, specification=self.specification, history=history, corpus=self.corpus,
+                               confusion=confusion.numpy(), utterances=utterances)
+
+
+@trains("PhoneCNN", {"paper": _PAPER, "fast": _phones(2000), "brief": _phones(600), "smoke": _phones(2)})
+class PhoneFrames(Frames):
+    """Frames and the phone that is spoken at their middle."""
+
+    task = PHONE
+
+
+@trains("SpeakerCNN", {"paper": _PAPER, "fast": _speakers(800), "brief": _speakers(600), "smoke": _speakers(2)})
+class SpeakerFrames(Frames):
+    """Frames and who speaks."""
+
+    task = "speaker"
 
 
 def _windows(signal: np.ndarray, speed: float) -> np.ndarray:
@@ -155,7 +218,7 @@ def _windows(signal: np.ndarray, speed: float) -> np.ndarray:
 
 
 def measure(network: nn.Module, corpus: corpora.Corpus, task: str, rows: np.ndarray) -> dict[str, torch.Tensor]:
-    """Return how a network answers to the frames of utterances.
+    """Return what a network predicts for the frames of utterances.
 
     Returns
     -------
@@ -164,12 +227,14 @@ def measure(network: nn.Module, corpus: corpora.Corpus, task: str, rows: np.ndar
         for each utterance the sum over its frames of each class' log-probability.
     """
     n_classes = len(corpus.classes(task))
-    answering = layout.channels_last(network).eval()
+    length = getattr(network, "n_samples", features.windowing.LENGTH)
+    noise = torch.randn(1, 1, length, generator=torch.Generator().manual_seed(0))
+    predicting = models.for_prediction(network, noise)
     table, utterances = torch.zeros(n_classes, n_classes, dtype=torch.int64), []
     for row in rows:
         targets = torch.from_numpy(frame_targets(corpus, task, int(row)))
         counted = targets >= 0
-        scores = models.frame_logits(answering, _samples(corpus[int(row)]))[counted].log_softmax(1)
+        scores = models.frame_logits(predicting, _samples(corpus[int(row)]))[counted].log_softmax(1)
         utterances.append(scores.sum(0))
         table += confusion(targets[counted], scores.argmax(1), n_classes)
     return {"confusion": table, "utterances": torch.stack(utterances)}

@@ -1,5 +1,6 @@
-"""The training loop: Lightning, with checkpoints that a killed run goes on from."""
+"""The training loop: Lightning, with checkpoints that a killed run resumes from."""
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -10,7 +11,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from torch import nn
 
-from earwitness import runtime
+from earwitness import cache, runtime
+from earwitness.errors import EarwitnessError
+from earwitness.models import evaluation_mode, layout
+from earwitness.models.inference import agree
+from earwitness.training import checkpoints
+from earwitness.training.experiment import Experiment
 
 N_CHECKPOINTS = 6
 
@@ -19,61 +25,49 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 class Learner(LightningModule):
-    """Training of a network under a recipe; keeps a row of history per pass: its number, mean loss, what a look found.
+    """Training of a network as an experiment says; keeps a row of history per pass: its number, mean loss, metrics.
 
     Parameters
     ----------
     network : Module
-    recipe : Recipe
-        Or anything with its optimiser, schedule, rates, gradient clip and precision.
-    seed : int
-        Of what layers draw at random.
-    n_batches, n_epochs : int
-        Batches in a pass; passes.
-    loss : callable
-        ``loss(network, batch)``, a number to make small.
-    look : callable, optional
-        ``look(network)`` returns what is measured after each pass, by name; the network is in evaluation mode.
+        In the form that is trained.
+    experiment : Experiment
+    every : int
+        Passes from one validation to the next.
     """
 
-    def __init__(self, network: nn.Module, recipe, seed: int, n_batches: int, n_epochs: int, loss, look=None):
+    def __init__(self, network: nn.Module, experiment: Experiment, every: int = 1):
         super().__init__()
-        self.network, self.recipe, self.seed = network, recipe, seed
-        self.n_batches, self.n_epochs = n_batches, n_epochs
-        self.loss, self.look = loss, look
-        self.n_done = 0  # epochs behind the checkpoint that is gone on from
+        self.network, self.experiment, self.every = network, experiment, every
+        self.n_done = 0  # epochs behind the checkpoint that is resumed from
         self.history: list[dict] = []
         self._losses: list[torch.Tensor] = []
 
     def on_train_epoch_start(self):
         # dropout depends on seed and epoch alone, so that a resumed run equals an uninterrupted one
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
         if self.current_epoch and self.current_epoch == self.n_done:
             # a pass begins by taking one number from the generator; a resumed run has begun its first pass already
             torch.empty((), dtype=torch.int64).random_()
         self._losses = []
 
     def training_step(self, batch, index):
-        loss = self.loss(self.network, batch)
+        loss = self.experiment.loss(self.network, batch)
         self._losses.append(loss.detach())
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
 
     def on_train_epoch_end(self):
-        found = self.found()
         row = {"epoch": self.current_epoch + 1, "loss": float(torch.stack(self._losses).float().mean())}
-        self.history.append(row | found)
-        self.log_dict(found, prog_bar=True, logger=False)
-
-    @torch.no_grad()
-    def found(self) -> dict[str, float]:
-        """Return what a look at the network finds now, by name."""
-        if self.look is None:
-            return {}
-        self.network.eval()
-        found = self.look(self.network)
-        self.network.train()
-        return found
+        if not torch.isfinite(torch.tensor(row["loss"])):
+            raise EarwitnessError(f"Training {self.experiment.model} diverged in pass {row['epoch']}: the loss is no "
+                                  "number. Lower the recipe's learning rate.")
+        metrics = {}
+        if row["epoch"] % self.every == 0:
+            with evaluation_mode(self.network):
+                metrics = self.experiment.validate(self.network)
+        self.history.append(row | metrics)
+        self.log_dict(metrics, prog_bar=True, logger=False)
 
     def on_save_checkpoint(self, checkpoint):
         checkpoint["history"] = list(self.history)
@@ -82,33 +76,13 @@ class Learner(LightningModule):
         self.history = list(checkpoint["history"])
 
     def configure_optimizers(self):
-        optimiser = _OPTIMISERS[self.recipe.optimiser](self.parameters(), self.recipe)
-        schedule = _SCHEDULES[self.recipe.schedule](optimiser, self.recipe, self.n_batches * self.n_epochs)
+        recipe, n_steps = self.experiment.recipe, self.experiment.n_batches * self.experiment.n_epochs
+        optimiser = _OPTIMISERS[recipe.optimiser](self.parameters(), recipe)
+        schedule = _SCHEDULES[recipe.schedule](optimiser, recipe, n_steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-class Classifier(Learner):
-    """Cross-entropy training of a classifier; its rows of history hold the accuracy of Lightning's validation."""
-
-    def __init__(self, network: nn.Module, recipe, seed: int, n_batches: int, n_epochs: int):
-        super().__init__(network, recipe, seed, n_batches, n_epochs,
-                         lambda network, batch: nn.functional.cross_entropy(network(batch[0]), batch[1]))
-        self._correct: list[torch.Tensor] = []
-
-    def on_validation_epoch_start(self):
-        self._correct = []
-
-    def validation_step(self, batch, index):
-        inputs, targets = batch
-        self._correct.append(self.network(inputs).argmax(1) == targets)
-
-    def found(self) -> dict[str, float]:
-        """Return the accuracy of the validation that has just run, if one has."""
-        correct, self._correct = self._correct, []
-        return {"validation_accuracy": float(torch.cat(correct).float().mean())} if correct else {}
-
-
-class Passes(torch.utils.data.Sampler):
+class EpochSampler(torch.utils.data.Sampler):
     """The keys of each pass's batches, ``keys(epoch)``: of the epoch alone, so that a resumed run repeats them."""
 
     def __init__(self, keys, n_batches: int):
@@ -124,7 +98,7 @@ class Passes(torch.utils.data.Sampler):
         return iter(self.keys(self.epoch))
 
 
-class Drawn(torch.utils.data.Dataset):
+class BatchDataset(torch.utils.data.Dataset):
     """Batches that are made when they are asked for: ``draw(*key)``."""
 
     def __init__(self, draw):
@@ -132,11 +106,6 @@ class Drawn(torch.utils.data.Dataset):
 
     def __getitem__(self, key: tuple):
         return self.draw(*key)
-
-
-def batches(draw, keys, n_batches: int) -> torch.utils.data.DataLoader:
-    """Return a loader of the batches ``draw(*key)`` for each key of ``keys(epoch)``, ``n_batches`` of them."""
-    return torch.utils.data.DataLoader(Drawn(draw), batch_size=None, sampler=Passes(keys, n_batches))
 
 
 _OPTIMISERS = {
@@ -151,60 +120,65 @@ _SCHEDULES = {
 }
 
 
-def train(learner: Learner, loader, device, show: bool, folder: Path, validation=None, every: int = 0):
-    """Train the learner's network in place and return its weights and history.
+def train(experiment: Experiment, network: nn.Module, device: torch.device, show: bool, folder: Path) -> list[dict]:
+    """Train a network in place and return its history.
 
     Parameters
     ----------
-    learner : Learner
-    loader : DataLoader
-        As :func:`batches` makes it.
+    experiment : Experiment
+        Prepared.
+    network : Module
     device : torch.device
     show : bool
         Whether to show a progress bar.
     folder : Path
-        Where checkpoints are kept until training is done; a readable one there is gone on from.
-    validation : DataLoader, optional
-        For learners that validate with Lightning.
-    every : int
-        Passes from one checkpoint, and validation, to the next. 0: so that there are six.
+        Where checkpoints are kept until training is done; a whole one of this training is resumed from.
 
-    Returns
-    -------
-    state : dict of str to tensor
-    history : list of dict
+    Raises
+    ------
+    EarwitnessError
+        If the loss stops being a number.
     """
-    recipe, every = learner.recipe, every or max(1, learner.n_epochs // N_CHECKPOINTS)
-    fast = recipe.mixed_precision and runtime.has_fast_bfloat16(device)
-    keep = ModelCheckpoint(dirpath=folder, filename="{epoch}", every_n_epochs=every, save_top_k=1,
-                           save_on_train_epoch_end=True)
-    trainer = Trainer(
-        max_epochs=learner.n_epochs, accelerator="gpu" if device.type == "cuda" else "cpu", devices=1,
-        precision="bf16-mixed" if fast else "32-true", gradient_clip_val=recipe.gradient_clip or None,
-        check_val_every_n_epoch=every, num_sanity_val_steps=0, logger=False, enable_model_summary=False,
-        enable_progress_bar=show, callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else [])],
-    )
-    checkpoint, learner.n_done = _newest(folder)
+    every = experiment.every or max(1, experiment.n_epochs // N_CHECKPOINTS)
+    owner = cache.digest({**experiment.specification, "torch": torch.__version__})
+    learner = Learner(_form(network, experiment), experiment, every)
+    loader = torch.utils.data.DataLoader(
+        BatchDataset(experiment.draw), batch_size=None, sampler=EpochSampler(experiment.keys, experiment.n_batches))
+    checkpoint, learner.n_done = checkpoints.newest(folder, owner)
     # Lightning draws the first batch of a resumed run before it tells the sampler which epoch it is
     loader.sampler.set_epoch(learner.n_done)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
-        trainer.fit(learner, loader, validation, ckpt_path=checkpoint, weights_only=True)
-    state = {name: weight.detach().cpu().float().clone() for name, weight in learner.network.state_dict().items()}
-    return state, learner.history
+        trainer = _trainer(experiment, device, show, folder, every, owner)
+        trainer.fit(learner, loader, ckpt_path=checkpoint, weights_only=True)
+    state = {name: weight.detach().cpu().float() for name, weight in learner.network.state_dict().items()}
+    network.load_state_dict(layout.restored(state, network))
+    return learner.history
 
 
-def _newest(folder: Path) -> tuple[Path | None, int]:
-    """Return the newest checkpoint that can be read and how many epochs it has behind it.
+def _trainer(experiment: Experiment, device: torch.device, show: bool, folder: Path, every: int, owner: str) -> Trainer:
+    recipe = experiment.recipe
+    fast = recipe.mixed_precision and runtime.has_fast_bfloat16(device)
+    keep = ModelCheckpoint(dirpath=folder, filename="{epoch}", every_n_epochs=every, save_top_k=1,
+                           save_on_train_epoch_end=True)
+    return Trainer(
+        max_epochs=experiment.n_epochs, accelerator=device.type,
+        devices=1 if device.type == "cpu" or device.index is None else [device.index],
+        precision="bf16-mixed" if fast else "32-true", gradient_clip_val=recipe.gradient_clip or None,
+        num_sanity_val_steps=0, logger=False, enable_model_summary=False, enable_progress_bar=show,
+        plugins=[checkpoints.VerifiedIO(owner)],
+        callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else [])],
+    )
 
-    Unreadable ones (the run was killed while writing) are removed.
-    """
-    for path in sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime, reverse=True):
-        try:
-            return path, torch.load(path, weights_only=True, map_location="cpu")["epoch"] + 1
-        except (RuntimeError, EOFError, OSError):
-            path.unlink()
-    return None, 0
 
-
-__all__ = ["Classifier", "Learner", "batches", "train"]
+def _form(network: nn.Module, experiment: Experiment) -> nn.Module:
+    """Return a copy in the fastest layout that returns the same, with what only training adds to it."""
+    form, dropout = layout.channels_last(network), experiment.recipe.dropout
+    if layout.differs(form, network) and not agree(form, network, experiment.draw(*next(iter(experiment.keys(0))))[0][:1]):
+        form = copy.deepcopy(network)
+    if dropout:
+        for layer in form.modules():
+            if isinstance(layer, nn.Linear):
+                layer.register_forward_pre_hook(
+                    lambda layer, inputs: nn.functional.dropout(inputs[0], dropout, layer.training))
+    return form

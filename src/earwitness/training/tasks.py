@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from earwitness import corpora
 from earwitness.errors import check_choice
 
 _UNSEEN = {"speaker": "unseen speakers", "repetition": "unseen repetitions", "utterance": "unseen utterances"}
@@ -10,8 +11,8 @@ _UNSEEN = {"speaker": "unseen speakers", "repetition": "unseen repetitions", "ut
 class Task(NamedTuple):
     """What is learnt on what, and how training and test are kept apart."""
 
-    corpus: str
-    task: str
+    corpus: str | corpora.Corpus
+    task: str | None
     protocol: str = "speaker"
 
     @property
@@ -24,14 +25,13 @@ class Task(NamedTuple):
 
 
 def tasks(corpus: str) -> list[Task]:
-    """Return the tasks that the chapter audiomnist trains on a corpus, or on several joined by ``+``.
+    """Return the tasks that networks are compared on, of a corpus or of several joined by ``+``.
 
-    The many-class task comes first. ``fsdd`` has one sex and two protocols; its six speakers are too few to generalise
-    to a seventh, so the split by repetition comes first there.
+    They travel with the corpus, as its attribute ``compared``. The many-class task comes first.
     """
-    return [task for name in corpus.split("+") for task in _TASKS[check_choice(name, _TASKS, "corpus with tasks")]]
+    return [Task(name, *pair) for name in corpus.split("+") for pair in _of(name)]
 
 
-_TASKS = {name: [Task(name, many), Task(name, "sex")] for name, many in
-          {"audiomnist": "digit", "voices": "digit", "aev": "word"}.items()}
-_TASKS["fsdd"] = [Task("fsdd", "digit", "repetition"), Task("fsdd", "digit", "speaker")]
+def _of(name: str) -> tuple:
+    known = {other: found.compared for other, found in corpora.registered().items() if found.compared}
+    return known[check_choice(name, known, "corpus with tasks to compare networks on")]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from earwitness import corpora
+from earwitness import catalogue, corpora
 from earwitness.errors import FoldError
 
 
@@ -21,17 +21,53 @@ class Trained:
         In evaluation mode, on the CPU.
     specification : dict
         Everything that determined it.
-    confusion : ndarray, shape (n_classes, n_classes), int
-        Test examples by true (row) and predicted (column) class.
     history : DataFrame
-        A row per pass over the training part: epoch, loss, and validation accuracy where it was measured.
+        A row per pass over the examples: epoch, loss, and the metrics of the validation where it was made.
+    corpus : Corpus
     """
 
     model: nn.Module
     specification: dict
-    confusion: np.ndarray
     history: pd.DataFrame
     corpus: corpora.Corpus = field(repr=False)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the sound that its inputs are made from, in Hz."""
+        return self.model.sample_rate
+
+    def results(self) -> dict:
+        """Return what :func:`summary` shows of it: the metrics of the last validation."""
+        return self.history.drop(columns=["epoch", "loss"]).dropna().iloc[-1].to_dict()
+
+    def card(self, rounded: nn.Module) -> dict:
+        """Return what a card says of it, measured on a copy with the rounded weights that are written."""
+        raise NotImplementedError
+
+    def origin(self) -> dict:
+        """Return what every card says of it."""
+        keys = ("corpus", "corpus_options", "fingerprint", "task", "seed")
+        known = catalogue.corpora().get(self.specification["corpus"], {})
+        return {
+            "network": self.specification["model"], "sample_rate_hz": self.sample_rate,
+            **{key: self.specification[key] for key in keys},
+            "licence": known.get("licence", "that of the recordings"),
+            "recipe": {name: list(value) if isinstance(value, tuple) else value
+                       for name, value in self.specification["recipe"].items()},
+        }
+
+
+@dataclass(kw_only=True)
+class TrainedClassifier(Trained):
+    """A network trained on a fold of a corpus.
+
+    Attributes
+    ----------
+    confusion : ndarray, shape (n_classes, n_classes), int
+        Test examples by true (row) and predicted (column) class.
+    """
+
+    confusion: np.ndarray
 
     @property
     def classes(self) -> list:
@@ -55,9 +91,21 @@ class Trained:
             return rows
         return rows[np.linspace(0, len(rows) - 1, n_clips).round().astype(int)]
 
-    def more(self) -> dict:
-        """Return what :func:`summary` shows beside the accuracy."""
-        return {}
+    def results(self) -> dict:
+        """Return the number of test examples and the accuracy on them in per cent."""
+        return {"n_test": int(self.confusion.sum()), "accuracy_percent": 100 * self.accuracy}
+
+    def origin(self) -> dict:
+        """Return what every card says of it, and who was met in training and who was not."""
+        table, fold = self.corpus.table, self.fold
+        ids, speakers = table["id"].to_numpy(), table["speaker"].to_numpy()
+        return super().origin() | {
+            "classes": list(self.classes), "protocol": self.specification["protocol"],
+            "fold": self.specification["fold"],
+            "trained_on": sorted(set(ids[fold.train].tolist())), "validated_on": sorted(ids[fold.validation].tolist()),
+            "held_out": sorted(ids[fold.test].tolist()),
+            "held_out_speakers": sorted(set(speakers[fold.test].tolist()) - set(speakers[fold.train].tolist())),
+        }
 
 
 def find_fold(corpus: corpora.Corpus, task: str, protocol: str, number: int) -> corpora.Fold:
