@@ -1,4 +1,5 @@
-"""Processor seconds of each notebook, and the cells that take most: ``python -m benchmarks.notebooks [PROFILE]``.
+"""Processor seconds of each notebook, and the cells that take most: ``python -m
+benchmarks.notebooks [PROFILE]``.
 
 Execute the book first, ``earwitness build --force``: this reads what its executed notebooks note.
 """
@@ -20,8 +21,11 @@ def rows(profile: str) -> list[dict]:
     MissingDataError
         If no notebook was executed in that profile.
     """
-    found = [_row(notebook, content) for notebook in site.chapters()
-             if (content := site.executed(profile, notebook))]
+    found = [
+        _row(notebook, content)
+        for notebook in site.chapters()
+        if (content := site.executed(profile, notebook))
+    ]
     if not found:
         raise MissingDataError(f"Nothing is executed yet: `earwitness build --profile {profile}`.")
     return sorted(found, key=lambda row: -row["processor_s"])
@@ -33,8 +37,12 @@ def _row(notebook, content: dict) -> dict:
     most = sorted(spent, key=spent.get, reverse=True)[:N_CELLS]
     cells = notebook.content()["cells"]
     where = [f"{spent[number]:.1f} s in cell {number}: {_says(cells, number)}" for number in most]
-    return {"notebook": notebook.id, "processor_s": round(sum(spent.values()), 1),
-            "wall_s": note["seconds"], "where": where}
+    return {
+        "notebook": notebook.id,
+        "processor_s": round(sum(spent.values()), 1),
+        "wall_s": note["seconds"],
+        "where": where,
+    }
 
 
 def _says(cells: list[dict], number: int) -> str:
@@ -49,7 +57,9 @@ def main(profile: str = "demo") -> None:
     """Print the table, and the sums below it."""
     found = rows(profile)
     for row in found:
-        print(f"{row['processor_s']:8.1f} s  {row['notebook']}  ({row['wall_s']:.0f} s of wall time)")
+        print(
+            f"{row['processor_s']:8.1f} s  {row['notebook']}  ({row['wall_s']:.0f} s of wall time)"
+        )
         for line in row["where"]:
             print(f"{'':12}{line}")
     total = sum(row["processor_s"] for row in found)

@@ -10,18 +10,23 @@ _MATTERS = ("torch", "zennit", "captum", "numpy", "librosa", "praat-parselmouth"
 
 
 def commit(folder: str | Path | None = None) -> str:
-    """Return the short commit id of a checkout, with ``+`` if files differ from it, or ``"unknown"``.
+    """Return the short commit id of a checkout, with ``+`` if files differ from it, or
+    ``"unknown"``.
 
     Parameters
     ----------
     folder : path, optional
         Of the checkout. Default: the one that this package was installed from, if it was.
     """
-    folder = Path(folder).expanduser() if folder is not None else Path(__file__).resolve().parents[2]
+    folder = (
+        Path(folder).expanduser() if folder is not None else Path(__file__).resolve().parents[2]
+    )
     try:
         described = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--exclude=*"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

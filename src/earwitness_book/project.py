@@ -1,4 +1,6 @@
-"""Where the checkout is: notebooks, prose, published and recorded values live beside the packages, not in them."""
+"""Where the checkout is: notebooks, prose, published and recorded values live beside the packages,
+not in them.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +12,8 @@ from earwitness.errors import DamagedDataError, MissingDataError
 
 
 def root() -> Path:
-    """Return the folder of the checkout: ``EARWITNESS_HOME``, or the one this package was installed from.
+    """Return the folder of the checkout: ``EARWITNESS_HOME``, or the one this package was installed
+    from.
 
     Raises
     ------
@@ -28,7 +31,9 @@ def root() -> Path:
 
 
 def commit() -> str:
-    """Return the short commit id of the checkout, with ``+`` if files differ from it, or ``"unknown"``."""
+    """Return the short commit id of the checkout, with ``+`` if files differ from it, or
+    ``"unknown"``.
+    """
     return made_with.commit(root())
 
 
@@ -44,7 +49,9 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise DamagedDataError(f"{path}, line {line}: this is not UTF-8; save the file in that encoding.") from None
+        raise DamagedDataError(
+            f"{path}, line {line}: this is not UTF-8; save the file in that encoding."
+        ) from None
 
 
 def read_yaml(path: Path):

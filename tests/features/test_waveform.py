@@ -22,14 +22,14 @@ def test_a_short_clip_stands_unchanged_inside_silence():
 @settings(max_examples=30, deadline=None)
 def test_a_clip_of_any_length_keeps_its_samples_in_order(length, seed):
     clip = np.random.default_rng(seed).uniform(0.5, 1, length).astype(np.float32)
-    placed = features.place(clip, np.random.default_rng(seed))
+    placed = features.pad_to_length(clip, np.random.default_rng(seed))
     assert placed.shape == (8000,)
     np.testing.assert_array_equal(placed[placed != 0], clip)
 
 
 def test_positions_reach_both_ends_and_depend_on_the_generator_alone():
     def start(seed):
-        return int(np.flatnonzero(features.place(np.ones(7998, np.float32), np.random.default_rng(seed)))[0])
+        return int(np.flatnonzero(features.pad_to_length(np.ones(7998, np.float32), np.random.default_rng(seed)))[0])
 
     starts = [start(seed) for seed in range(40)]
     assert set(starts) == {0, 1, 2}

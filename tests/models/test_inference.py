@@ -8,7 +8,7 @@ from torch import nn
 
 from earwitness import models
 from earwitness.errors import ParameterError
-from earwitness.models import inference, layout
+from earwitness.models import layout
 
 
 class LooksInside(nn.Module):

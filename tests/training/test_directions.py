@@ -1,5 +1,6 @@
 """Training of direction networks: targets, exact shortcuts, rotations that keep truth, a run that resumes."""
 
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from earwitness import cache, cli, corpora, features, models, training
+from earwitness import cache, catalogue, cli, corpora, features, models, training
 from earwitness.acoustics import sphere
 from earwitness.models import weights
 from earwitness.training import directions
@@ -188,7 +189,7 @@ def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(prepare):
 def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data" / "weights").mkdir(parents=True)
-    (tmp_path / "data" / "corpora.yaml").write_text("voices: {licence: free}\n")
+    shutil.copy(catalogue.folder() / "corpora.yaml", tmp_path / "data")
     monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path))
     trained = fit()
     monkeypatch.setattr(directions, "N_TEST", 5)

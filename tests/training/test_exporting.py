@@ -1,5 +1,7 @@
 """Shipped weights: written with a card, measured as rounded, read back, refused when missing or damaged."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import torch
 import utterances
 import yaml
 
-from earwitness import cache, corpora, models, training
+from earwitness import cache, catalogue, corpora, models, training
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, UnknownNameError
 from earwitness.models import weights
 from earwitness.training import frames
@@ -18,7 +20,7 @@ def home(tmp_path, monkeypatch):
     """Return the folder of weights of an empty checkout."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data" / "weights").mkdir(parents=True)
-    (tmp_path / "data" / "corpora.yaml").write_text("utterances: {licence: free}\n")
+    shutil.copy(catalogue.folder() / "corpora.yaml", tmp_path / "data")
     monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path))
     return tmp_path / "data" / "weights"
 

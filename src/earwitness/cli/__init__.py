@@ -1,7 +1,7 @@
 """The command line. Every command teaches itself: ``earwitness COMMAND --help``.
 
-The library's own commands stand here; those of the book, and of packages of others, join through the entry points
-``earwitness.commands``: a function that gets the Typer application and adds to it.
+The library's own commands stand here; those of the book, and of packages of others, join through
+the entry points ``earwitness.commands``: a function that gets the Typer application and adds to it.
 """
 
 import sys
@@ -17,9 +17,13 @@ from earwitness.cli.train import train
 from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    add_completion=False,
     help="Explain what audio networks listen to: an executable book and a library.\n\n"
-    "Start with `earwitness list`, then `earwitness build`. Each command has examples: `earwitness run --help`.",
+    "Start with `earwitness list`, then `earwitness build`. "
+    "Each command has examples: `earwitness run --help`.",
 )
 _options = {"debug": False}
 
@@ -33,8 +37,12 @@ def _say_version(asked: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
-    _version: Annotated[bool, typer.Option(
-        "--version", help="Say which version this is.", is_eager=True, callback=_say_version)] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which version this is.", is_eager=True, callback=_say_version
+        ),
+    ] = False,
 ) -> None:
     """Options of all commands."""
     _options["debug"] = debug
@@ -48,9 +56,12 @@ for _entry in entry_points(group="earwitness.commands"):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of ours, or of a file, becomes a sentence, and status 2 (bad request) or 1."""
+    """Run the command line; an error of ours, or of a file, becomes a sentence, and status 2 (bad
+    request) or 1.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):      # letters that a terminal does not have must not end a command
+        # letters that a terminal does not have must not end a command
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     _options["debug"] = False
     try:
@@ -64,6 +75,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _sentence(error: Exception) -> str:
     """Return what an error says; that of a file or folder names it."""
-    if isinstance(error, EarwitnessError) or not isinstance(error, OSError) or error.filename is None:
+    if (
+        isinstance(error, EarwitnessError)
+        or not isinstance(error, OSError)
+        or error.filename is None
+    ):
         return str(error)
     return f"{error.filename}: {error.strerror or error}."

@@ -33,8 +33,10 @@ def table(rows: list[dict], title: str | None = None, empty: str = "Nothing to s
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    wide = None if sys.stdout.isatty() else 200      # a file or a pipe has no width
-    Console(width=wide, markup=False, highlight=False).print(table) if wide else Console(markup=False).print(table)
+    wide = None if sys.stdout.isatty() else 200  # a file or a pipe has no width
+    Console(width=wide, markup=False, highlight=False).print(table) if wide else Console(
+        markup=False
+    ).print(table)
 
 
 def cell(value) -> str:
@@ -65,7 +67,9 @@ def typed_pairs(pairs: list[str] | None) -> dict[str, str]:
 
 
 def join_pairs(arguments: list[str]) -> list[str]:
-    """Return arguments with ``-p NAME VALUE`` as ``-p NAME=VALUE``: Typer knows no repeated option with two values."""
+    """Return arguments with ``-p NAME VALUE`` as ``-p NAME=VALUE``: Typer knows no repeated option
+    with two values.
+    """
     joined, rest = [], list(arguments)
     while rest:
         joined.append(rest.pop(0))

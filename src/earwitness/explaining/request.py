@@ -17,7 +17,7 @@ from earwitness.audio import check_samples, read_audio, resample
 from earwitness.errors import AudioError, ParameterError
 from earwitness.explaining.explanation import Explanation
 from earwitness.explaining.networks import Heard, Network
-from earwitness.features.waveform import place
+from earwitness.features.waveform import pad_to_length
 
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _UNTRAINED = 104_729  # added to the seed: a network made from it would be its own control
@@ -159,7 +159,7 @@ def _fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int
     if n_samples is None or len(samples) == n_samples:
         return samples, 0
     if len(samples) < n_samples:
-        return place(samples, None, n_samples), -((n_samples - len(samples)) // 2)
+        return pad_to_length(samples, None, n_samples), -((n_samples - len(samples)) // 2)
     energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
     start = int(np.argmax(energy[n_samples:] - energy[:-n_samples]))
     return samples[start : start + n_samples], start

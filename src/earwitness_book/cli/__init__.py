@@ -1,4 +1,6 @@
-"""The book's commands; they join the library's command line as an entry point ``earwitness.commands``."""
+"""The book's commands; they join the library's command line as an entry point
+``earwitness.commands``.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -12,8 +14,15 @@ from earwitness_book.cli import execute, read, write
 
 _NEEDS = ("papermill", "jupyter_book", "dask")
 _COMMANDS = {
-    "list": read.list_, "params": read.params, "run": execute.run, "sweep": execute.sweep, "build": execute.build,
-    "serve": read.serve, "record": execute.record, "scoreboard": read.scoreboard, "new-chapter": write.new_chapter,
+    "list": read.list_,
+    "params": read.params,
+    "run": execute.run,
+    "sweep": execute.sweep,
+    "build": execute.build,
+    "serve": read.serve,
+    "record": execute.record,
+    "scoreboard": read.scoreboard,
+    "new-chapter": write.new_chapter,
 }
 
 
@@ -24,14 +33,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _needs_the_book(name: str, command: Callable) -> Callable:
-    """Return the command, which says in a sentence what to install where the library stands alone."""
+    """Return the command, which says in a sentence what to install where the library stands alone.
+    """
 
     @wraps(command)
     def checked(*arguments, **options):
         if missing := [package for package in _NEEDS if find_spec(package) is None]:
             raise MissingDataError(
-                f"`earwitness {name}` belongs to the book, and {', '.join(missing)} is not installed; "
-                'install it with: pip install "earwitness[book]"'
+                f"`earwitness {name}` belongs to the book, and {', '.join(missing)} is not "
+                'installed; install it with: pip install "earwitness[book]"'
             )
         return command(*arguments, **options)
 

@@ -22,17 +22,27 @@ from earwitness_book.cli.progress import failures, work
 
 
 def run(
-    notebook: Which, parameter: Pairs = None, profile: Profile = "demo",
-    out: Annotated[Path | None, typer.Option(
-        "--out", metavar="DIR", help="Where the executed notebook goes.", callback=expanded)] = None,
-    force: Force = False, threads: Threads = None, timeout: Timeout = None,
+    notebook: Which,
+    parameter: Pairs = None,
+    profile: Profile = "demo",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where the executed notebook goes.", callback=expanded
+        ),
+    ] = None,
+    force: Force = False,
+    threads: Threads = None,
+    timeout: Timeout = None,
 ) -> None:
-    """Execute one notebook, perhaps with other parameters; the last line names the executed notebook.
+    """Execute one notebook, perhaps with other parameters; the last line names the executed
+    notebook.
 
     Examples: `earwitness run audiomnist/pixel-flipping`,
     `earwitness run pixel-flipping -p n_clips 50 -p corpus aev --profile real`
 
-    Without `-p` and `--out` the result also becomes part of the site that `earwitness build` makes for the profile.
+    Without `-p` and `--out` the result also becomes part of the site that `earwitness build` makes
+    for the profile.
     """
     from earwitness import cache
     from earwitness_book.runner import notebooks, parameters, site
@@ -48,18 +58,27 @@ def run(
 
 
 def sweep(
-    notebook: Which, parameter: Pairs = None, profile: Profile = "demo", workers: Workers = 1,
+    notebook: Which,
+    parameter: Pairs = None,
+    profile: Profile = "demo",
+    workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(
-        "--out", metavar="DIR", help="A folder per run, and table.csv.", callback=expanded)] = None,
-    force: Force = False, threads: Threads = None, timeout: Timeout = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="A folder per run, and table.csv.", callback=expanded
+        ),
+    ] = None,
+    force: Force = False,
+    threads: Threads = None,
+    timeout: Timeout = None,
 ) -> None:
     """Execute a notebook with every combination of values, and print what each recorded.
 
     Example: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`
 
-    Values are separated by commas (by semicolons for parameters that are lists). The table keeps the rows of earlier
-    sweeps in the same folder.
+    Values are separated by commas (by semicolons for parameters that are lists). The table keeps
+    the rows of earlier sweeps in the same folder.
     """
     from earwitness_book.runner import notebooks, site
     from earwitness_book.runner import sweep as sweeping
@@ -78,28 +97,48 @@ def sweep(
     results = work(jobs, lambda job: base / label(job), workers, scheduler, name=label)
     rows = sweeping.table(tried, results)
     sweeping.write(rows, tried, base / "table.csv")
-    table([{name: value for name, value in row.items() if any(r[name] != "" for r in rows)} for row in rows])
+    table(
+        [
+            {name: value for name, value in row.items() if any(r[name] != "" for r in rows)}
+            for row in rows
+        ]
+    )
     typer.echo((base / "table.csv").resolve())
     end(failures(results, label))
 
 
 def build(
-    chapter: Annotated[list[str] | None, typer.Option(
-        "--chapter", metavar="NAME", help="Only this chapter; may be given several times.")] = None,
-    profile: Profile = "demo", workers: Workers = 1, scheduler: Scheduler = None, force: Force = False,
-    threads: Threads = None, timeout: Timeout = None,
-    render_only: Annotated[bool, typer.Option("--render-only", help="Execute nothing; show what there is.")] = False,
+    chapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--chapter", metavar="NAME", help="Only this chapter; may be given several times."
+        ),
+    ] = None,
+    profile: Profile = "demo",
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    force: Force = False,
+    threads: Threads = None,
+    timeout: Timeout = None,
+    render_only: Annotated[
+        bool, typer.Option("--render-only", help="Execute nothing; show what there is.")
+    ] = False,
 ) -> None:
-    """Execute the notebooks that changed, render the site, check it; the last line is the path of its first page.
+    """Execute the notebooks that changed, render the site, check it; the last line is the path of
+    its first page.
 
-    Examples: `earwitness build`, `earwitness build --profile real --workers 2`, `earwitness build --chapter audiomnist`
+    Examples: `earwitness build`, `earwitness build --profile real --workers 2`, `earwitness build
+    --chapter audiomnist`
 
-    A notebook that fails does not stop the others: its page shows the error, and the exit status is 1.
+    A notebook that fails does not stop the others: its page shows the error, and the exit status is
+    1.
     """
     from earwitness_book.runner import check, site
 
     wanted = _chapters(chapter)
-    chosen = [] if render_only else [(each, {}) for each in site.chapters() if each.chapter in wanted]
+    chosen = (
+        [] if render_only else [(each, {}) for each in site.chapters() if each.chapter in wanted]
+    )
     jobs = _jobs(chosen, profile, force=force, threads=threads, timeout=timeout)
     results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler)
     part = {"chapters": wanted} if chapter else {}
@@ -113,8 +152,13 @@ def build(
 
 
 def record(
-    chapter: Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]...", help="All chapters if none.")] = None,
-    profile: Profile = "real", workers: Workers = 1, scheduler: Scheduler = None, force: Force = False,
+    chapter: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHAPTER]...", help="All chapters if none.")
+    ] = None,
+    profile: Profile = "real",
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    force: Force = False,
     threads: Threads = None,
 ) -> None:
     """Execute chapters in full and keep what they measured in `data/recorded/`, with what made it.
@@ -128,14 +172,21 @@ def record(
 
     wanted = _chapters(chapter)
     if project.commit().endswith("+"):
-        typer.secho("Files differ from the last commit; what is recorded says so with a '+'.", fg="yellow", err=True)
+        typer.secho(
+            "Files differ from the last commit; what is recorded says so with a '+'.",
+            fg="yellow",
+            err=True,
+        )
     chosen = [(each, {}) for each in site.chapters() if each.chapter in wanted]
     jobs = _jobs(chosen, profile, force=force, threads=threads)
     results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler)
     command = " ".join(["earwitness record", *wanted, "--profile", profile])
     for name in wanted:
-        good = [result for job, result in results
-                if job.notebook.startswith(f"{name}/") and not failures([(job, result)])]
+        good = [
+            result
+            for job, result in results
+            if job.notebook.startswith(f"{name}/") and not failures([(job, result)])
+        ]
         if path := recording.keep(name, good, command):
             typer.echo(path)
     end(failures(results))
@@ -150,7 +201,9 @@ def _chapters(named: list[str] | None) -> list[str]:
 
 
 def _jobs(chosen: list[tuple], profile: str, **how) -> list:
-    """Return a job for each notebook and what is given to it; anything wrong is said before one is executed."""
+    """Return a job for each notebook and what is given to it; anything wrong is said before one is
+    executed.
+    """
     from earwitness_book.runner import execute, keys
 
     keys.check_folders()

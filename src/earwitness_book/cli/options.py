@@ -19,16 +19,44 @@ def expanded(path: Path | None) -> Path | None:
     return path.expanduser() if path else path
 
 
-Which = Annotated[str, typer.Argument(metavar="NOTEBOOK", help="Its name, or a unique part: `pixel-flipping`.")]
-Pairs = Annotated[list[str] | None, typer.Option(
-    "--parameter", "-p", metavar="NAME VALUE", help="Change a parameter; may be given several times.")]
-Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="smoke, demo, real or paper.")]
-Workers = Annotated[int, typer.Option(
-    "--workers", min=1, help="Notebooks at once on this machine; results do not depend on it.")]
-Threads = Annotated[int | None, typer.Option(
-    "--threads", min=1, metavar="N", help="Each notebook's; results may depend on it, they are kept apart. "
-    "Default: OMP_NUM_THREADS, or 1.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A running dask scheduler.")]
-Timeout = Annotated[float | None, typer.Option(
-    "--timeout", metavar="SECONDS", help="Longest time for one cell.", callback=_seconds)]
+Which = Annotated[
+    str, typer.Argument(metavar="NOTEBOOK", help="Its name, or a unique part: `pixel-flipping`.")
+]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        "-p",
+        metavar="NAME VALUE",
+        help="Change a parameter; may be given several times.",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", metavar="NAME", help="smoke, demo, real or paper.")
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, help="Notebooks at once on this machine; results do not depend on it."
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        metavar="N",
+        help="Each notebook's; results may depend on it, they are kept apart. "
+        "Default: OMP_NUM_THREADS, or 1.",
+    ),
+]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A running dask scheduler.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", metavar="SECONDS", help="Longest time for one cell.", callback=_seconds
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Execute even if nothing changed.")]

@@ -10,7 +10,9 @@ from earwitness.cli.output import console
 
 
 def work(jobs, folder, workers=1, scheduler=None, name=lambda job: job.notebook) -> list:
-    """Execute jobs, put each result in ``folder(job)``, say how it went; return (job, result) in the jobs' order."""
+    """Execute jobs, put each result in ``folder(job)``, say how it went; return (job, result) in
+    the jobs' order.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from earwitness_book.runner import execute, parallel, plan
@@ -21,7 +23,12 @@ def work(jobs, folder, workers=1, scheduler=None, name=lambda job: job.notebook)
     screen, results = console(), []
     for line in plan.announce(jobs, workers):
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     try:
         with Progress(*columns, console=screen, transient=True, disable=not jobs) as shown:
             state = _State(shown, len(jobs), name)
@@ -31,9 +38,13 @@ def work(jobs, folder, workers=1, scheduler=None, name=lambda job: job.notebook)
                 shown.console.print(_outcome(name(job), result), highlight=False, soft_wrap=True)
                 state.done(job)
     except KeyboardInterrupt:
-        typer.echo(f"\nStopped; {len(results)} of {len(jobs)} notebooks are done and kept.", err=True)
+        typer.echo(
+            f"\nStopped; {len(results)} of {len(jobs)} notebooks are done and kept.", err=True
+        )
         sys.stderr.flush()
-        os._exit(130)      # kernels end with this process; waiting for their threads would be waiting for their cells
+        # kernels end with this process; waiting for their threads would be waiting for
+        # their cells
+        os._exit(130)
     order = [name(job) for job in jobs]
     return sorted(results, key=lambda pair: order.index(name(pair[0])))
 
@@ -63,7 +74,7 @@ def _put(job, result, folder: Path) -> None:
         execute.place(result, folder)
         plan.remember(job, result)
         return
-    old = folder / f"{job.page}.ipynb"      # an older result would pass for this build's
+    old = folder / f"{job.page}.ipynb"  # an older result would pass for this build's
     old.unlink(missing_ok=True)
     old.with_suffix(".records.json").unlink(missing_ok=True)
 
@@ -73,7 +84,8 @@ def _outcome(name: str, result) -> str:
 
     if failure := _failure(result):
         return f"[red]✗[/] {escape(_named(name, failure))}"
-    return f"[green]✓[/] {escape(name)}  [dim]{'nothing changed' if result.cached else f'{result.seconds:.0f} s'}[/]"
+    took = "nothing changed" if result.cached else f"{result.seconds:.0f} s"
+    return f"[green]✓[/] {escape(name)}  [dim]{took}[/]"
 
 
 def _failure(result):

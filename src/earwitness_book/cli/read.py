@@ -24,9 +24,15 @@ def list_() -> None:
 
 
 def params(
-    notebook: Which, profile: Profile = "demo",
-    reach: Annotated[bool, typer.Option(
-        "--reach", help="Show instead what it depends on: each of these changes, and it is executed again.")] = False,
+    notebook: Which,
+    profile: Profile = "demo",
+    reach: Annotated[
+        bool,
+        typer.Option(
+            "--reach",
+            help="Show instead what it depends on: if one of these changes, it is executed.",
+        ),
+    ] = False,
 ) -> None:
     """Show name, type, default and meaning of each parameter of a notebook.
 
@@ -38,13 +44,17 @@ def params(
     if reach:
         _reach(found, profile)
         return
-    rows = [{"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": _meaning(p)}
-            for p in found.parameters.values()]
+    rows = [
+        {"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": _meaning(p)}
+        for p in found.parameters.values()
+    ]
     table(rows, title=f"{found.id}: {found.title()}", empty="It has no parameters.")
 
 
 def _meaning(parameter) -> str:
-    """Return what a parameter means, with the names that a phrase such as `corpora with task digit` stands for."""
+    """Return what a parameter means, with the names that a phrase such as `corpora with task digit`
+    stands for.
+    """
     from earwitness_book.runner import choices
 
     if choices.resolve(parameter.listed, ask=False) is None:
@@ -61,7 +71,8 @@ def _reach(notebook, profile: str) -> None:
 
 
 def serve(
-    profile: Profile = "demo", port: Annotated[int, typer.Option(help="On this machine only.", min=0, max=65535)] = 8000,
+    profile: Profile = "demo",
+    port: Annotated[int, typer.Option(help="On this machine only.", min=0, max=65535)] = 8000,
 ) -> None:
     """Show the built site in the browser, at an address of this machine, until Ctrl-C.
 
@@ -73,7 +84,9 @@ def serve(
 
     html = site.folder(profile) / "html"
     if not (html / "index.html").exists():
-        raise MissingDataError(f"No site is built for profile {profile}: `earwitness build --profile {profile}` does.")
+        raise MissingDataError(
+            f"No site is built for profile {profile}: `earwitness build --profile {profile}` does."
+        )
     with make(html, port) as server:
         typer.echo(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)")
         try:
@@ -83,7 +96,9 @@ def serve(
 
 
 def scoreboard(
-    json: Annotated[bool, typer.Option("--json", help="A list of objects, for other programs.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="A list of objects, for other programs.")
+    ] = False,
     profile: Annotated[str | None, typer.Option(help="Only what this profile measured.")] = None,
 ) -> None:
     """Show every claim: published, recorded, this build, verdict.
@@ -99,5 +114,18 @@ def scoreboard(
     if json:
         typer.echo(records.to_json(board))
         return
-    columns = ["claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile", "verdict"]
-    table([{name: cell(row[name]) for name in columns} for row in board.to_dict("records")], empty="No claims yet.")
+    columns = [
+        "claim",
+        "source",
+        "published",
+        "recorded",
+        "measured",
+        "unit",
+        "corpus",
+        "profile",
+        "verdict",
+    ]
+    table(
+        [{name: cell(row[name]) for name in columns} for row in board.to_dict("records")],
+        empty="No claims yet.",
+    )

@@ -6,13 +6,18 @@ import typer
 
 
 def new_chapter(
-    name: Annotated[str, typer.Argument(help="Its subject, in small letters and hyphens: `room-acoustics`.")],
+    name: Annotated[
+        str, typer.Argument(help="Its subject, in small letters and hyphens: `room-acoustics`.")
+    ],
 ) -> None:
-    """Write a skeleton of a chapter that builds: an opening page, a notebook, one thing that it measures.
+    """Write a skeleton of a chapter that builds: an opening page, a notebook, one thing that it
+    measures.
 
-    Example: `earwitness new-chapter room-acoustics`, then `earwitness build --chapter room-acoustics`
+    Example: `earwitness new-chapter room-acoustics`, then `earwitness build --chapter
+    room-acoustics`
 
-    Beside its own files a chapter needs two: `book/_toc.yml`, which this command changes, and `book/references.bib`.
+    Beside its own files a chapter needs two: `book/_toc.yml`, which this command changes, and
+    `book/references.bib`.
     """
     from earwitness_book.runner import chapter
 

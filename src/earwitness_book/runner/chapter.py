@@ -1,4 +1,5 @@
-"""A skeleton for a new chapter: an opening page, a notebook that runs, one thing that it measures."""
+"""A skeleton for a new chapter: an opening page, a notebook that runs, one thing that it measures.
+"""
 
 import json
 import re
@@ -11,10 +12,12 @@ from earwitness_book import project
 _INTRO = """\
 # {title}
 
-> Authors: *Title of the paper that this chapter rests on.* Journal, year. Its entry goes into `book/references.bib`.
+> Authors: *Title of the paper that this chapter rests on.* Journal, year. Its entry goes into
+> `book/references.bib`.
 
 ## The question
-One paragraph: what do we want to know, and how will we know it? {{doc}}`The first notebook <01-first-look>` begins.
+One paragraph: what do we want to know, and how will we know it?
+{{doc}}`The first notebook <01-first-look>` begins.
 """
 
 _PUBLISHED = """\
@@ -66,7 +69,8 @@ records.table("{name}/")"""
 
 
 def create(name: str) -> list[Path]:
-    """Write a chapter that builds, list it in ``_toc.yml``, and return the files: its own, then those it changed.
+    """Write a chapter that builds, list it in ``_toc.yml``, and return the files: its own, then
+    those it changed.
 
     Raises
     ------
@@ -76,7 +80,9 @@ def create(name: str) -> list[Path]:
         If ``_toc.yml`` has no chapter behind which the new one could stand.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise ParameterError(f"A chapter is named by its subject, in small letters and hyphens, not {name!r}.")
+        raise ParameterError(
+            f"A chapter is named by its subject, in small letters and hyphens, not {name!r}."
+        )
     root = project.root()
     files = {
         root / "book" / name / "intro.md": _INTRO.format(title=name.replace("-", " ").capitalize()),
@@ -94,32 +100,50 @@ def create(name: str) -> list[Path]:
 
 
 def _listed(toc: str, name: str, path: Path) -> str:
-    """Return the table of contents with the new chapter behind the last one; all other lines stay as they are."""
+    """Return the table of contents with the new chapter behind the last one; all other lines stay
+    as they are.
+    """
     lines = toc.splitlines()
-    pages = [number for number, line in enumerate(lines) if re.match(r"\s*- file: [\w-]+/\S+$", line)]
+    pages = [
+        number for number, line in enumerate(lines) if re.match(r"\s*- file: [\w-]+/\S+$", line)
+    ]
     if not pages:
-        raise DamagedDataError(f"{path} lists no page of a chapter; add a line `- file: {name}/intro` by hand.")
+        raise DamagedDataError(
+            f"{path} lists no page of a chapter; add a line `- file: {name}/intro` by hand."
+        )
     indent = min((re.match(r"\s*", lines[number])[0] for number in pages), key=len)
     new = [f"- file: {name}/intro", "  sections:", f"    - file: {name}/01-first-look"]
-    lines[pages[-1] + 1:pages[-1] + 1] = [indent + line for line in new]
+    lines[pages[-1] + 1 : pages[-1] + 1] = [indent + line for line in new]
     return "\n".join(lines) + "\n"
 
 
 def _notebook(name: str) -> str:
     alternative = {"mystnb": {"image": {"alt": "a rectangular wave against time in seconds"}}}
     cells = [
-        _cell("markdown", _TITLE), _cell("code", _PARAMETERS, {"tags": ["parameters"]}),
-        _cell("code", _BEGIN, {"tags": ["hide-input"]}), _cell("markdown", _LISTEN), _cell("code", _SOUND),
-        _cell("code", _FIGURE, alternative), _cell("markdown", "## What was measured"),
+        _cell("markdown", _TITLE),
+        _cell("code", _PARAMETERS, {"tags": ["parameters"]}),
+        _cell("code", _BEGIN, {"tags": ["hide-input"]}),
+        _cell("markdown", _LISTEN),
+        _cell("code", _SOUND),
+        _cell("code", _FIGURE, alternative),
+        _cell("markdown", "## What was measured"),
         _cell("code", _RECORD.format(name=name)),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    content = {"cells": [{"id": f"cell-{number}"} | cell for number, cell in enumerate(cells, start=1)],
-               "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
-               "nbformat": 4, "nbformat_minor": 5}
+    content = {
+        "cells": [{"id": f"cell-{number}"} | cell for number, cell in enumerate(cells, start=1)],
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(kind: str, source: str, metadata: dict | None = None) -> dict:
     run = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {"cell_type": kind, "metadata": metadata or {}, **run, "source": source.splitlines(keepends=True)}
+    return {
+        "cell_type": kind,
+        "metadata": metadata or {},
+        **run,
+        "source": source.splitlines(keepends=True),
+    }

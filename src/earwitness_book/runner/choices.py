@@ -1,12 +1,14 @@
-"""What a parameter's comment may say after ``one of:`` instead of a list of names, so that no list grows stale.
+"""What a parameter's comment may say after ``one of:`` instead of a list of names.
 
-=================================  =======================================================================
-``corpora``                        every registered corpus, or one of the reader's: a folder, ``module:Class``
-``corpora with task digit``        those that have the task
-``corpora ..., joined by +``       also several of them: ``aev+fsdd``
-``methods``, ``LRP methods``       attribution methods
-``networks``, ``networks for ...`` networks, perhaps those made for ``clips``, ``frames``, ``directions``, ...
-=================================  =======================================================================
+So no list grows stale.
+
+========================== ========================================================================
+``corpora``                registered corpora, or one of the reader's: a folder, ``module:Class``
+``corpora with task T``    those that have the task
+``corpora, joined by +``   also several of them: ``aev+fsdd``
+``methods``                attribution methods; ``LRP methods``: those that redistribute relevance
+``networks``               networks; ``networks for T``: those made for ``clips``, ``frames``, ...
+========================== ========================================================================
 """
 
 import re
@@ -43,7 +45,8 @@ _REGISTRIES: dict[str, Callable[[str | None], list[str]]] = {
 
 
 def resolve(listed: str, ask: bool = True) -> list[str] | None:
-    """Return the names that a phrase stands for, or ``None`` if it is no phrase but a list of names itself.
+    """Return the names that a phrase stands for, or ``None`` if it is no phrase but a list of names
+    itself.
 
     Parameters
     ----------
@@ -59,7 +62,9 @@ def resolve(listed: str, ask: bool = True) -> list[str] | None:
 
 
 def is_own(listed: str, value: str) -> bool:
-    """Tell whether a phrase also allows a value that no registry knows: several joined, or the reader's own corpus."""
+    """Tell whether a phrase also allows a value that no registry knows: several joined, or the
+    reader's own corpus.
+    """
     if not listed.startswith("corpora") or resolve(listed, ask=False) is None:
         return False
     if listed.endswith(JOINED) and "+" in value:

@@ -25,13 +25,14 @@ from earwitness_book.runner.notebooks import Notebook
 __all__ = ["Executed", "Failure", "Job", "environment_fingerprint", "execute", "place", "prepare"]
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-RETRIES = 2          # of a notebook whose kernel was killed: by a system short of memory, say
+RETRIES = 2  # of a notebook whose kernel was killed: by a system short of memory, say
 SCRATCH_BYTES = 2**26  # must be free for temporary files before a notebook is begun
 
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook as it was read, the value of every parameter, and what its result is kept under."""
+    """A notebook as it was read, the value of every parameter, and what its result is kept under.
+    """
 
     notebook: str
     profile: str
@@ -50,7 +51,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and why a notebook stopped; ``cell`` counts the cells of the source from 1, 0 if no cell is to blame."""
+    """Where and why a notebook stopped; ``cell`` counts the cells of the source from 1, 0 if no
+    cell is to blame.
+    """
 
     notebook: str
     cell: int
@@ -76,9 +79,9 @@ class Executed:
 def threads() -> int:
     """Return how many threads a notebook computes with: ``OMP_NUM_THREADS``, else one.
 
-    The number can change the last digits of a sum, and with them a network's weights; so it depends on nothing that
-    happens to be there, neither on the cores nor on how many notebooks run at once, and stands in what a result is
-    kept under.
+    The number can change the last digits of a sum, and with them a network's weights; so it depends
+    on nothing that happens to be there, neither on the cores nor on how many notebooks run at once,
+    and stands in what a result is kept under.
 
     Raises
     ------
@@ -92,14 +95,20 @@ def threads() -> int:
 
 
 def prepare(
-    notebook: Notebook, profile: str, given: Mapping[str, object], around: keys.Environment, **how,
+    notebook: Notebook,
+    profile: str,
+    given: Mapping[str, object],
+    around: keys.Environment,
+    **how,
 ) -> Job:
-    """Return a job, its parameters checked; ``how`` may set threads, timeout (seconds a cell) and force.
+    """Return a job, its parameters checked; ``how`` may set threads, timeout (seconds a cell) and
+    force.
 
     Raises
     ------
     ParameterError
-        Before anything executes, as :func:`profiles.resolve` says; also for a device that is not there.
+        Before anything executes, as :func:`profiles.resolve` says; also for a device that is not
+        there.
     MissingDataError
         If a corpus that a parameter names is not on this machine.
     """
@@ -115,10 +124,12 @@ def _entry(job: Job) -> Path:
 
 
 def execute(job: Job, progress: Callable[[int, int], None] = lambda cell, cells: None) -> Executed:
-    """Return the executed notebook: from the cache, or made now and, if it did not fail, kept there.
+    """Return the executed notebook: from the cache, or made now and, if it did not fail, kept
+    there.
 
-    Two processes that want the same notebook execute it once; a damaged entry is made anew. A notebook whose kernel
-    is killed is tried again, twice at most. ``progress`` gets the number of each cell as it begins, and of all.
+    Two processes that want the same notebook execute it once; a damaged entry is made anew. A
+    notebook whose kernel is killed is tried again, twice at most. ``progress`` gets the number of
+    each cell as it begins, and of all.
     """
     made: list[Executed] = []
 
@@ -149,17 +160,22 @@ def _persistently(job: Job, progress: Callable[[int, int], None]) -> Executed:
 
 
 def place(executed: Executed, folder: Path) -> Path:
-    """Write an executed notebook as ``folder/<chapter>/NN-name.ipynb``, its records beside it; return its path."""
+    """Write an executed notebook as ``folder/<chapter>/NN-name.ipynb``, its records beside it;
+    return its path.
+    """
     path = folder / f"{notebooks.find(executed.notebook).page}.ipynb"
     check_writable(folder)
     records = json.loads(executed.content)["metadata"]["earwitness"]["records"]
-    _write_if_changed(path.with_suffix(".records.json"), json.dumps(records, indent=1, ensure_ascii=False))
+    _write_if_changed(
+        path.with_suffix(".records.json"), json.dumps(records, indent=1, ensure_ascii=False)
+    )
     _write_if_changed(path, executed.content)
     return path
 
 
 def check_writable(folder: Path) -> None:
-    """Raise, before work begins, if nothing can be written into a folder that is there or would be made.
+    """Raise, before work begins, if nothing can be written into a folder that is there or would be
+    made.
 
     Raises
     ------
@@ -170,7 +186,9 @@ def check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise ParameterError(f"{folder} cannot be a folder: {there} is a file.")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ParameterError(f"Nothing can be written to {folder}: {there} is read-only for this user.")
+        raise ParameterError(
+            f"Nothing can be written to {folder}: {there} is read-only for this user."
+        )
 
 
 def _write_if_changed(path: Path, content: str) -> None:
@@ -180,10 +198,11 @@ def _write_if_changed(path: Path, content: str) -> None:
 
 @contextmanager
 def scratch(base: str | None = None) -> Iterator[str]:
-    """Yield a folder of this process for the time of the block, and remove those of processes that were killed in it.
+    """Yield a folder of this process for the time of the block, and remove those of processes that
+    were killed in it.
 
-    Whose a folder is stands in its name: machine and process. Machines, and containers, can share a ``/tmp``, but not
-    know of each other's processes.
+    Whose a folder is stands in its name: machine and process. Machines, and containers, can share a
+    ``/tmp``, but not know of each other's processes.
     """
     base = base or temporary_folder()
     prefix = f"earwitness-{cache.digest({'machine': platform.node()})[:6]}-"
@@ -208,25 +227,32 @@ def temporary_folder() -> str:
         folder = tempfile.gettempdir()
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise ParameterError(f"No temporary file can be written ({error}). "
-                             f"Set TMPDIR to a folder with free space; it is {named!r}.") from None
+        raise ParameterError(
+            f"No temporary file can be written ({error}). "
+            f"Set TMPDIR to a folder with free space; it is {named!r}."
+        ) from None
     if free < SCRATCH_BYTES:
-        raise ParameterError(f"The folder for temporary files, {folder}, has {free / 1e6:.0f} MB left. "
-                             "Make room, or set TMPDIR to another folder.")
+        raise ParameterError(
+            f"The folder for temporary files, {folder}, has {free / 1e6:.0f} MB left. "
+            "Make room, or set TMPDIR to another folder."
+        )
     return folder
 
 
 @contextmanager
 def _sockets(folder: str) -> Iterator[str]:
-    """Yield a folder for a kernel's sockets: ``folder`` if its name is short enough, else another."""
+    """Yield a folder for a kernel's sockets: ``folder`` if its name is short enough, else another.
+    """
     from earwitness_book.runner import kernel
 
     if kernel.sockets_fit(folder):
         yield folder
         return
     if not (places := kernel.short_folders()):
-        raise ParameterError(f"The name of the folder for temporary files is too long for sockets: {folder}. "
-                             "Set TMPDIR to a shorter one.")
+        raise ParameterError(
+            f"The name of the folder for temporary files is too long for sockets: {folder}. "
+            "Set TMPDIR to a shorter one."
+        )
     with scratch(places[0]) as other:
         yield other
 
@@ -253,16 +279,27 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> Executed:
     notebook = Notebook(project.root() / "notebooks" / f"{job.page}.ipynb", job.source)
     start, meter = time.monotonic(), _Meter(progress)
     with scratch() as folder, _sockets(folder) as sockets:
-        output, records, log = (Path(folder) / name for name in ("out.ipynb", "records.json", "kernel.txt"))
+        output, records, log = (
+            Path(folder) / name for name in ("out.ipynb", "records.json", "kernel.txt")
+        )
         trouble = None
         try:
             execute_notebook(
-                nbformat.reads(job.source, as_version=4), str(output), job.values, engine_name=kernel.ENGINE,
-                kernel_name=kernel.NAME, progress_bar=False, sockets=sockets, folder=notebook.path.parent, log=log,
+                nbformat.reads(job.source, as_version=4),
+                str(output),
+                job.values,
+                engine_name=kernel.ENGINE,
+                kernel_name=kernel.NAME,
+                progress_bar=False,
+                sockets=sockets,
+                folder=notebook.path.parent,
+                log=log,
                 environment=kernel.environment(_own_variables(job, records), folder, job.threads),
-                timeout=job.timeout, watch=meter,
+                timeout=job.timeout,
+                watch=meter,
             )
-        except Exception as error:  # whatever ends a notebook belongs on its page; the other notebooks go on
+        # whatever ends a notebook belongs on its page; the other notebooks go on
+        except Exception as error:
             trouble = _explained(error, log)
         content = json.loads(output.read_text(encoding="utf-8") if output.exists() else job.source)
         measured = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
@@ -270,7 +307,13 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> Executed:
     seconds = time.monotonic() - start
     note = _note(job, failure, seconds, measured) | {"processor_s": meter.by_cell(content["cells"])}
     content["metadata"]["earwitness"] = note
-    return Executed(job.notebook, json.dumps(content, indent=1, ensure_ascii=False), failure, seconds, cached=False)
+    return Executed(
+        job.notebook,
+        json.dumps(content, indent=1, ensure_ascii=False),
+        failure,
+        seconds,
+        cached=False,
+    )
 
 
 class _Meter:
@@ -288,10 +331,19 @@ class _Meter:
             self.progress(cell + 1, n_cells)
 
     def by_cell(self, cells: list[dict]) -> dict[str, float]:
-        """Return the seconds by the number of the cell in the source, from 1; less than a tenth is left out."""
-        own = [index for index, cell in enumerate(cells) if "injected-parameters" not in notebooks.tags(cell)]
-        return {str(number): round(self.spent[index], 1) for number, index in enumerate(own, start=1)
-                if self.spent.get(index, 0.0) >= 0.1}
+        """Return the seconds by the number of the cell in the source, from 1; less than a tenth is
+        left out.
+        """
+        own = [
+            index
+            for index, cell in enumerate(cells)
+            if "injected-parameters" not in notebooks.tags(cell)
+        ]
+        return {
+            str(number): round(self.spent[index], 1)
+            for number, index in enumerate(own, start=1)
+            if self.spent.get(index, 0.0) >= 0.1
+        }
 
 
 def _explained(trouble: Exception, log: Path) -> Exception:
@@ -303,8 +355,11 @@ def _explained(trouble: Exception, log: Path) -> Exception:
 
 
 def _own_variables(job: Job, records: Path) -> dict[str, str]:
-    own = {"EARWITNESS_RECORDS": str(records), "EARWITNESS_PROFILE": job.profile,
-           "EARWITNESS_HOME": str(project.root())}
+    own = {
+        "EARWITNESS_RECORDS": str(records),
+        "EARWITNESS_PROFILE": job.profile,
+        "EARWITNESS_HOME": str(project.root()),
+    }
     for name in ("EARWITNESS_DATA", "EARWITNESS_CACHE"):  # kernels work in another folder
         if os.environ.get(name):
             own[name] = str(Path(os.environ[name]).expanduser().absolute())
@@ -312,9 +367,13 @@ def _own_variables(job: Job, records: Path) -> dict[str, str]:
 
 
 def _settle(content: dict, trouble: Exception | None, notebook: Notebook) -> Failure | None:
-    """Take papermill's marks out of an executed notebook, put the error in its place; return where it failed."""
+    """Take papermill's marks out of an executed notebook, put the error in its place; return where
+    it failed.
+    """
     content["metadata"].pop("papermill", None)
-    content["cells"] = [cell for cell in content["cells"] if "papermill-error-cell-tag" not in notebooks.tags(cell)]
+    content["cells"] = [
+        cell for cell in content["cells"] if "papermill-error-cell-tag" not in notebooks.tags(cell)
+    ]
     failure = _failure(content["cells"], trouble, notebook) if trouble else None
     for cell in content["cells"]:
         cell["metadata"].pop("papermill", None)
@@ -322,8 +381,11 @@ def _settle(content: dict, trouble: Exception | None, notebook: Notebook) -> Fai
 
 
 def _failure(cells: list[dict], trouble: Exception, notebook: Notebook) -> Failure:
-    begun = [number for number, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")
-             and cell["cell_type"] == "code"]
+    begun = [
+        number
+        for number, cell in enumerate(cells)
+        if cell["metadata"].get("papermill", {}).get("start_time") and cell["cell_type"] == "code"
+    ]
     if not begun:
         return Failure(notebook.id, 0, type(trouble).__name__, _first_line(str(trouble)))
     cell = cells[begun[-1]]
@@ -332,14 +394,21 @@ def _failure(cells: list[dict], trouble: Exception, notebook: Notebook) -> Failu
         errors = [_error_output(trouble)]
         cell["outputs"] += errors
     injected = sum("injected-parameters" in notebooks.tags(cell) for cell in cells[: begun[-1] + 1])
-    return Failure(notebook.id, begun[-1] + 1 - injected, errors[0]["ename"], _first_line(errors[0]["evalue"]))
+    return Failure(
+        notebook.id, begun[-1] + 1 - injected, errors[0]["ename"], _first_line(errors[0]["evalue"])
+    )
 
 
 def _error_output(trouble: Exception) -> dict:
-    """Return what the page shows for an error that no cell printed: a timeout, a kernel that died."""
+    """Return what the page shows for an error that no cell printed: a timeout, a kernel that died.
+    """
     said = f"{type(trouble).__name__}: {trouble}"
-    return {"output_type": "error", "ename": type(trouble).__name__, "evalue": str(trouble),
-            "traceback": said.splitlines()}
+    return {
+        "output_type": "error",
+        "ename": type(trouble).__name__,
+        "evalue": str(trouble),
+        "traceback": said.splitlines(),
+    }
 
 
 def _first_line(message: str) -> str:
@@ -349,10 +418,18 @@ def _first_line(message: str) -> str:
 
 def _note(job: Job, failure: Failure | None, seconds: float, measured: dict) -> dict:
     return {
-        "notebook": job.notebook, "profile": job.profile, "parameters": job.values, "commit": project.commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
-        "hardware": hardware(), "host": platform.node(), "threads": job.threads, "python": platform.python_version(),
-        "failure": vars(failure) if failure else None, "records": measured,
+        "notebook": job.notebook,
+        "profile": job.profile,
+        "parameters": job.values,
+        "commit": project.commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "hardware": hardware(),
+        "host": platform.node(),
+        "threads": job.threads,
+        "python": platform.python_version(),
+        "failure": vars(failure) if failure else None,
+        "records": measured,
     }
 
 
@@ -361,5 +438,9 @@ def hardware() -> str:
     gpu = ""
     if shutil.which("nvidia-smi"):
         asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        gpu = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip().replace("\n", " + ")
+        gpu = (
+            subprocess.run(asked, capture_output=True, text=True, check=False)
+            .stdout.strip()
+            .replace("\n", " + ")
+        )
     return f"{processor()}, {os.cpu_count()} cores{', ' + gpu if gpu else ''}"

@@ -1,4 +1,4 @@
-"""A kernel that is this very Python, whatever kernels and settings a user's folders and variables offer."""
+"""A kernel that is this very Python, whatever kernels and settings the user has."""
 
 import logging
 import os
@@ -18,10 +18,22 @@ from earwitness import cache
 
 NAME = "python3"
 ENGINE = "earwitness"
-STARTUP_S = 300  # on a busy machine a kernel has been seen to take longer than the usual 60; one that dies is noticed
+# on a busy machine a kernel has been seen to take longer than the usual 60; one that dies is
+# noticed
+STARTUP_S = 300
 PATH_LETTERS = 103  # of a Unix socket's address: macOS allows that many, Linux four more
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
-_SETTINGS = ("PYTHON", "IPYTHON", "JUPYTER", "MPL", "MATPLOTLIB", "TQDM_", "FORCE_COLOR", "NO_COLOR", "PYDEVD")
+_SETTINGS = (
+    "PYTHON",
+    "IPYTHON",
+    "JUPYTER",
+    "MPL",
+    "MATPLOTLIB",
+    "TQDM_",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PYDEVD",
+)
 
 
 class ThisPython(KernelSpecManager):
@@ -33,14 +45,29 @@ class ThisPython(KernelSpecManager):
 
 
 def environment(own: Mapping[str, str], scratch: str, threads: int) -> dict[str, str]:
-    """Return the variables of a kernel: the user's, without those that would change what a page shows."""
-    kept = {name: value for name, value in os.environ.items() if name in _OURS or not name.startswith(_SETTINGS)}
+    """Return the variables of a kernel: the user's, without those that would change what a page
+    shows.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _OURS or not name.startswith(_SETTINGS)
+    }
     matplotlib = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
     return kept | {
-        "IPYTHONDIR": str(Path(scratch) / "ipython"), "MATPLOTLIBRC": str(matplotlib),
-        "MPLCONFIGDIR": str(cache.directory("matplotlib")), "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "COLUMNS": "80",
-        **{name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}, **own,
+        "IPYTHONDIR": str(Path(scratch) / "ipython"),
+        "MATPLOTLIBRC": str(matplotlib),
+        "MPLCONFIGDIR": str(cache.directory("matplotlib")),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "COLUMNS": "80",
+        **{
+            name: str(threads)
+            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        },
+        **own,
     }
 
 
@@ -50,23 +77,46 @@ def sockets_fit(folder: str) -> bool:
 
 
 class Engine(NBClientEngine):
-    """papermill's engine, with that kernel, an environment of its own, and sockets instead of ports.
+    """papermill's engine, with that kernel, an environment of its own, and sockets instead of
+    ports.
 
-    Free ports are found by opening and closing them, so two kernels that start at once can pick the same; and a port
-    can be reached by every user of a machine, a socket in a folder of one's own cannot.
+    Free ports are found by opening and closing them, so two kernels that start at once can pick the
+    same; and a port can be reached by every user of a machine, a socket in a folder of one's own
+    cannot.
     """
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, *, environment, sockets, folder, log, watch, timeout=None,
-                                 **kwargs):
+    def execute_managed_notebook(
+        cls,
+        nb_man,
+        kernel_name,
+        *,
+        environment,
+        sockets,
+        folder,
+        log,
+        watch,
+        timeout=None,
+        **kwargs,
+    ):
         """Execute the cells of ``nb_man.nb`` in ``folder`` with ``environment``.
 
-        ``sockets`` is the folder of the sockets, ``log`` the file for what the kernel's process itself prints;
-        ``watch`` gets the index of each cell as it begins, and how many there are, and what is spent.
+        ``sockets`` is the folder of the sockets, ``log`` the file for what the kernel's process
+        itself prints; ``watch`` gets the index of each cell as it begins, and how many there are,
+        and what is spent.
         """
-        client = PapermillNotebookClient(nb_man, timeout=timeout, startup_timeout=STARTUP_S, kernel_name=NAME,
-                                         shutdown_kernel="immediate")
-        where = {} if os.name == "nt" else {"transport": "ipc", "connection_file": str(Path(sockets) / "k.json")}
+        client = PapermillNotebookClient(
+            nb_man,
+            timeout=timeout,
+            startup_timeout=STARTUP_S,
+            kernel_name=NAME,
+            shutdown_kernel="immediate",
+        )
+        where = (
+            {}
+            if os.name == "nt"
+            else {"transport": "ipc", "connection_file": str(Path(sockets) / "k.json")}
+        )
         client.km = AsyncKernelManager(kernel_name=NAME, kernel_spec_manager=ThisPython(), **where)
         n_cells = len(nb_man.nb.cells)
 
@@ -75,7 +125,8 @@ class Engine(NBClientEngine):
 
         client.on_cell_start = begins
         client.on_cell_executed = lambda cell, cell_index, execute_reply: watch(
-            None, n_cells, spent_s(client.km.provisioner.pid))
+            None, n_cells, spent_s(client.km.provisioner.pid)
+        )
         with open(log, "wb") as printed:
             client.execute(env=environment, cwd=str(folder), stdout=printed, stderr=printed)
 
@@ -94,10 +145,15 @@ def spent_s(process: int) -> float:
 
 def short_folders() -> list[str]:
     """Return where sockets may lie if the usual folder for temporary files has too long a name."""
-    return [folder for folder in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))
-            if sockets_fit(f"{folder}/earwitness-123456-1234567-12345678") and os.access(folder, os.W_OK)]
+    return [
+        folder
+        for folder in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))
+        if sockets_fit(f"{folder}/earwitness-123456-1234567-12345678")
+        and os.access(folder, os.W_OK)
+    ]
 
 
-# A kernel that dies leaves a poll behind; asyncio would report it on the terminal, over the sentence that matters.
+# A kernel that dies leaves a poll behind; asyncio would report it on the terminal, over the
+# sentence that matters.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 papermill_engines.register(ENGINE, Engine)

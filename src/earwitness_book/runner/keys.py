@@ -1,4 +1,4 @@
-"""What an executed notebook is kept under: everything that determines it, and nothing that does not."""
+"""What an executed notebook is kept under: all that determines it, and nothing else."""
 
 import platform
 from collections.abc import Mapping
@@ -17,52 +17,84 @@ FORMAT = 2  # of executed notebooks in the cache; another number makes all of th
 
 @dataclass(frozen=True, eq=False)
 class Environment:
-    """What a command finds: the modules, the files of the checkout, the recordings present, the versions."""
+    """What a command finds: the modules, the files of the checkout, the recordings present, the
+    versions.
+    """
 
     root: Path
     graph: reach.Graph
     recordings: str
     strays: tuple[str, ...]
 
-    def specification(self, notebook: Notebook, profile: str, values: Mapping[str, object], threads: int) -> dict:
+    def specification(
+        self, notebook: Notebook, profile: str, values: Mapping[str, object], threads: int
+    ) -> dict:
         """Return what a notebook is kept under with these values of its parameters."""
         modules = self.graph.reached(notebook, values)
         words = reach.said(modules.values(), values)
         files = sorted(self.files(notebook, modules, words))
         return {
-            "format": FORMAT, "notebook": notebook.id, "source": cache.digest({"source": notebook.source}),
-            "profile": profile, "parameters": dict(values), "threads": threads,
+            "format": FORMAT,
+            "notebook": notebook.id,
+            "source": cache.digest({"source": notebook.source}),
+            "profile": profile,
+            "parameters": dict(values),
+            "threads": threads,
             "modules": {name: module.digest for name, module in sorted(modules.items())},
             "files": {self._short(path): self._digest(path) for path in files},
-            "corpora": self._corpora(modules, words), "own": _own(values),
-            "recordings": self.recordings, "packages": self.packages, "python": platform.python_version(),
+            "corpora": self._corpora(modules, words),
+            "own": _own(values),
+            "recordings": self.recordings,
+            "packages": self.packages,
+            "python": platform.python_version(),
         }
 
-    def files(self, notebook: Notebook, modules: Mapping[str, reach.Module], words: set[str]) -> set[Path]:
+    def files(
+        self, notebook: Notebook, modules: Mapping[str, reach.Module], words: set[str]
+    ) -> set[Path]:
         """Return the files, beside modules, that a notebook with these modules and words reads."""
         around = {module.path.parent for module in modules.values()}
-        found = {path for folder in around for path in folder.iterdir()
-                 if path.suffix != ".py" and path.is_file() and path.name in words}
+        found = {
+            path
+            for folder in around
+            for path in folder.iterdir()
+            if path.suffix != ".py" and path.is_file() and path.name in words
+        }
         if "earwitness.models.weights" in modules:
             found |= {path for path in (self.root / "data" / "weights").glob("*") if path.is_file()}
         if "earwitness_book.records" in modules:
-            kinds = ("published", "recorded") if "records.recorded" in notebook.source else ("published",)
-            found |= {path for kind in kinds for path in (self.root / "data" / kind).glob("*.yaml")
-                      if path.stem == notebook.chapter or path.stem in words}
+            kinds = (
+                ("published", "recorded")
+                if "records.recorded" in notebook.source
+                else ("published",)
+            )
+            found |= {
+                path
+                for kind in kinds
+                for path in (self.root / "data" / kind).glob("*.yaml")
+                if path.stem == notebook.chapter or path.stem in words
+            }
         return found
 
     def _corpora(self, modules: Mapping, words: set[str]) -> dict[str, str]:
         """Return what the catalogue says of the corpora that can be loaded by their names."""
-        return {name: digest for name, digest in self._catalogue.items()
-                if "earwitness.catalogue" in modules and name in words}
+        return {
+            name: digest
+            for name, digest in self._catalogue.items()
+            if "earwitness.catalogue" in modules and name in words
+        }
 
     @cached_property
     def _catalogue(self) -> dict[str, str]:
         path = self.root / "data" / "corpora.yaml"
         known = project.read_yaml(path) if path.exists() else None
-        manifests = {each.stem: cache.file_digest(each) for each in path.parent.glob("manifests/*.sha256")}
-        return {name: cache.digest({"about": about, "manifest": manifests.get(name)})
-                for name, about in (known or {}).items()}
+        manifests = {
+            each.stem: cache.file_digest(each) for each in path.parent.glob("manifests/*.sha256")
+        }
+        return {
+            name: cache.digest({"about": about, "manifest": manifests.get(name)})
+            for name, about in (known or {}).items()
+        }
 
     @cached_property
     def packages(self) -> str:
@@ -71,7 +103,9 @@ class Environment:
         return cache.file_digest(lock) if lock.exists() else ""
 
     def _short(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        return (
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        )
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
@@ -86,8 +120,12 @@ class Environment:
         """Return what two machines must have in common for one to work for the other."""
         data = [path for path in (self.root / "data").rglob("*") if path.is_file()]
         return {
-            "commit": project.commit(), "python": platform.python_version(), "versions": self.packages,
-            "code": cache.digest({name: module.digest for name, module in self.graph.modules.items()}),
+            "commit": project.commit(),
+            "python": platform.python_version(),
+            "versions": self.packages,
+            "code": cache.digest(
+                {name: module.digest for name, module in self.graph.modules.items()}
+            ),
             "data": cache.digest({self._short(path): self._digest(path) for path in data}),
             "recordings": self.recordings,
         }
@@ -126,7 +164,9 @@ def _own(values: Mapping[str, object]) -> dict[str, str]:
 
 
 def _recordings() -> tuple[str, list[str]]:
-    """Return what stands for the content of all recordings present, and what is wrong with links among them."""
+    """Return what stands for the content of all recordings present, and what is wrong with links
+    among them.
+    """
     data, digests, strays = cache.environment_folder("EARWITNESS_DATA"), [], []
     for folder in (data, cache.place("corpora")):
         if folder and folder.is_dir():

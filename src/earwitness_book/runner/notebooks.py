@@ -15,7 +15,9 @@ from earwitness_book.runner import parameters
 
 @dataclass(frozen=True, order=True)
 class Notebook:
-    """A notebook of the book, ``notebooks/<chapter>/NN-name.ipynb``, with its source as it was read."""
+    """A notebook of the book, ``notebooks/<chapter>/NN-name.ipynb``, with its source as it was
+    read.
+    """
 
     path: Path
     source: str = field(compare=False, default="")
@@ -45,7 +47,8 @@ class Notebook:
         Raises
         ------
         NotebookError
-            If the file is no notebook; the message names the file, the line or cell, and what is wrong.
+            If the file is no notebook; the message names the file, the line or cell, and what is
+            wrong.
         """
         return self._content
 
@@ -60,7 +63,9 @@ class Notebook:
         """
         cells = [cell for cell in self.content()["cells"] if "parameters" in tags(cell)]
         if len(cells) != 1:
-            raise NotebookError(f"{self.id} needs exactly one cell tagged 'parameters', it has {len(cells)}.")
+            raise NotebookError(
+                f"{self.id} needs exactly one cell tagged 'parameters', it has {len(cells)}."
+            )
         return parameters.parse(text(cells[0]), self.id)
 
     def title(self) -> str:
@@ -114,7 +119,9 @@ def tags(cell: dict) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Book:
-    """What a command works on: the pages of ``_toc.yml`` and all notebooks, chapters in the book's order."""
+    """What a command works on: the pages of ``_toc.yml`` and all notebooks, chapters in the book's
+    order.
+    """
 
     pages: tuple[str, ...]
     notebooks: tuple[Notebook, ...]
@@ -210,4 +217,6 @@ def _files(part, path: Path) -> Iterator[str]:
             elif isinstance(value, str):
                 yield re.sub(r"\.(md|ipynb)$", "", value)
             else:
-                raise NotebookError(f"{path}: after `{key}:` belongs the name of a page, not {value!r}.")
+                raise NotebookError(
+                    f"{path}: after `{key}:` belongs the name of a page, not {value!r}."
+                )

@@ -1,7 +1,8 @@
-"""Many notebooks: one after the other, several at once, or on the workers of a running dask scheduler.
+"""Many notebooks: one after the other, several at once, or on the workers of a running dask
+scheduler.
 
-On this machine threads of this process wait for kernels, which watch it and end with it: after Ctrl-C or ``kill -9``
-only the notebooks in flight are lost. Nothing here listens on the network.
+On this machine threads of this process wait for kernels, which watch it and end with it: after
+Ctrl-C or ``kill -9`` only the notebooks in flight are lost. Nothing here listens on the network.
 """
 
 import contextvars
@@ -27,15 +28,19 @@ def _silent(job: Job, cell: int, cells: int) -> None:
     """Say nothing of how far a notebook is."""
 
 
-def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None, progress: Progress = _silent) -> Results:
-    """Yield each job with its result, first come, first served; a job that fails does not stop the others.
+def run(
+    jobs: list[Job], workers: int = 1, scheduler: str | None = None, progress: Progress = _silent
+) -> Results:
+    """Yield each job with its result, first come, first served; a job that fails does not stop the
+    others.
 
     Parameters
     ----------
     workers : int
         Notebooks at once on this machine. Their results do not depend on it.
     scheduler : str, optional
-        Address of a running dask scheduler instead, whose workers have this commit, these versions and this data.
+        Address of a running dask scheduler instead, whose workers have this commit, these versions
+        and this data.
     progress : callable, optional
         Gets job, cell and number of cells as each cell begins; only on this machine.
 
@@ -47,7 +52,8 @@ def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None, progres
     Raises
     ------
     ParameterError
-        If the scheduler does not answer, has no workers, or has one that would compute something else.
+        If the scheduler does not answer, has no workers, or has one that would compute something
+        else.
     NotebookError
         If the scheduler or its last worker stops meanwhile.
     """
@@ -62,19 +68,23 @@ def run(jobs: list[Job], workers: int = 1, scheduler: str | None = None, progres
 def attempt(job: Job, progress: Progress = _silent) -> Executed | Failure:
     """Execute a job; an error outside its cells becomes a failure.
 
-    In a context of its own: Jupyter keeps its event loop in a context variable, which threads would share.
+    In a context of its own: Jupyter keeps its event loop in a context variable, which threads would
+    share.
     """
     try:
-        return contextvars.Context().run(execute, job, lambda cell, cells: progress(job, cell, cells))
+        return contextvars.Context().run(
+            execute, job, lambda cell, cells: progress(job, cell, cells)
+        )
     except Exception as error:  # an error here would end the others' line
         return Failure(job.notebook, 0, type(error).__name__, str(error))
 
 
 def lines(jobs: list[Job]) -> list[list[Job]]:
-    """Return the lines in which jobs wait: those of one line run one after the other, lines at the same time.
+    """Return the lines in which jobs wait: those of one line run one after the other, lines at the
+    same time.
 
-    Notebooks of one chapter share their networks; at the same time they would wait for each other's training. The runs
-    of a sweep are of one notebook and stand in no line.
+    Notebooks of one chapter share their networks; at the same time they would wait for each other's
+    training. The runs of a sweep are of one notebook and stand in no line.
     """
     names = [job.notebook for job in jobs]
     found: dict[object, list[Job]] = {}
@@ -84,14 +94,16 @@ def lines(jobs: list[Job]) -> list[list[Job]]:
 
 
 def _here(jobs: list[Job], workers: int, progress: Progress) -> Results:
-    """Execute in threads: nbclient takes Ctrl-C for itself in the main one, and would go on with the next notebook."""
+    """Execute in threads: nbclient takes Ctrl-C for itself in the main one, and would go on with
+    the next notebook.
+    """
     waiting, done = deque(lines(jobs)), queue.Queue()
 
     def work() -> None:
         while waiting:
             try:
                 line = waiting.popleft()
-            except IndexError:      # another thread was faster
+            except IndexError:  # another thread was faster
                 return
             for job in line:
                 done.put((job, attempt(job, progress)))
@@ -109,11 +121,13 @@ def _on_dask(jobs: list[Job], address: str) -> Results:
     client = _client(address)
     try:
         able = _able_workers(client, address)
-        futures = {client.submit(attempt, job, pure=False, retries=0, workers=able): job for job in jobs}
+        futures = {
+            client.submit(attempt, job, pure=False, retries=0, workers=able): job for job in jobs
+        }
         try:
             yield from _as_they_come(client, address, futures)
         except (KeyboardInterrupt, GeneratorExit):
-            client.cancel(list(futures))      # closing would wait for the notebooks in flight
+            client.cancel(list(futures))  # closing would wait for the notebooks in flight
             raise
     finally:
         client.close(timeout=1)
@@ -122,7 +136,8 @@ def _on_dask(jobs: list[Job], address: str) -> Results:
 def _client(address: str):
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)      # it would tell of a lost scheduler at length
+    # it would tell of a lost scheduler at length
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=PATIENCE_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
@@ -130,18 +145,24 @@ def _client(address: str):
 
 
 def _able_workers(client, address: str) -> list[str]:
-    """Return the workers of a scheduler, each asked whether it would compute the same as this machine."""
+    """Return the workers of a scheduler, each asked whether it would compute the same as this
+    machine.
+    """
     try:
         client.wait_for_workers(1, timeout=PATIENCE_S)
     except TimeoutError:
-        raise ParameterError(f"The dask scheduler at {address} has no workers, also not after {PATIENCE_S} s; "
-                             f"start one with `dask worker {address}` in this checkout's environment.") from None
+        raise ParameterError(
+            f"The dask scheduler at {address} has no workers, also not after {PATIENCE_S} s; "
+            f"start one with `dask worker {address}` in this checkout's environment."
+        ) from None
     ours = keys.identity()
     theirs = client.run(keys.identity, on_error="return")
     for worker, found in sorted(theirs.items()):
         if sentence := _differs(ours, found):
-            raise ParameterError(f"The worker {worker} of {address} {sentence}. Bring it to the same state, "
-                                 "or leave it out: what it computes would pass for this checkout's.")
+            raise ParameterError(
+                f"The worker {worker} of {address} {sentence}. Bring it to the same state, "
+                "or leave it out: what it computes would pass for this checkout's."
+            )
     return sorted(theirs)
 
 
@@ -149,8 +170,12 @@ def _differs(ours: Mapping[str, str], theirs) -> str:
     if not isinstance(theirs, Mapping):
         return f"cannot say what it would compute with ({type(theirs).__name__}: {theirs})"
     other = [name for name in _COMPARED if ours[name] != theirs.get(name)]
-    said = [f"{name} {theirs.get(name)} instead of {ours[name]}" if name in ("commit", "python") else f"other {name}"
-            for name in other]
+    said = [
+        f"{name} {theirs.get(name)} instead of {ours[name]}"
+        if name in ("commit", "python")
+        else f"other {name}"
+        for name in other
+    ]
     return f"has {', '.join(said)}" if said else ""
 
 
@@ -164,12 +189,16 @@ def _as_they_come(client, address: str, futures: Mapping) -> Results:
         except TimeoutError:
             done = set()
         except (CancelledError, OSError) as error:
-            raise _stopped(address, len(waiting), len(futures), f"it stopped ({type(error).__name__})") from None
+            raise _stopped(
+                address, len(waiting), len(futures), f"it stopped ({type(error).__name__})"
+            ) from None
         if client.status not in ("running", "newly-created"):
             raise _stopped(address, len(waiting), len(futures), "it stopped")
         alone_since = None if done or _works(client) else alone_since or time.monotonic()
         if alone_since and time.monotonic() - alone_since > PATIENCE_S:
-            raise _stopped(address, len(waiting), len(futures), f"it has had no workers for {PATIENCE_S} s")
+            raise _stopped(
+                address, len(waiting), len(futures), f"it has had no workers for {PATIENCE_S} s"
+            )
         for future in done:
             yield futures[future], _result(future, futures[future])
 
@@ -185,5 +214,7 @@ def _result(future, job: Job) -> Executed | Failure:
 
 
 def _stopped(address: str, n_waiting: int, n_jobs: int, why: str) -> EarwitnessError:
-    return NotebookError(f"The dask scheduler at {address} does not go on: {why}. {n_jobs - n_waiting} of {n_jobs} "
-                         "notebooks are done and kept; the same command executes the others.")
+    return NotebookError(
+        f"The dask scheduler at {address} does not go on: {why}. {n_jobs - n_waiting} of {n_jobs} "
+        "notebooks are done and kept; the same command executes the others."
+    )

@@ -1,4 +1,4 @@
-"""What a notebook lets a reader change: read from its ``parameters`` cell, checked before anything executes.
+"""What a notebook lets a reader change: read from its ``parameters`` cell, checked beforehand.
 
 A line declares one parameter; the comment is its meaning, and may end in what is allowed::
 
@@ -6,7 +6,8 @@ A line declares one parameter; the comment is its meaning, and may end in what i
     recipe: str = "brief"     # how long to train; one of: brief, fast, paper
     corpus: str = "voices"    # where the sound comes from; one of: corpora with task digit
 
-The last asks a registry (:mod:`~earwitness_book.runner.choices`), so that what is registered is offered.
+The last asks a registry (:mod:`~earwitness_book.runner.choices`), so that what is registered is
+offered.
 """
 
 import ast
@@ -38,8 +39,8 @@ _CHOICES = re.compile(r"\bone of:\s*([^;]+)")
 class Parameter:
     """One line of a ``parameters`` cell.
 
-    ``type`` is ``bool``, ``int``, ``float``, ``str`` or ``list[...]`` of one of them; ``choices`` (empty: any)
-    and ``bounds`` (``None``: any; inclusive) hold for each item of a list.
+    ``type`` is ``bool``, ``int``, ``float``, ``str`` or ``list[...]`` of one of them; ``choices``
+    (empty: any) and ``bounds`` (``None``: any; inclusive) hold for each item of a list.
     """
 
     name: str
@@ -55,7 +56,9 @@ class Parameter:
 
     @cached_property
     def choices(self) -> tuple:
-        """Return the allowed values; a registry is asked only now, because that can load what it knows of."""
+        """Return the allowed values; a registry is asked only now, because that can load what it
+        knows of.
+        """
         if (known := choices.resolve(self.listed)) is not None:
             return tuple(known)
         words = [word.strip(" `\"'.") for word in self.listed.split(",")] if self.listed else []
@@ -83,7 +86,8 @@ class Parameter:
         Raises
         ------
         ParameterError
-            If its type is not the declared one (an int is a float), or if it is not among the choices or the range.
+            If its type is not the declared one (an int is a float), or if it is not among the
+            choices or the range.
         """
         if not self.is_list:
             return self._check_item(value)
@@ -110,27 +114,35 @@ class Parameter:
             low, high = self.bounds
             edge = high if value > high else low
             raise ParameterError(
-                f"{self.name} must be {low:g} to {high:g}, got {value!r}. The nearest allowed value is {edge:g}."
+                f"{self.name} must be {low:g} to {high:g}, got {value!r}. "
+                f"The nearest allowed value is {edge:g}."
             )
         return value
 
     def convert(self, words: str):
-        """Return the value that a reader typed, in the declared type (lists: ``a,b`` or JSON), checked."""
+        """Return the value that a reader typed, in the declared type (lists: ``a,b`` or JSON),
+        checked.
+        """
         if not self.is_list:
             return self.check(self._convert_item(words))
         if words.lstrip().startswith("["):
             return self.check(self._json(words))
-        return self.check([self._convert_item(item.strip()) for item in words.split(",") if item.strip()])
+        return self.check(
+            [self._convert_item(item.strip()) for item in words.split(",") if item.strip()]
+        )
 
     def _json(self, words: str) -> list:
         try:
             return json.loads(words)
         except json.JSONDecodeError:
-            raise ParameterError(f"{self.name} must be {self.type}: a,b or JSON; got {words!r}.") from None
+            raise ParameterError(
+                f"{self.name} must be {self.type}: a,b or JSON; got {words!r}."
+            ) from None
 
     def _convert_item(self, words: str):
         try:
-            if self.kind in ("int", "float") and not words.isascii():      # int() reads digits of any script
+            # int() reads digits of any script
+            if self.kind in ("int", "float") and not words.isascii():
                 raise ValueError
             return _WORDS[words.lower()] if self.kind == "bool" else _KINDS[self.kind](words)
         except (KeyError, ValueError):
@@ -159,31 +171,48 @@ def parse(source: str, where: str = "the notebook") -> dict[str, Parameter]:
         statements, comments = ast.parse(source).body, _comments(source)
     except (SyntaxError, tokenize.TokenError) as error:
         line = getattr(error, "lineno", None) or error.args[-1][0]
-        raise NotebookError(f"The parameters cell of {where}, line {line}, is not Python: {error.args[0]}.") from None
+        raise NotebookError(
+            f"The parameters cell of {where}, line {line}, is not Python: {error.args[0]}."
+        ) from None
     found = [_parameter(line, comments.get(line.end_lineno, ""), where) for line in statements]
     return {parameter.name: parameter for parameter in found}
 
 
 def _comments(source: str) -> dict[int, str]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.start[0]: token.string.lstrip("# ").strip() for token in tokens if token.type == tokenize.COMMENT}
+    return {
+        token.start[0]: token.string.lstrip("# ").strip()
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
 
 
 def _parameter(line: ast.stmt, meaning: str, where: str) -> Parameter:
     said = ast.unparse(line)
-    if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name) or line.value is None:
-        raise NotebookError(f"The parameters cell of {where} may only hold lines `name: type = value`, "
-                            f"line {line.lineno} is {said!r}.")
+    if (
+        not isinstance(line, ast.AnnAssign)
+        or not isinstance(line.target, ast.Name)
+        or line.value is None
+    ):
+        raise NotebookError(
+            f"The parameters cell of {where} may only hold lines `name: type = value`, "
+            f"line {line.lineno} is {said!r}."
+        )
     name, kind = line.target.id, ast.unparse(line.annotation)
     if kind.removeprefix("list[").removesuffix("]") not in _KINDS:
-        raise NotebookError(f"{name} of {where} has type {kind!r}; use bool, int, float, str or list[...] of one.")
+        raise NotebookError(
+            f"{name} of {where} has type {kind!r}; use bool, int, float, str or list[...] of one."
+        )
     try:
         parameter = Parameter(name, kind, ast.literal_eval(line.value), meaning)
-        if choices.resolve(parameter.listed, ask=False) is None:      # no registry is asked only to list notebooks
+        # no registry is asked only to list notebooks
+        if choices.resolve(parameter.listed, ask=False) is None:
             parameter.check(parameter.default)
     except ValueError as error:
         said = f"line {line.lineno} of its parameters cell: {error}"
-        raise NotebookError(f"The default of {name} of {where} does not fit its declaration, {said}") from None
+        raise NotebookError(
+            f"The default of {name} of {where} does not fit its declaration, {said}"
+        ) from None
     return parameter
 
 
@@ -193,14 +222,17 @@ def check(notebook: "Notebook", given: Mapping[str, object]) -> dict[str, object
     Raises
     ------
     ParameterError
-        For a name the notebook does not declare (naming the nearest), a wrong type, choice or range.
+        For a name the notebook does not declare (naming the nearest), a wrong type, choice or
+        range.
     """
     known = declared(notebook)
     return {name: _declared(name, known, notebook).check(value) for name, value in given.items()}
 
 
 def check_machine(notebook: "Notebook", values: Mapping[str, object]) -> None:
-    """Raise, before anything executes, if a corpus or a device that a parameter names is not on this machine."""
+    """Raise, before anything executes, if a corpus or a device that a parameter names is not on
+    this machine.
+    """
     for name, parameter in notebook.parameters.items():
         for value in values[name] if parameter.is_list else [values[name]]:
             choices.check_present(parameter.listed, value)
@@ -211,7 +243,9 @@ def check_machine(notebook: "Notebook", values: Mapping[str, object]) -> None:
 
 
 def convert(notebook: "Notebook", typed: Mapping[str, str]) -> dict[str, object]:
-    """Return values typed on a command line in the types the notebook declares; raises as :func:`check` does."""
+    """Return values typed on a command line in the types the notebook declares; raises as
+    :func:`check` does.
+    """
     known = declared(notebook)
     return {name: _declared(name, known, notebook).convert(words) for name, words in typed.items()}
 
@@ -219,5 +253,7 @@ def convert(notebook: "Notebook", typed: Mapping[str, str]) -> dict[str, object]
 def _declared(name: str, known: Mapping[str, Parameter], notebook: "Notebook") -> Parameter:
     if name not in known:
         allowed = f"Known: {', '.join(known)}." if known else "It has none."
-        raise ParameterError(f"{notebook.id} has no parameter {name!r}.{nearest(name, known)} {allowed}")
+        raise ParameterError(
+            f"{notebook.id} has no parameter {name!r}.{nearest(name, known)} {allowed}"
+        )
     return known[name]

@@ -15,19 +15,25 @@ def remember(job: Job, result: Executed) -> None:
 
 
 def _memory(job: Job) -> Path:
-    return cache.directory("last") / f"{cache.digest({'notebook': job.notebook, 'profile': job.profile})}.json"
+    return (
+        cache.directory("last")
+        / f"{cache.digest({'notebook': job.notebook, 'profile': job.profile})}.json"
+    )
 
 
 def _last(job: Job) -> dict:
     try:
         found = json.loads(_memory(job).read_text(encoding="utf-8"))
         return found if isinstance(found["specification"], dict) and found["seconds"] >= 0 else {}
-    except (OSError, ValueError, KeyError, TypeError):      # no memory, or a damaged one: nothing is remembered
+    # no memory, or a damaged one: nothing is remembered
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
 def announce(jobs: list[Job], workers: int = 1) -> list[str]:
-    """Return what will be executed, a line each, with what changed; the first says how many and about how long."""
+    """Return what will be executed, a line each, with what changed; the first says how many and
+    about how long.
+    """
     todo = [job for job in jobs if not job.is_done()]
     if not todo:
         return [f"Nothing changed: {len(jobs)} of {len(jobs)} notebooks are kept."] if jobs else []
@@ -36,7 +42,8 @@ def announce(jobs: list[Job], workers: int = 1) -> list[str]:
     taken = f"about {_duration(sum(known) / min(workers, len(todo)))}" if known else ""
     unsure = f"{unknown} for the first time" if unknown else ""
     about = ", ".join(filter(None, (taken, unsure)))
-    head = f"{len(todo)} of {len(jobs)} notebooks {'is' if len(todo) == 1 else 'are'} executed ({about})"
+    verb = "is" if len(todo) == 1 else "are"
+    head = f"{len(todo)} of {len(jobs)} notebooks {verb} executed ({about})"
     return [f"{head}:", *(f"  {job.notebook}: {why(job)}" for job in todo)]
 
 
@@ -56,7 +63,9 @@ def why(job: Job) -> str:
 
 
 def _change(name: str, before, now) -> str:
-    said = {"source": "its text", "packages": "the pinned packages", "format": "the runner"}.get(name, name)
+    said = {"source": "its text", "packages": "the pinned packages", "format": "the runner"}.get(
+        name, name
+    )
     if not isinstance(now, dict) or not isinstance(before, dict):
         return f"{said} changed"
     parts = sorted(part for part in now.keys() | before.keys() if now.get(part) != before.get(part))

@@ -1,10 +1,10 @@
-"""Named sets of overrides, ``notebooks/profiles/<name>.yaml``: how long a build takes and what it hears.
+"""Named sets of overrides: how long a build takes, and which corpora its numbers come from.
 
-::
+In ``notebooks/profiles/<name>.yaml``::
 
-    about: Generated voices; a quarter of an hour on two cores.     # shown on every page
-    all: {n_clips: 4}                                               # every notebook that declares n_clips
-    audiomnist/pixel-flipping: {corpus: voices}                     # one notebook; wins over all
+    about: Generated voices; ten minutes on two cores.     # shown on every page
+    all: {n_clips: 4}                                      # every notebook that declares n_clips
+    audiomnist/pixel-flipping: {corpus: voices}            # one notebook; wins over all
 """
 
 from collections.abc import Mapping
@@ -28,21 +28,25 @@ class Profile:
     own: Mapping[str, Mapping[str, object]]
 
     def overrides(self, notebook: Notebook) -> dict[str, object]:
-        """Return what the profile changes in one notebook, checked against what the notebook declares.
+        """Return what the profile changes in one notebook, checked against what the notebook
+        declares.
 
         Raises
         ------
         ParameterError
             If a parameter does not exist, or a value is not allowed.
         """
-        here = {name: value for name, value in self.everywhere.items() if name in notebook.parameters}
+        here = {
+            name: value for name, value in self.everywhere.items() if name in notebook.parameters
+        }
         try:
             return parameters.check(notebook, here | dict(self.own.get(notebook.id, {})))
         except ParameterError as error:
             raise ParameterError(f"Profile {self.name}: {error}") from None
 
     def resolve(self, notebook: Notebook, given: Mapping[str, object]) -> dict[str, object]:
-        """Return the value of every parameter: its default, the profile's, or (wins) the one given."""
+        """Return the value of every parameter: its default, the profile's, or (wins) the one given.
+        """
         defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
         return parameters.check(notebook, defaults | self.overrides(notebook) | dict(given))
 
@@ -75,9 +79,15 @@ def _load(profile: str, path: Path, _time: int, _size: int, book: Book) -> Profi
     own = {name: changes or {} for name, changes in content.items() if name not in ("about", "all")}
     for name in own:
         if name not in known:
-            raise ParameterError(f"Profile {profile} names no notebook: {name!r}.{parameters.nearest(name, known)}")
+            raise ParameterError(
+                f"Profile {profile} names no notebook: {name!r}.{parameters.nearest(name, known)}"
+            )
     everywhere = content.get("all") or {}
-    declared = {name for notebook in book.notebooks for name in notebook.parameters} if everywhere else set()
+    declared = (
+        {name for notebook in book.notebooks for name in notebook.parameters}
+        if everywhere
+        else set()
+    )
     for name in everywhere:
         if name not in declared:
             hint = parameters.nearest(str(name), declared)
@@ -107,9 +117,13 @@ def _folder() -> Path:
 def _read(profile: str, path: Path) -> dict:
     content = project.read_yaml(path) or {}
     if not isinstance(content, dict) or not isinstance(content.get("about") or "", str):
-        raise ParameterError(f"Profile {profile} must map notebooks to parameters and values ({path}).")
+        raise ParameterError(
+            f"Profile {profile} must map notebooks to parameters and values ({path})."
+        )
     for name, value in content.items():
         if name != "about" and not isinstance(value, (dict, type(None))):
-            raise ParameterError(f"Profile {profile} must map notebooks to parameters and values; "
-                                 f"{name}: {value!r} in {path} is none.")
+            raise ParameterError(
+                f"Profile {profile} must map notebooks to parameters and values; "
+                f"{name}: {value!r} in {path} is none."
+            )
     return content

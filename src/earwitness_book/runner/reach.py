@@ -1,10 +1,11 @@
-"""What a notebook can reach: the modules of both packages that it imports, directly or not, and files of the checkout.
+"""What a notebook can reach: the modules of both packages that it imports, directly or not.
 
-Read from the sources, nothing is imported. A package whose ``__init__`` only passes on names of its modules
-(``figures``, ``features``) leads to the modules of those names that are used. Modules that change others while they
-are imported (a decorator that registers, a class that ``__init_subclass__`` sees, a call) are reached by whoever
-imports their package. Modules that are only imported by a computed name (``import_module(f"...{name}")``) are reached
-if the notebook, its parameters or a reached module say their name. Where it is not clear, more is reached, not less.
+Read from the sources, nothing is imported. A package whose ``__init__`` only passes on names of its
+modules (``figures``, ``features``) leads to the modules of those names that are used. Modules that
+change others while they are imported (a decorator that registers, a class that
+``__init_subclass__`` sees, a call) are reached by whoever imports their package. Modules that are
+only imported by a computed name (``import_module(f"...{name}")``) are reached if the notebook, its
+parameters or a reached module say their name. Where it is not clear, more is reached, not less.
 """
 
 import ast
@@ -23,7 +24,9 @@ _RUNS = (ast.For, ast.While, ast.With, ast.AugAssign, ast.Delete)
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """A module of the two packages: its name, file, and syntax tree; the notebook itself is one without a file."""
+    """A module of the two packages: its name, file, and syntax tree; the notebook itself is one
+    without a file.
+    """
 
     name: str
     path: Path | None
@@ -54,13 +57,18 @@ class Module:
     @cached_property
     def words(self) -> set[str]:
         """Return every string in it, and the parts of those that are joined by ``+`` or ``:``."""
-        found = {node.value for node in self.nodes
-                 if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        found = {
+            node.value
+            for node in self.nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
         return found | {part for word in found for part in word.replace(":", "+").split("+")}
 
     @cached_property
     def used(self) -> dict[str, set[str | None]]:
-        """Return name -> the attributes that are asked of it; ``None`` among them: it is used in another way."""
+        """Return name -> the attributes that are asked of it; ``None`` among them: it is used in
+        another way.
+        """
         found: dict[str, set[str | None]] = {}
         inner = set()
         for node in self.nodes:
@@ -74,12 +82,17 @@ class Module:
     @cached_property
     def computed(self) -> list[str]:
         """Return the beginnings of the module names that it imports by a computed name."""
-        return [_beginning(call.args[0], self.name) for call in self.nodes
-                if isinstance(call, ast.Call) and _last(call.func) == "import_module" and call.args]
+        return [
+            _beginning(call.args[0], self.name)
+            for call in self.nodes
+            if isinstance(call, ast.Call) and _last(call.func) == "import_module" and call.args
+        ]
 
 
 def _passes_on(node: ast.stmt, imported: set[str]) -> bool:
-    """Tell whether a statement imports, documents, lists names, or passes on those of modules when asked."""
+    """Tell whether a statement imports, documents, lists names, or passes on those of modules when
+    asked.
+    """
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         parts = ast.walk(node.value) if node.value else ()
         return not any(isinstance(part, ast.Name) and part.id in imported for part in parts)
@@ -111,11 +124,16 @@ def _first(node: ast.expr) -> str:
 
 
 def _beginning(name: ast.expr, module: str) -> str:
-    """Return what is known of a computed module name: ``"earwitness.corpora."`` of ``f"earwitness.corpora.{name}"``."""
+    """Return what is known of a computed module name: ``"earwitness.corpora."`` of
+    ``f"earwitness.corpora.{name}"``.
+    """
     parts = name.values if isinstance(name, ast.JoinedStr) else [name]
     known = ""
     for part in parts:
-        if isinstance(part, ast.FormattedValue) and _last(part.value) in ("__name__", "__package__"):
+        if isinstance(part, ast.FormattedValue) and _last(part.value) in (
+            "__name__",
+            "__package__",
+        ):
             known += module
         elif isinstance(part, ast.Constant):
             known += str(part.value)
@@ -128,12 +146,17 @@ class Graph:
     """The modules of both packages, and which ones a notebook reaches."""
 
     def __init__(self, folders: Mapping[str, Path]):
-        self.modules = {module.name: module for name, folder in folders.items() for module in _modules(name, folder)}
+        self.modules = {
+            module.name: module
+            for name, folder in folders.items()
+            for module in _modules(name, folder)
+        }
         self._registering = _registering(self.modules.values())
         self._acts: dict[str, bool] = {}
 
     def reached(self, notebook: Notebook, values: Mapping[str, object]) -> dict[str, Module]:
-        """Return the modules that a notebook reaches with these values of its parameters, by name."""
+        """Return the modules that a notebook reaches with these values of its parameters, by name.
+        """
         return _Walk(self, _of_notebook(notebook.path, notebook.source), set(strings(values))).found
 
     def acts(self, module: Module) -> bool:
@@ -147,7 +170,9 @@ class Graph:
         for node in module.tree.body:
             if isinstance(node, _RUNS) or (isinstance(node, ast.Expr) and not _is_docstring(node)):
                 return True
-            if isinstance(node, ast.Assign) and not all(isinstance(part, (ast.Name, ast.Tuple)) for part in node.targets):
+            if isinstance(node, ast.Assign) and not all(
+                isinstance(part, (ast.Name, ast.Tuple)) for part in node.targets
+            ):
                 return True
             if any(_first(each) in ours for each in getattr(node, "decorator_list", ())):
                 return True
@@ -185,7 +210,7 @@ class _Walk:
         bound = [(source, there) for name, source, there in facade.imports if name == attribute]
         if f"{facade.name}.{attribute}" in self.graph.modules:
             self.reach(f"{facade.name}.{attribute}")
-        elif not bound:      # its __getattr__, if it has one, imports a module by a computed name
+        elif not bound:  # its __getattr__, if it has one, imports a module by a computed name
             self.words |= facade.words
             self.beginnings |= set(facade.computed)
         for source, there in bound:
@@ -245,11 +270,16 @@ class _Walk:
         return name in self.graph.modules and self.graph.modules[name].is_facade
 
     def _named(self) -> Iterator[str]:
-        """Yield the modules that are imported by a computed name, and whose name is said somewhere."""
+        """Yield the modules that are imported by a computed name, and whose name is said somewhere.
+        """
         for beginning in self.beginnings:
             if beginning.split(".")[0] in PACKAGES:
-                yield from (name for name in self.graph.modules if name == beginning or (
-                    name.startswith(beginning) and name.rsplit(".", 1)[-1] in self.words))
+                yield from (
+                    name
+                    for name in self.graph.modules
+                    if name == beginning
+                    or (name.startswith(beginning) and name.rsplit(".", 1)[-1] in self.words)
+                )
 
 
 def _above(name: str) -> list[str]:
@@ -259,11 +289,19 @@ def _above(name: str) -> list[str]:
 
 def _registering(modules: Iterable[Module]) -> set[str]:
     """Return the names of the classes whose subclasses are noticed when they are written."""
-    classes = [node for module in modules for node in module.tree.body if isinstance(node, ast.ClassDef)]
-    found = {node.name for node in classes
-             if any(getattr(inner, "name", "") == "__init_subclass__" for inner in node.body)}
-    while more := {node.name for node in classes
-                   if node.name not in found and any(_last(base) in found for base in node.bases)}:
+    classes = [
+        node for module in modules for node in module.tree.body if isinstance(node, ast.ClassDef)
+    ]
+    found = {
+        node.name
+        for node in classes
+        if any(getattr(inner, "name", "") == "__init_subclass__" for inner in node.body)
+    }
+    while more := {
+        node.name
+        for node in classes
+        if node.name not in found and any(_last(base) in found for base in node.bases)
+    }:
         found |= more
     return found
 
@@ -273,7 +311,9 @@ def _modules(package: str, folder: Path) -> Iterator[Module]:
         parts = path.relative_to(folder).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join((package, *(parts[:-1] if is_package else parts)))
-        yield Module(name, path, _tree(path, path.stat().st_mtime_ns, path.stat().st_size), is_package)
+        yield Module(
+            name, path, _tree(path, path.stat().st_mtime_ns, path.stat().st_size), is_package
+        )
 
 
 @lru_cache(maxsize=1000)
@@ -289,12 +329,16 @@ def _of_notebook(path: Path, source: str) -> Module:
 
 
 def _statements(cell: str) -> list[ast.stmt]:
-    """Return the statements of a cell; of one that is not Python alone, those of its lines that are imports."""
+    """Return the statements of a cell; of one that is not Python alone, those of its lines that are
+    imports.
+    """
     try:
         return ast.parse(cell).body
     except SyntaxError:
         lines = [line.strip() for line in cell.splitlines()]
-        return [node for line in lines if line.startswith(("import ", "from ")) for node in _line(line)]
+        return [
+            node for line in lines if line.startswith(("import ", "from ")) for node in _line(line)
+        ]
 
 
 def _line(line: str) -> list[ast.stmt]:
@@ -305,7 +349,9 @@ def _line(line: str) -> list[ast.stmt]:
 
 
 def said(modules: Iterable[Module], values) -> set[str]:
-    """Return every word that modules or parameters say: a name that is not among them is loaded by nobody."""
+    """Return every word that modules or parameters say: a name that is not among them is loaded by
+    nobody.
+    """
     return set(strings(values)).union(*(module.words for module in modules))
 
 

@@ -1,4 +1,5 @@
-"""One notebook through papermill: what it is given, what is kept, and what a failure leaves behind."""
+"""One notebook through papermill: what it is given, what is kept, and what a failure leaves behind.
+"""
 
 import json
 import os
@@ -12,7 +13,6 @@ import pytest
 import toy
 
 from earwitness import cache
-from earwitness.errors import ParameterError
 from earwitness_book.runner import execute, notebooks, parallel
 from earwitness_book.runner.execute import Executed, Failure
 
@@ -20,16 +20,24 @@ COUNT = "from pathlib import Path\nwith open(Path(log), 'a') as file:\n    file.
 
 
 def quick(*cells, parameters="n: int = 1  # how many; 1 to 9"):
-    return [toy.words("# Quick"), toy.code(parameters, ["parameters"]), *(toy.code(cell) for cell in cells)]
+    return [
+        toy.words("# Quick"),
+        toy.code(parameters, ["parameters"]),
+        *(toy.code(cell) for cell in cells),
+    ]
 
 
 def job(name="quick", given=None, **how):
-    return execute.prepare(notebooks.find(name), "demo", given or {}, execute.environment_fingerprint(), **how)
+    return execute.prepare(
+        notebooks.find(name), "demo", given or {}, execute.environment_fingerprint(), **how
+    )
 
 
 def printed(result):
     cells = json.loads(result.content)["cells"]
-    return "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", []))
+    return "".join(
+        "".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", [])
+    )
 
 
 @pytest.fixture
@@ -42,7 +50,10 @@ def counted(make_toy, tmp_path):
 
 def test_a_notebook_gets_its_parameters_its_profile_and_this_python(make_toy, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    lines = "import os, sys\nprint(n, sys.executable, os.environ['EARWITNESS_PROFILE'], os.environ['OMP_NUM_THREADS'])"
+    lines = (
+        "import os, sys\n"
+        "print(n, sys.executable, os.environ['EARWITNESS_PROFILE'], os.environ['OMP_NUM_THREADS'])"
+    )
     make_toy({"toy/02-quick": quick(lines, "print(os.getcwd())")})
     result = execute.execute(job(given={"n": 4}, threads=1))
     where = Path(os.environ["EARWITNESS_HOME"]) / "notebooks" / "toy"
@@ -50,13 +61,24 @@ def test_a_notebook_gets_its_parameters_its_profile_and_this_python(make_toy, mo
     assert result.failure is None and not result.cached
 
 
-def test_folders_named_relative_to_the_caller_are_found_from_the_notebook(make_toy, monkeypatch, tmp_path):
-    make_toy({"toy/02-quick": quick("import os\nprint(os.environ['EARWITNESS_DATA'], os.environ['EARWITNESS_CACHE'])")})
+def test_folders_named_relative_to_the_caller_are_found_from_the_notebook(
+    make_toy, monkeypatch, tmp_path
+):
+    make_toy(
+        {
+            "toy/02-quick": quick(
+                "import os\nprint(os.environ['EARWITNESS_DATA'], os.environ['EARWITNESS_CACHE'])"
+            )
+        }
+    )
     (tmp_path / "sounds").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EARWITNESS_DATA", "sounds")
     monkeypatch.setenv("EARWITNESS_CACHE", "kept")
-    assert printed(execute.execute(job())).split() == [str(tmp_path / "sounds"), str(tmp_path / "kept")]
+    assert printed(execute.execute(job())).split() == [
+        str(tmp_path / "sounds"),
+        str(tmp_path / "kept"),
+    ]
 
 
 def test_what_made_it_is_noted_and_no_folder_of_this_machine(make_toy):
@@ -65,7 +87,10 @@ def test_what_made_it_is_noted_and_no_folder_of_this_machine(make_toy):
     note = json.loads(result.content)["metadata"]["earwitness"]
     assert note["parameters"] == {"n": 4} and note["profile"] == "demo" and note["failure"] is None
     assert set(note) >= {"commit", "date", "seconds", "hardware", "python", "records"}
-    assert str(home) not in result.content and "papermill" not in json.loads(result.content)["metadata"]
+    assert (
+        str(home) not in result.content
+        and "papermill" not in json.loads(result.content)["metadata"]
+    )
 
 
 def test_records_travel_with_the_notebook(make_toy, tmp_path):
@@ -73,7 +98,12 @@ def test_records_travel_with_the_notebook(make_toy, tmp_path):
     path = execute.place(execute.execute(job()), tmp_path / "executed")
     assert path == tmp_path / "executed" / "toy" / "02-quick.ipynb"
     (entry,) = json.loads(path.with_suffix(".records.json").read_text()).values()
-    assert (entry["id"], entry["value"], entry["corpus"], entry["profile"]) == ("toy/one", 1.0, "fsdd", "demo")
+    assert (entry["id"], entry["value"], entry["corpus"], entry["profile"]) == (
+        "toy/one",
+        1.0,
+        "fsdd",
+        "demo",
+    )
 
 
 def test_a_second_time_nothing_is_executed(counted):
@@ -97,7 +127,9 @@ def test_a_damaged_entry_is_executed_again(counted, damage):
         entry.with_name(entry.name + ".json").unlink()
     else:
         content = entry.read_text()
-        entry.write_text(content[:100] if damage == "truncated" else content.replace("demo", "real"))
+        entry.write_text(
+            content[:100] if damage == "truncated" else content.replace("demo", "real")
+        )
     assert execute.execute(job()).failure is None
     assert counted.read_text() == "xx"
 
@@ -117,7 +149,10 @@ def test_what_a_notebook_depends_on_decides_its_place_in_the_cache(make_toy, tmp
     assert seen[0] != seen[1]
     (home / "data" / "published" / "toy.yaml").write_text(toy.PUBLISHED + "# changed\n")
     assert differs()
-    toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", quick("from earwitness_book import records", "n"))
+    toy.write_notebook(
+        home / "notebooks" / "toy" / "02-quick.ipynb",
+        quick("from earwitness_book import records", "n"),
+    )
     assert differs()
     (home / "requirements.lock").write_text("numpy==2.0\n")
     assert differs()
@@ -130,21 +165,32 @@ def test_what_a_notebook_depends_on_decides_its_place_in_the_cache(make_toy, tmp
     assert differs()
 
 
-@pytest.mark.parametrize(("cell", "error", "message"), [
-    ("1/0", "ZeroDivisionError", "division by zero"),
-    ("import os; os._exit(3)", "DeadKernelError", "Kernel died"),
-    ("import time; time.sleep(60)", "CellTimeoutError", "A cell timed out"),
-])
-def test_a_failure_names_notebook_cell_and_error_and_keeps_what_was_executed(make_toy, cell, error, message):
+@pytest.mark.parametrize(
+    ("cell", "error", "message"),
+    [
+        ("1/0", "ZeroDivisionError", "division by zero"),
+        ("import os; os._exit(3)", "DeadKernelError", "Kernel died"),
+        ("import time; time.sleep(60)", "CellTimeoutError", "A cell timed out"),
+    ],
+)
+def test_a_failure_names_notebook_cell_and_error_and_keeps_what_was_executed(
+    make_toy, cell, error, message
+):
     make_toy({"toy/02-quick": quick("print('before')", cell, "print('after')")})
     result = execute.execute(job(timeout=2))
     assert isinstance(result, Executed)
-    assert (result.failure.notebook, result.failure.cell, result.failure.error) == ("toy/quick", 4, error)
+    assert (result.failure.notebook, result.failure.cell, result.failure.error) == (
+        "toy/quick",
+        4,
+        error,
+    )
     assert result.failure.message.startswith(message)
     assert str(result.failure).startswith(f"toy/quick failed in cell 4: {error}: {message}")
     assert printed(result) == "before\n"
     shown = json.loads(result.content)["cells"]
-    assert [output["ename"] for cell in shown for output in cell.get("outputs", []) if "ename" in output] == [error]
+    assert [
+        output["ename"] for cell in shown for output in cell.get("outputs", []) if "ename" in output
+    ] == [error]
     assert not any("papermill-error-cell-tag" in notebooks.tags(cell) for cell in shown)
 
 
@@ -168,14 +214,21 @@ def test_scratch_folders_of_killed_processes_are_removed_and_no_others(tmp_path,
     with execute.scratch() as own:
         name = Path(own).name.replace(str(os.getpid()), "{}")
         dead, alive = tmp_path / name.format(ended.pid), tmp_path / name.format(os.getppid())
-        others = (f"earwitness-000000-{ended.pid}-a", f"earwitness-{ended.pid}", "earwitness-ab", name.format("study"))
+        others = (
+            f"earwitness-000000-{ended.pid}-a",
+            f"earwitness-{ended.pid}",
+            "earwitness-ab",
+            name.format("study"),
+        )
         strangers = [tmp_path / other for other in others]
         for folder in (dead, alive, *strangers):
             folder.mkdir()
             (folder / "out.ipynb").touch()
         with execute.scratch():
             assert Path(own).is_dir(), "another thread of this process works there"
-            assert not dead.exists() and all((left / "out.ipynb").exists() for left in (alive, *strangers))
+            assert not dead.exists() and all(
+                (left / "out.ipynb").exists() for left in (alive, *strangers)
+            )
     assert not Path(own).exists()
 
 
@@ -189,9 +242,14 @@ def test_several_at_once_give_results_as_they_come_and_have_as_many_threads_as_o
     make_toy, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    waits = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}):\n    time.sleep(0.1)"
+    waits = (
+        f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}):\n    time.sleep(0.1)"
+    )
     slow = quick(waits)
-    threads = quick(f"import os; print(os.environ['OMP_NUM_THREADS']); open({str(tmp_path / 'go')!r}, 'w').close()")
+    threads = quick(
+        "import os; print(os.environ['OMP_NUM_THREADS'])\n"
+        f"open({str(tmp_path / 'go')!r}, 'w').close()"
+    )
     make_toy({"other/01-slow": slow, "toy/03-fails": quick("1/0"), "toy/04-threads": threads})
     jobs = [job("slow"), job("fails"), job("threads")]
     done = {job.notebook: result for job, result in parallel.run(jobs, workers=2)}
@@ -212,11 +270,17 @@ def test_a_job_executes_the_text_it_was_prepared_with(make_toy):
     home = make_toy({"toy/02-quick": quick("print('old')")})
     prepared = job()
     toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", quick("print('new')"))
-    assert printed(execute.execute(prepared)) == "old\n", "the new text would be kept under the key of the old one"
+    assert printed(execute.execute(prepared)) == "old\n", (
+        "the new text would be kept under the key of the old one"
+    )
     assert printed(execute.execute(job())) == "new\n"
 
 
 def test_notebooks_of_a_chapter_stand_in_one_line_and_runs_of_a_sweep_in_none():
     jobs = [execute.Job(name, "demo", {}, {}) for name in ("a/1", "a/2", "b/1", "c/1", "c/1")]
     assert [[job.notebook for job in line] for line in parallel.lines(jobs)] == [
-        ["a/1", "a/2"], ["b/1"], ["c/1"], ["c/1"]]
+        ["a/1", "a/2"],
+        ["b/1"],
+        ["c/1"],
+        ["c/1"],
+    ]

@@ -9,8 +9,13 @@ from earwitness import cache
 from earwitness.errors import MissingDataError, ParameterError
 from earwitness_book.runner import choices, execute, keys, notebooks, plan
 
-CELLS = {"toy/02-quick": [toy.words("# Quick"), toy.code("corpus: str = 'a'  # whose; one of: a, b", ["parameters"]),
-                          toy.code("print(corpus)")]}
+CELLS = {
+    "toy/02-quick": [
+        toy.words("# Quick"),
+        toy.code("corpus: str = 'a'  # whose; one of: a, b", ["parameters"]),
+        toy.code("print(corpus)"),
+    ]
+}
 
 
 @pytest.fixture
@@ -25,8 +30,11 @@ def recordings(make_toy, tmp_path, monkeypatch):
 
 
 def key():
-    return cache.digest(execute.prepare(notebooks.find("quick"), "demo", {}, execute.environment_fingerprint())
-                        .specification)
+    return cache.digest(
+        execute.prepare(
+            notebooks.find("quick"), "demo", {}, execute.environment_fingerprint()
+        ).specification
+    )
 
 
 def test_a_link_to_nothing_is_named_and_counts_as_little_as_what_is_not_there(recordings):
@@ -69,7 +77,11 @@ def test_a_variable_that_names_a_file_is_named(recordings, monkeypatch, variable
 
 
 def test_a_corpus_that_is_not_there_is_refused_before_anything_is_executed(recordings, monkeypatch):
-    monkeypatch.setattr(choices, "_REGISTRIES", choices._REGISTRIES | {"corpora at hand": lambda _: ["voices", "fsdd"]})
+    monkeypatch.setattr(
+        choices,
+        "_REGISTRIES",
+        choices._REGISTRIES | {"corpora at hand": lambda _: ["voices", "fsdd"]},
+    )
     choices.check_present("corpora at hand", "voices")
     with pytest.raises(MissingDataError, match="earwitness data download fsdd"):
         choices.check_present("corpora at hand", "fsdd")
@@ -83,24 +95,36 @@ def test_a_phrase_asks_the_registry_and_a_list_of_names_stays_one():
     assert "AudioNet" in choices.resolve("networks")
 
 
-@pytest.mark.parametrize(("listed", "value", "allowed"), [
-    ("corpora, joined by +", "voices+aev", True), ("corpora", "voices+aev", False),
-    ("corpora, joined by +", "voices+nothing", False), ("corpora", "json:JSONDecoder", True),
-    ("corpora", "no_such_package:Thing", False), ("corpora", "no:thing:here", False), ("corpora", "/", True),
-    ("corpora", "/no/such/folder", False), ("voices, aev", "json:JSONDecoder", False),
-])
+@pytest.mark.parametrize(
+    ("listed", "value", "allowed"),
+    [
+        ("corpora, joined by +", "voices+aev", True),
+        ("corpora", "voices+aev", False),
+        ("corpora, joined by +", "voices+nothing", False),
+        ("corpora", "json:JSONDecoder", True),
+        ("corpora", "no_such_package:Thing", False),
+        ("corpora", "no:thing:here", False),
+        ("corpora", "/", True),
+        ("corpora", "/no/such/folder", False),
+        ("voices, aev", "json:JSONDecoder", False),
+    ],
+)
 def test_what_a_phrase_allows_beside_the_registered_names(listed, value, allowed):
     assert choices.is_own(listed, value) == allowed
 
 
 def test_what_is_executed_and_why_is_said_before(recordings):
     job = execute.prepare(notebooks.find("quick"), "demo", {}, execute.environment_fingerprint())
-    assert plan.announce([job]) == ["1 of 1 notebooks is executed (1 for the first time):",
-                                    "  toy/quick: not executed before"]
+    assert plan.announce([job]) == [
+        "1 of 1 notebooks is executed (1 for the first time):",
+        "  toy/quick: not executed before",
+    ]
     plan.remember(job, execute.execute(job))
     assert plan.announce([job]) == ["Nothing changed: 1 of 1 notebooks are kept."]
     (recordings / "bells" / "b.wav").write_bytes(b"RIFF")
-    changed = execute.prepare(notebooks.find("quick"), "demo", {}, execute.environment_fingerprint())
+    changed = execute.prepare(
+        notebooks.find("quick"), "demo", {}, execute.environment_fingerprint()
+    )
     head, line = plan.announce([changed])
     assert "about" in head and line == "  toy/quick: recordings changed"
 

@@ -19,24 +19,44 @@ WAITS = f"{MARKS}\nimport time\ntime.sleep(600)"
 
 @pytest.fixture
 def make_job(make_toy, tmp_path):
-    """Return a function that gives a job of one cell, which can leave a mark in a file, and that file."""
+    """Return a function that gives a job of one cell, which can leave a mark in a file, and that
+    file.
+    """
 
     def make(cell=MARKS):
         log = tmp_path / "log"
-        make_toy({"toy/02-quick": [toy.words("# Quick"), toy.code(f"log: str = {str(log)!r}", ["parameters"]),
-                                   toy.code(cell)]})
-        return execute.prepare(notebooks.find("quick"), "demo", {}, execute.environment_fingerprint()), log
+        make_toy(
+            {
+                "toy/02-quick": [
+                    toy.words("# Quick"),
+                    toy.code(f"log: str = {str(log)!r}", ["parameters"]),
+                    toy.code(cell),
+                ]
+            }
+        )
+        return execute.prepare(
+            notebooks.find("quick"), "demo", {}, execute.environment_fingerprint()
+        ), log
 
     return make
 
 
 @contextmanager
 def cluster(n_workers=1):
-    """Yield the address of a scheduler in this process; nothing of it can be reached from elsewhere."""
+    """Yield the address of a scheduler in this process; nothing of it can be reached from
+    elsewhere.
+    """
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-                      dashboard_address=None, worker_dashboard_address=None) as running:
+    with LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address=None,
+        worker_dashboard_address=None,
+    ) as running:
         yield running.scheduler_address
 
 
@@ -49,7 +69,9 @@ def programs(folder):
     shared = ["--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1"]
     running = {"scheduler": subprocess.Popen([*dask, "scheduler", "--port", "0", *shared], **quiet)}
     try:
-        running["worker"] = subprocess.Popen([*dask, "worker", "--no-nanny", "--nthreads", "1", *shared], **quiet)
+        running["worker"] = subprocess.Popen(
+            [*dask, "worker", "--no-nanny", "--nthreads", "1", *shared], **quiet
+        )
         while not file.exists():
             assert running["scheduler"].poll() is None
             time.sleep(0.1)
@@ -73,7 +95,7 @@ def test_a_running_scheduler_is_used_and_what_is_kept_says_who_made_it(make_job)
 def test_a_worker_that_would_compute_something_else_gets_no_work(make_job, monkeypatch, other):
     job, log = make_job()
     ours = keys.identity()
-    answers = iter([ours, ours | {other: "another"}])      # of this machine, then of the worker
+    answers = iter([ours, ours | {other: "another"}])  # of this machine, then of the worker
     monkeypatch.setattr(keys.Environment, "identity", lambda self: next(answers))
     with cluster() as address, pytest.raises(ParameterError, match=f"The worker .* has .*{other}"):
         list(parallel.run([job], scheduler=address))
@@ -81,7 +103,9 @@ def test_a_worker_that_would_compute_something_else_gets_no_work(make_job, monke
 
 
 def test_a_worker_that_does_not_know_the_question_is_refused():
-    assert "cannot say" in parallel._differs({"commit": "a"}, ModuleNotFoundError("earwitness_book.runner.keys"))
+    assert "cannot say" in parallel._differs(
+        {"commit": "a"}, ModuleNotFoundError("earwitness_book.runner.keys")
+    )
 
 
 def test_a_scheduler_without_workers_is_a_sentence_after_a_while(make_job, monkeypatch):
@@ -91,8 +115,12 @@ def test_a_scheduler_without_workers_is_a_sentence_after_a_while(make_job, monke
         list(parallel.run([job], scheduler=address))
 
 
-@pytest.mark.parametrize(("stopped", "said"), [("scheduler", "it stopped"), ("worker", "has had no workers for")])
-def test_a_scheduler_or_a_last_worker_that_stops_is_a_sentence(make_job, monkeypatch, tmp_path, stopped, said):
+@pytest.mark.parametrize(
+    ("stopped", "said"), [("scheduler", "it stopped"), ("worker", "has had no workers for")]
+)
+def test_a_scheduler_or_a_last_worker_that_stops_is_a_sentence(
+    make_job, monkeypatch, tmp_path, stopped, said
+):
     job, log = make_job(WAITS)
     with programs(tmp_path) as (address, running):
         monkeypatch.setattr(parallel, "PATIENCE_S", 60)
@@ -103,7 +131,9 @@ def test_a_scheduler_or_a_last_worker_that_stops_is_a_sentence(make_job, monkeyp
 
 
 def stop_when(log, process, ask):
-    """Return ``_works`` that ends a process once the notebook has begun, and has little patience from then on."""
+    """Return ``_works`` that ends a process once the notebook has begun, and has little patience
+    from then on.
+    """
 
     def works(client):
         if log.exists() and process.poll() is None:
