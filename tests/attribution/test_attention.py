@@ -11,7 +11,6 @@ from networks import kaiming, largest_error, signals
 from torch import nn
 
 from earwitness import attribution
-from earwitness.errors import ParameterError
 from earwitness.models.nisqa import AttentionPool, AveragePool, Nisqa, SelfAttention, Settings
 from earwitness.models.sums import Add, MeanOverTime
 

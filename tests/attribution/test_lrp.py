@@ -16,7 +16,6 @@ from zennit.rules import AlphaBeta, Epsilon, Gamma
 from zennit.types import Convolution, Linear
 
 from earwitness import attribution
-from earwitness.attribution import lrp
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import AlexNet, AudioNet
 
