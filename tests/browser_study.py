@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from browser_players import press, wait
 
-from earwitness_book.chapters import listening_study as answers
+from earwitness_book.chapters import listening_study
 
 PAGE = "audible-explanations/study"
 DAMAGED = ["{", "[]", '"x"', '{"code": 7, "answers": []}', '{"code": "0a1b2c3d"}', '{"code": "0a1b2c3d", "answers": {}}',
@@ -107,17 +107,17 @@ async def check(tab, base: str, picture=None) -> None:
 
 def _content(text: str, whole: dict, n_items: int) -> None:
     rows = list(csv.DictReader(StringIO(text)))
-    assert list(rows[0]) == list(answers.COLUMNS) and len(rows) == n_items
+    assert list(rows[0]) == list(listening_study.COLUMNS) and len(rows) == n_items
     assert [row["answer"] for row in rows] == ["" if n == 4 else str(n % 10) for n in range(n_items)]
     assert [int(row["position"]) for row in rows] == list(range(1, n_items + 1))
     code, known = rows[0]["participant"], {item["item"]: item for item in whole["items"]}
-    plan = answers.formats(n_items, int(code, 16) % 4)
+    plan = listening_study.formats(n_items, int(code, 16) % 4)
     for row in rows:
         item = known[row["item"]]
         assert row["study"] == whole["id"] and row["participant"] == code and float(row["seconds"]) >= 0
         assert (int(row["spoken"]), int(row["predicted"])) == (item["spoken"], item["predicted"])
         assert row["format"] == plan[item["rank"]], "the page and the analysis disagree on the plan"
-    assert len(answers.read_answers([text])) == n_items - 1
+    assert len(listening_study.read_answers([text])) == n_items - 1
 
 
 async def saved(tab, folder: str) -> str:

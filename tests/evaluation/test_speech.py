@@ -6,7 +6,6 @@ import scipy.signal
 
 from earwitness import corpora, evaluation
 from earwitness.errors import AudioError, ParameterError
-from earwitness.evaluation import speech as measures
 
 RATE = 16000
 
@@ -30,12 +29,12 @@ SILENCE = np.zeros(len(OH))
 
 
 @pytest.mark.parametrize("measure", [
-    measures.waveform_correlation,
-    lambda a, b: measures.f0_agreement(a, b, RATE),
-    lambda a, b: measures.period_agreement(a, b, RATE),
-    lambda a, b: measures.envelope_correlation(a, b, RATE, 0.25),
-    lambda a, b: measures.harmonic_correlation(a, b, RATE, 0.25),
-    lambda a, b: measures.formant_agreement(a, b, RATE, [0.2, 0.3]).mean(),
+    evaluation.speech.waveform_correlation,
+    lambda a, b: evaluation.speech.f0_agreement(a, b, RATE),
+    lambda a, b: evaluation.speech.period_agreement(a, b, RATE),
+    lambda a, b: evaluation.speech.envelope_correlation(a, b, RATE, 0.25),
+    lambda a, b: evaluation.speech.harmonic_correlation(a, b, RATE, 0.25),
+    lambda a, b: evaluation.speech.formant_agreement(a, b, RATE, [0.2, 0.3]).mean(),
 ])
 def test_a_signal_resembles_its_multiple_wholly_and_silence_not_at_all(measure):
     assert measure(OH, 1e-6 * OH) == pytest.approx(1, abs=1e-6)
@@ -43,41 +42,41 @@ def test_a_signal_resembles_its_multiple_wholly_and_silence_not_at_all(measure):
 
 
 def test_f0_and_period_follow_the_pitch_and_not_the_vowel():
-    for agreement in (measures.f0_agreement, measures.period_agreement):
+    for agreement in (evaluation.speech.f0_agreement, evaluation.speech.period_agreement):
         assert agreement(OH, EE, RATE) > 0.95
         assert agreement(OH, HIGH_OH, RATE) == 0
         assert agreement(OH, NOISE, RATE) < 0.2
 
 
 def test_envelope_and_formants_follow_the_vowel_and_not_the_pitch():
-    assert measures.envelope_correlation(OH, HIGH_OH, RATE, 0.25) > 0.9
-    assert measures.envelope_correlation(OH, EE, RATE, 0.25) < 0.8
-    assert measures.formant_agreement(OH, HIGH_OH, RATE, [0.2, 0.3]).all()
-    assert not measures.formant_agreement(OH, EE, RATE, [0.2, 0.3]).any()
+    assert evaluation.speech.envelope_correlation(OH, HIGH_OH, RATE, 0.25) > 0.9
+    assert evaluation.speech.envelope_correlation(OH, EE, RATE, 0.25) < 0.8
+    assert evaluation.speech.formant_agreement(OH, HIGH_OH, RATE, [0.2, 0.3]).all()
+    assert not evaluation.speech.formant_agreement(OH, EE, RATE, [0.2, 0.3]).any()
 
 
 def test_harmonics_agree_between_vowels_of_one_pitch_only():
-    assert measures.harmonic_correlation(OH, EE, RATE, 0.25) > 0.5
-    assert measures.harmonic_correlation(OH, HIGH_OH, RATE, 0.25) < 0.3
+    assert evaluation.speech.harmonic_correlation(OH, EE, RATE, 0.25) > 0.5
+    assert evaluation.speech.harmonic_correlation(OH, HIGH_OH, RATE, 0.25) < 0.3
 
 
 def test_f0_agreement_is_not_defined_without_a_voice():
-    assert np.isnan(measures.f0_agreement(NOISE, OH, RATE))
+    assert np.isnan(evaluation.speech.f0_agreement(NOISE, OH, RATE))
 
 
 def test_the_grid_holds_its_share_of_noise_and_all_of_a_pulse_every_thirty_samples():
     noise = np.random.default_rng(0).standard_normal(160_000)
     pulses = np.zeros(16_000)
     pulses[::30] = 1
-    assert measures.grid_share(noise) == pytest.approx(0.114, abs=0.005)
-    assert measures.grid_share(pulses) > 0.95
-    assert measures.grid_share(np.zeros(1000)) == 0
+    assert evaluation.speech.grid_share(noise) == pytest.approx(0.114, abs=0.005)
+    assert evaluation.speech.grid_share(pulses) > 0.95
+    assert evaluation.speech.grid_share(np.zeros(1000)) == 0
 
 
 @pytest.mark.parametrize("relevance", [np.ones(10), np.full(len(OH), np.nan)])
 def test_signals_that_do_not_fit_are_refused(relevance):
     with pytest.raises(ParameterError):
-        measures.f0_agreement(OH, relevance, RATE)
+        evaluation.speech.f0_agreement(OH, relevance, RATE)
 
 
 EDGES_HZ = np.arange(0, 8001, 500)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness import features
-from earwitness.errors import AudioError, UnknownNameError
+from earwitness.errors import AudioError
 
 
 def test_a_short_clip_stands_unchanged_inside_silence():
@@ -14,8 +14,6 @@ def test_a_short_clip_stands_unchanged_inside_silence():
     middle = features.fit_to_second(clip, 8000)
     np.testing.assert_array_equal(middle[2500:5500], clip)
     assert not middle[:2500].any() and not middle[5500:].any()
-    placed = features.fit_to_second(clip, 8000, np.random.default_rng(1))
-    np.testing.assert_array_equal(placed[placed != 0], clip)
 
 
 @given(st.integers(1, 8000), st.integers(0, 2**32 - 1))
@@ -41,13 +39,6 @@ def test_a_long_clip_keeps_its_loudest_second():
     clip[9000:15000] = 0.5
     kept = features.fit_to_second(clip, 8000)
     assert (kept == 0.5).sum() == 6000 and len(kept) == 8000
-
-
-def test_a_long_clip_is_an_error_where_the_papers_rule_is_asked_for():
-    with pytest.raises(AudioError, match=r"1\.25 s.*loudest"):
-        features.fit_to_second(np.ones(10000, np.float32), 8000, long="error")
-    with pytest.raises(UnknownNameError, match="loudest"):
-        features.fit_to_second(np.ones(10, np.float32), 8000, long="loudes")
 
 
 def test_resampling_keeps_duration_and_pitch():

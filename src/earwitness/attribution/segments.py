@@ -2,13 +2,11 @@
 
 import torch
 
-from earwitness.errors import ParameterError, check_choice
-
-_TOGETHER = {"mean": True, "sum": False}
+from earwitness.errors import ParameterError
 
 
-def over_segments(relevance: torch.Tensor, n_frames: int, hop: int, together: str = "mean") -> torch.Tensor:
-    """Return the relevance of each cell of a spectrogram from that of the segments which hold it.
+def over_segments(relevance: torch.Tensor, n_frames: int, hop: int) -> torch.Tensor:
+    """Return the relevance of each cell of a spectrogram: the mean over the segments that hold it.
 
     Parameters
     ----------
@@ -18,8 +16,6 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int, together: st
         Of the spectrogram; frames in no segment get zero.
     hop : int
         Frames from one segment to the next.
-    together : {"mean", "sum"}
-        ``"mean"`` over the segments that hold a cell, as in the paper; ``"sum"`` keeps what the segments add up to.
 
     Returns
     -------
@@ -36,7 +32,6 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int, together: st
     Chapter: speech-quality.
     """
     n_segments, n_bands, length = relevance.shape[-3:]
-    check_choice(together, _TOGETHER, "way to put segments together")
     if hop < 1 or (n_segments - 1) * hop + length > n_frames:
         raise ParameterError(f"{n_segments} segments of {length} frames, {hop} apart, do not fit {n_frames} frames.")
     total, count = relevance.new_zeros((*relevance.shape[:-3], n_bands, n_frames)), relevance.new_zeros(n_frames)
@@ -44,4 +39,4 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int, together: st
         place = slice(number * hop, number * hop + length)
         total[..., place] += relevance[..., number, :, :]
         count[place] += 1
-    return total / count.clamp_min(1) if _TOGETHER[together] else total
+    return total / count.clamp_min(1)

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from earwitness.errors import AudioError, ParameterError
-from earwitness.features import spectrogram as published
+from earwitness.features import spectrogram
 from earwitness.features.waveform import LENGTH
 
-_N_FREQS, _N_FRAMES = published.N_WINDOW // 2 + 1, 1 + LENGTH // published.N_HOP     # 228, 229
+_N_FREQS, _N_FRAMES = spectrogram.N_WINDOW // 2 + 1, 1 + LENGTH // spectrogram.N_HOP     # 228, 229
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def analyse(second) -> Analysis:
         raise AudioError(f"One second is {LENGTH} samples, got {tuple(second.shape)}; see features.fit_to_second.")
     if not second.any():
         raise AudioError("The second is silent; there is no phase to keep.")
-    transform = published.stft(second[None])                                   # (1, 228, 229)
-    reference = float(published.crop(transform).abs().max())
-    level_db = published.log_spectrogram(second)
+    transform = spectrogram.stft(second[None])                                   # (1, 228, 229)
+    reference = float(spectrogram.crop(transform).abs().max())
+    level_db = spectrogram.log_spectrogram(second)
     return Analysis(level_db.numpy(), np.angle(transform[0].numpy()), reference)
 
 
@@ -111,36 +111,36 @@ def consistency_db(level_db, second) -> float:
 
     Magnitudes are compared; both are scaled to the same energy, since the sound may be softer.
     """
-    wished = _whole(level_db, 1.0)[: published.SIZE, published.FIRST_FRAME :]
-    transform = published.stft(torch.as_tensor(np.array(second, np.float64))[None])
-    found = published.crop(transform)[0].abs().numpy()
+    wished = _whole(level_db, 1.0)[: spectrogram.SIZE, spectrogram.FIRST_FRAME :]
+    transform = spectrogram.stft(torch.as_tensor(np.array(second, np.float64))[None])
+    found = spectrogram.crop(transform)[0].abs().numpy()
     return snr_db(wished, found * np.linalg.norm(wished) / np.linalg.norm(found))
 
 
 def _whole(level_db, reference: float) -> np.ndarray:
     """Return magnitudes (228, 229) with silence where the network's (227, 227) have nothing."""
     level_db = np.asarray(level_db.detach().cpu() if hasattr(level_db, "detach") else level_db, np.float64)
-    if level_db.shape != (published.SIZE, published.SIZE) or np.isnan(level_db).any():
-        size = (published.SIZE, published.SIZE)
+    if level_db.shape != (spectrogram.SIZE, spectrogram.SIZE) or np.isnan(level_db).any():
+        size = (spectrogram.SIZE, spectrogram.SIZE)
         raise ParameterError(f"A spectrogram in dB without NaN of shape {size} is needed, got {level_db.shape}.")
     if not reference > 0:
         raise ParameterError(f"The magnitude of 0 dB must be positive, got {reference}.")
     magnitude = np.zeros((_N_FREQS, _N_FRAMES))
-    magnitude[: published.SIZE, published.FIRST_FRAME :] = reference * 10 ** (level_db / 20)
+    magnitude[: spectrogram.SIZE, spectrogram.FIRST_FRAME :] = reference * 10 ** (level_db / 20)
     return magnitude
 
 
 def _inverse(transform: np.ndarray) -> np.ndarray:
-    window = torch.hann_window(published.N_WINDOW, dtype=torch.float64)
+    window = torch.hann_window(spectrogram.N_WINDOW, dtype=torch.float64)
     scaled = torch.as_tensor(transform) * window.sum()         # undoes the scaling of features.spectrogram.stft
-    signal = torch.istft(scaled, published.N_WINDOW, published.N_HOP, window=window, center=True, length=LENGTH)
+    signal = torch.istft(scaled, spectrogram.N_WINDOW, spectrogram.N_HOP, window=window, center=True, length=LENGTH)
     return signal.numpy().astype(np.float32)
 
 
 def _griffin_lim(magnitude: np.ndarray, iterations: int, seed: int) -> np.ndarray:
-    scaled = magnitude * float(torch.hann_window(published.N_WINDOW, dtype=torch.float64).sum())
+    scaled = magnitude * float(torch.hann_window(spectrogram.N_WINDOW, dtype=torch.float64).sum())
     signal = librosa.griffinlim(
-        scaled, n_iter=iterations, hop_length=published.N_HOP, win_length=published.N_WINDOW, n_fft=published.N_WINDOW,
+        scaled, n_iter=iterations, hop_length=spectrogram.N_HOP, win_length=spectrogram.N_WINDOW, n_fft=spectrogram.N_WINDOW,
         window="hann", center=True, pad_mode="constant", length=LENGTH, random_state=seed,
     )
     return signal.astype(np.float32)

@@ -5,7 +5,6 @@ from functools import lru_cache
 import numpy as np
 
 from earwitness.audio import resample
-from earwitness.errors import AudioError, check_choice
 
 SAMPLE_RATE = 8000
 LENGTH = 8000
@@ -20,31 +19,17 @@ def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
     return samples[start : start + length]
 
 
-def _refuse(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
-    if len(samples) > length:
-        raise AudioError(
-            f"The clip lasts {len(samples) / SAMPLE_RATE:.2f} s, the network takes {length / SAMPLE_RATE:.0f} s; "
-            "the paper calls this an error. Use long='loudest' to keep the second with the most energy."
-        )
-    return samples
+def fit_to_second(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return one second at 8 kHz: resampled, and set into the middle of silence.
 
-
-_LONG = {"loudest": loudest_second, "error": _refuse}
-
-
-def fit_to_second(samples: np.ndarray, sample_rate: int, rng=None, long: str = "loudest") -> np.ndarray:
-    """Return one second at 8 kHz: resampled, and set into silence.
+    Of a clip longer than a second the second with the most energy is kept (the paper calls such a
+    clip an error); corpora count them in ``table.longer_than_1s``.
 
     Parameters
     ----------
     samples : ndarray, shape (T,)
     sample_rate : int
         Hz.
-    rng : numpy.random.Generator, optional
-        Draws the position inside the silence, as the paper does; without it the clip stands in the middle.
-    long : {"loudest", "error"}
-        What to do with clips longer than a second: keep the second with the most energy (our one rule; corpora count
-        such clips in ``table.longer_than_1s``), or refuse, as the paper does.
 
     Returns
     -------
@@ -54,14 +39,13 @@ def fit_to_second(samples: np.ndarray, sample_rate: int, rng=None, long: str = "
     Raises
     ------
     AudioError
-        If the samples are empty, silent, not finite or not one channel; or too long with ``long="error"``.
+        If the samples are empty, silent, not finite or not one channel.
 
     Notes
     -----
-    Becker et al. (2018), section 2.2.1.
+    Becker et al. (2018), section 2.2.1, which draws the position: :func:`pad_to_length` with ``rng``.
     """
-    shorten = _LONG[check_choice(long, _LONG, "rule for long clips")]
-    return pad_to_length(shorten(resample(samples, sample_rate)), rng)
+    return pad_to_length(loudest_second(resample(samples, sample_rate)))
 
 
 def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:

@@ -252,7 +252,7 @@ def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
     Accuracies are per cent of scenes within 10 degrees, errors medians in degrees.
     """
     # takes seconds to import; only a card needs it
-    from earwitness.evaluation import scenes as directions
+    from earwitness.evaluation.scenes import angular_error_deg, by_condition, summary
 
     corpus = corpora.load("scenes", n_scenes=n_test, order=INPUTS[kind][0], split="test", seed=0, **options)
     found = {"network": [], "pseudo_intensity": []}
@@ -263,10 +263,10 @@ def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
     truth, measured = corpus.unit_vectors(), {"n_scenes": n_test}
     conditions = {"snr_db": (0, 10, 20, 30), "t60_s": (0.2, 0.4, 0.6, 0.8)}
     for name, estimates in found.items():
-        errors = directions.angular_error_deg(np.concatenate(estimates), truth)
-        measured[name] = {key: round(value, 2) for key, value in directions.summary(errors).items() if key != "n"}
+        errors = angular_error_deg(np.concatenate(estimates), truth)
+        measured[name] = {key: round(value, 2) for key, value in summary(errors).items() if key != "n"}
         for condition, edges in conditions.items():
-            rows = directions.by_condition(errors, corpus.table[condition], edges)
+            rows = by_condition(errors, corpus.table[condition], edges)
             measured[name][f"by_{condition}"] = [
                 {"from": row.low, "to": row.high, "within_percent": round(row.within_percent, 1),
                  "median_deg": round(row.median_deg, 1), "n": row.n} for row in rows.itertuples()]

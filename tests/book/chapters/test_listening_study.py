@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from earwitness.errors import DamagedDataError, ParameterError
-from earwitness_book.chapters import listening_study as study
+from earwitness_book.chapters import listening_study
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, Behaviour
 
 HEAD = ",".join(COLUMNS)
@@ -23,7 +23,7 @@ def answers(*pairs, form=HEARD, wrong=False):
     """Return answers of one participant to items that the network took for the first digit of each pair."""
     spoken = (lambda digit: (digit + 1) % 10) if wrong else (lambda digit: digit)
     rows = [("ann", f"i{number}", form, spoken(said), said, guess) for number, (said, guess) in enumerate(pairs)]
-    return study.read_answers([csv(*rows)])
+    return listening_study.read_answers([csv(*rows)])
 
 
 # hand-made: nine is said 3 times; guessed 2 of them right, once five; five is said 2 times, one taken for nine
@@ -34,7 +34,7 @@ TABLE = [(9, 9), (9, 9), (9, 5), (5, 9), (5, 5), (1, 1), (1, 1), (1, 5)]
 
 
 def test_four_groups_see_every_item_in_every_format_once():
-    square = np.array([study.formats(20, group) for group in range(4)])
+    square = np.array([listening_study.formats(20, group) for group in range(4)])
     assert all(set(column) == set(FORMATS) for column in square.T)
     assert all((square[group] == form).sum() == 5 for group in range(4) for form in FORMATS)
 
@@ -46,7 +46,7 @@ def test_a_file_is_read_with_its_digits_and_outcomes_and_without_skipped_items(t
     path = tmp_path / "answers.csv"
     skipped = ("ann", "b", "signal-seen", 1, 1, "")
     path.write_text(csv(("ann", "a", HEARD, 9, 5, 5), skipped, ("bob", "a", HEARD, 9, 9, 5)))
-    read = study.read_answers([path])
+    read = listening_study.read_answers([path])
     assert read[["participant", "predicted", "answer", "outcome"]].values.tolist() == [
         ["ann", 5, 5, "wrong"], ["bob", 9, 5, "right"]]
     assert read["seconds"].tolist() == [2.5, 2.5]
@@ -64,15 +64,15 @@ def test_a_file_is_read_with_its_digits_and_outcomes_and_without_skipped_items(t
 ])
 def test_a_bad_file_is_refused_with_what_is_wrong_and_where(text, complaint):
     with pytest.raises(DamagedDataError, match=complaint):
-        study.read_answers([text])
+        listening_study.read_answers([text])
 
 
 def test_one_file_given_twice_is_noticed_and_none_at_all_too():
     once = csv(("ann", "a", HEARD, 9, 9, 9))
     with pytest.raises(DamagedDataError, match="was one file given two times"):
-        study.read_answers([once, once])
+        listening_study.read_answers([once, once])
     with pytest.raises(ParameterError, match="no file of answers"):
-        study.read_answers([])
+        listening_study.read_answers([])
 
 
 def test_collected_answers_are_those_of_the_study_and_none_without_a_folder(tmp_path, monkeypatch):
@@ -81,17 +81,17 @@ def test_collected_answers_are_those_of_the_study_and_none_without_a_folder(tmp_
     (folder / "ann.csv").write_text(csv(("ann", "a", HEARD, 9, 9, 9)))
     (folder / "old.csv").write_text(csv(("bob", "a", HEARD, 9, 9, 9)).replace("voices-1", "voices-0"))
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
-    assert study.collected("voices-1")["participant"].tolist() == ["ann"]
-    assert study.collected("fsdd-1") is None
+    assert listening_study.collected("voices-1")["participant"].tolist() == ["ann"]
+    assert listening_study.collected("fsdd-1") is None
     monkeypatch.delenv("EARWITNESS_DATA")
-    assert study.collected("voices-1") is None
+    assert listening_study.collected("voices-1") is None
 
 
 # --- scores
 
 
 def test_the_table_equals_counts_made_by_hand():
-    scores = study.score_table(answers(*TABLE), n_resamples=10).loc[("right", HEARD)]
+    scores = listening_study.score_table(answers(*TABLE), n_resamples=10).loc[("right", HEARD)]
     assert scores.loc[9, "informedness"] == pytest.approx(2 / 3 - 1 / 5)
     assert scores.loc[9, "markedness"] == pytest.approx(2 / 3 - 1 / 5)
     assert scores.loc[5, "informedness"] == pytest.approx(1 / 2 - 2 / 6)
@@ -105,12 +105,12 @@ def test_the_table_equals_counts_made_by_hand():
 def test_who_repeats_what_was_spoken_scores_negative_where_the_network_is_wrong():
     said = [3, 4, 5, 6]
     parrot = answers(*[(digit, (digit + 1) % 10) for digit in said], wrong=True)
-    scores = study.score_table(parrot, n_resamples=5).loc[("wrong", HEARD)]
+    scores = listening_study.score_table(parrot, n_resamples=5).loc[("wrong", HEARD)]
     assert scores.loc["mean", "informedness"] < 0 and scores.loc["mean", "markedness"] < 0
 
 
 def test_what_nine_is_taken_for_is_counted_in_per_cent():
-    rows = study.taken_for(answers(*TABLE), "right", HEARD)
+    rows = listening_study.taken_for(answers(*TABLE), "right", HEARD)
     assert rows.loc[9, 9] == pytest.approx(200 / 3) and rows.loc[9, 5] == pytest.approx(100 / 3)
     assert rows.index.tolist() == [1, 5, 9] and rows.columns.tolist() == list(range(10))
 
@@ -124,19 +124,19 @@ def test_intervals_hold_the_score_narrow_with_more_listeners_and_repeat_with_the
     lively = dict.fromkeys(FORMATS, Behaviour(spoken=0.5))
     widths = []
     for n_listeners in (8, 64):
-        data = study.simulate(ITEMS, lively, n_listeners=n_listeners, seed=1)
-        row = study.score_table(data, n_resamples=200).loc[("right", HEARD, "mean")]
+        data = listening_study.simulate(ITEMS, lively, n_listeners=n_listeners, seed=1)
+        row = listening_study.score_table(data, n_resamples=200).loc[("right", HEARD, "mean")]
         assert row["informedness_low"] < row["informedness"] < row["informedness_high"]
         widths.append(row["informedness_high"] - row["informedness_low"])
     assert widths[1] < widths[0]
-    again = study.score_table(data, n_resamples=200).loc[("right", HEARD, "mean")]
+    again = listening_study.score_table(data, n_resamples=200).loc[("right", HEARD, "mean")]
     assert again.equals(row)
-    assert not study.score_table(data, n_resamples=200, seed=1).loc[("right", HEARD, "mean")].equals(row)
+    assert not listening_study.score_table(data, n_resamples=200, seed=1).loc[("right", HEARD, "mean")].equals(row)
 
 
 def test_the_bootstrap_draws_participants_and_items_whole():
-    data = study.simulate(ITEMS, PERFECT, n_listeners=4)
-    drawn = study.resampled(data, 300, 0)
+    data = listening_study.simulate(ITEMS, PERFECT, n_listeners=4)
+    drawn = listening_study.resampled(data, 300, 0)
     assert all(confusion[0].sum() == 10 for confusion in drawn.values())     # 4 listeners x 10 items in 4 formats
     totals = sum(confusion.sum((1, 2)) for confusion in drawn.values())
     assert totals[1:] == pytest.approx(4 * 20)                               # as many answers as there were
@@ -145,22 +145,22 @@ def test_the_bootstrap_draws_participants_and_items_whole():
 
 
 def test_the_bootstrap_knows_that_one_person_gives_many_answers():
-    good = study.simulate(ITEMS, PERFECT, n_listeners=4)
+    good = listening_study.simulate(ITEMS, PERFECT, n_listeners=4)
     poor = good.assign(participant=good["participant"] + "b", answer=(good["predicted"] + 1) % 10)
-    (confusion, *_) = study.resampled(pd.concat([good, poor]), 300, 0).values()
+    (confusion, *_) = listening_study.resampled(pd.concat([good, poor]), 300, 0).values()
     right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum((1, 2))
     assert right[0] == 0.5 and np.nanstd(right[1:]) > 0.1                    # drawing items alone leaves it at a half
 
 
 def test_a_difference_is_paired():
     mixed = PERFECT | {"explanation-seen": Behaviour(spoken=0.0)}
-    data = study.simulate(ITEMS, mixed, n_listeners=40, seed=2)
-    gap = study.difference(data, "right", HEARD, "explanation-seen", n_resamples=200)
+    data = listening_study.simulate(ITEMS, mixed, n_listeners=40, seed=2)
+    gap = listening_study.difference(data, "right", HEARD, "explanation-seen", n_resamples=200)
     assert gap.loc["informedness", "low"] > 0.7
-    none = study.difference(data, "right", HEARD, "signal-heard", n_resamples=200)
+    none = listening_study.difference(data, "right", HEARD, "signal-heard", n_resamples=200)
     assert none.to_numpy() == pytest.approx(0)
     with pytest.raises(ParameterError, match="Nobody answered signal-seen where the network was wrong"):
-        study.difference(answers(*TABLE), "wrong", "signal-seen", HEARD)
+        listening_study.difference(answers(*TABLE), "wrong", "signal-seen", HEARD)
 
 
 # --- simulated listeners
@@ -168,26 +168,26 @@ def test_a_difference_is_paired():
 
 def test_simulated_listeners_do_what_is_stated_and_are_named_so():
     behaviours = PERFECT | {"signal-heard": Behaviour(spoken=1), "signal-seen": Behaviour(spoken=0.3, predicted=0.2)}
-    data = study.simulate(ITEMS, behaviours, n_listeners=400, seed=3)
+    data = listening_study.simulate(ITEMS, behaviours, n_listeners=400, seed=3)
     wrong = data[data["outcome"] == "wrong"].groupby("format")
     assert (wrong.get_group(HEARD)["answer"] == wrong.get_group(HEARD)["predicted"]).all()
     assert (wrong.get_group("signal-heard")["answer"] == wrong.get_group("signal-heard")["spoken"]).all()
     seen = wrong.get_group("signal-seen")
     assert (seen["answer"] == seen["spoken"]).mean() == pytest.approx(0.3 + 0.05, abs=0.05)
     assert (seen["answer"] == seen["predicted"]).mean() == pytest.approx(0.2 + 0.05, abs=0.05)
-    assert study.is_simulated(data) and data["participant"].str.startswith("simulated-").all()
-    assert not study.is_simulated(answers(*TABLE))
+    assert listening_study.is_simulated(data) and data["participant"].str.startswith("simulated-").all()
+    assert not listening_study.is_simulated(answers(*TABLE))
 
 
 def test_simulated_answers_that_are_written_to_a_file_stay_simulated(tmp_path):
-    data = study.simulate(ITEMS, PERFECT, n_listeners=1)
+    data = listening_study.simulate(ITEMS, PERFECT, n_listeners=1)
     data[[*COLUMNS]].to_csv(tmp_path / "people.csv", index=False)
     with pytest.raises(DamagedDataError, match="no answers of people"):
-        study.read_answers([tmp_path / "people.csv"])
+        listening_study.read_answers([tmp_path / "people.csv"])
 
 
 def test_impossible_behaviours_are_refused():
     with pytest.raises(ParameterError, match="at most 1 together"):
         Behaviour(spoken=0.7, predicted=0.5)
     with pytest.raises(ParameterError, match="no behaviour for explanation-seen"):
-        study.simulate(ITEMS, {form: Behaviour(0.5) for form in FORMATS[:3]}, n_listeners=1)
+        listening_study.simulate(ITEMS, {form: Behaviour(0.5) for form in FORMATS[:3]}, n_listeners=1)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from earwitness.errors import ParameterError
-from earwitness_book.chapters import listening_study as answers
+from earwitness_book.chapters import listening_study
 from earwitness_book.chapters.listening_study import FORMATS
 from earwitness_book.chapters.study_page import Study, StudyItem
 
@@ -48,7 +48,7 @@ def test_names_of_items_tell_nothing_and_ranks_keep_right_and_wrong_balanced(stu
     order = right[np.argsort(key["item"])]
     assert 2 <= order[:10].sum() <= 8                                 # the names are not in this order
     for group in range(4):
-        forms = np.array(answers.formats(20, group))
+        forms = np.array(listening_study.formats(20, group))
         assert {int((forms[right] == form).sum()) for form in FORMATS} == {2, 3}
 
 
@@ -76,11 +76,11 @@ def test_a_session_notes_what_the_reader_of_answers_reads(study):
         assert session.rank is not None and ("<audio" in session.shown) != ("<img" in session.shown)
         session.answer(None if number == 3 else number % 10)
     assert session.rank is None
-    read = answers.read_answers([session.answers.to_csv(index=False)])
+    read = listening_study.read_answers([session.answers.to_csv(index=False)])
     assert len(read) == 19 and read["position"].tolist() == [1, 2, 3, *range(5, 21)]
     truth = study.key.set_index("item")
     assert (read["predicted"] == truth.loc[read["item"], "predicted"].to_numpy()).all()
-    plan = dict(zip(study.key["item"], answers.formats(20, 0x0A % 4), strict=True))
+    plan = dict(zip(study.key["item"], listening_study.formats(20, 0x0A % 4), strict=True))
     assert (read["format"] == read["item"].map(plan)).all()
     with pytest.raises(ParameterError, match="All items are answered"):
         session.answer(1)

@@ -6,7 +6,7 @@ import pytest
 
 from earwitness import corpora
 from earwitness.errors import AudioError, ParameterError, UnknownNameError
-from earwitness_book.chapters import vowel_measurements as vowels
+from earwitness_book.chapters import vowel_measurements
 
 RATE = 16000
 
@@ -22,12 +22,12 @@ def words():
 @pytest.fixture(scope="module")
 def measured(words):
     signals, table = words
-    return vowels.measure(signals, RATE, table["steady_s"])
+    return vowel_measurements.measure(signals, RATE, table["steady_s"])
 
 
 def test_f0_and_formants_of_generated_vowels_come_back(words, measured):
     _, table = words
-    errors = {name: np.abs(measured[f"{name}_hz"] / table[f"{name}_hz"] - 1) for name in vowels.QUANTITIES}
+    errors = {name: np.abs(measured[f"{name}_hz"] / table[f"{name}_hz"] - 1) for name in vowel_measurements.QUANTITIES}
     assert errors["f0"].max() < 0.02
     assert errors["f1"].median() < 0.05 and errors["f2"].median() < 0.02
     assert (measured[["n_f1", "n_f2"]] == 10).all().all() and not measured["silent"].any()
@@ -36,16 +36,16 @@ def test_f0_and_formants_of_generated_vowels_come_back(words, measured):
 def test_scale_and_number_of_processes_change_nothing(words, measured):
     signals, table = words
     tiny = [np.float32(1e-30) * signal.astype(np.float32) for signal in signals[:3]]
-    again = vowels.measure(tiny, RATE, table["steady_s"][:3], n_jobs=2)
+    again = vowel_measurements.measure(tiny, RATE, table["steady_s"][:3], n_jobs=2)
     np.testing.assert_allclose(again.to_numpy(float), measured[:3].to_numpy(float), rtol=1e-4)
 
 
 def test_a_silent_signal_is_not_measured_and_counts_as_wrong(words):
     signals, table = words
-    found = vowels.measure([signals[0], 0 * signals[1]], RATE, table["steady_s"][:2])
+    found = vowel_measurements.measure([signals[0], 0 * signals[1]], RATE, table["steady_s"][:2])
     assert found["silent"].tolist() == [False, True]
     assert found.loc[1, ["f0_hz", "f1_hz", "f2_hz"]].isna().all()
-    assert not vowels.within(found["f0_hz"], table["f0_hz"][:2], [np.inf, np.inf])[1]
+    assert not vowel_measurements.within(found["f0_hz"], table["f0_hz"][:2], [np.inf, np.inf])[1]
 
 
 def test_formants_are_the_mean_of_the_frames_that_have_them(monkeypatch):
@@ -56,7 +56,7 @@ def test_formants_are_the_mean_of_the_frames_that_have_them(monkeypatch):
     tracks.loc[near[:6], "F2"] = np.nan
     monkeypatch.setattr("earwitness.features.phonetics.formants", lambda *_: tracks)
     signal = np.sin(np.arange(4000) / 20)
-    found = vowels.measure([signal], RATE, [0.1001 - 0.0002]).iloc[0]
+    found = vowel_measurements.measure([signal], RATE, [0.1001 - 0.0002]).iloc[0]
     assert (found["n_f1"], found["n_f2"]) == (7, 4)
     assert found["f1_hz"] == pytest.approx((6 * 600 + 500) / 7)
     assert np.isnan(found["f2_hz"])  # four of ten are less than half
@@ -64,10 +64,10 @@ def test_formants_are_the_mean_of_the_frames_that_have_them(monkeypatch):
 
 def test_fewer_samples_a_second_keep_the_number_of_poles(words):
     signals, table = words
-    low = vowels.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000, lp_order=8)
+    low = vowel_measurements.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000, lp_order=8)
     men = (table["sex"] == "male").to_numpy()
     assert np.abs(low["f1_hz"] / table["f1_hz"] - 1)[men].median() < 0.1
-    crowded = vowels.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000)  # sixteen poles over 4 kHz
+    crowded = vowel_measurements.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000)  # sixteen poles over 4 kHz
     assert np.abs(crowded["f2_hz"] / table["f2_hz"] - 1)[men].median() > 0.2
 
 
@@ -81,12 +81,12 @@ def hand_made():
 def test_shares_by_hand_under_both_readings():
     table = hand_made()
     measured = table.assign(f1_hz=[500.0, 601, np.nan, 500, 601, 700, 850])
-    found = vowels.share_within_sd(measured, table).set_index(["sex", "quantity"])
+    found = vowel_measurements.share_within_sd(measured, table).set_index(["sex", "quantity"])
     male, female = found.loc[("male", "f1")], found.loc[("female", "f1")]
     assert (male["n"], male["n_excluded"], male["n_unmeasured"]) == (3, 1, 1)
     assert male["share"] == pytest.approx(100 / 3)  # 500 is one SD from 400, the bound counts; 601 is 101 from 500
     assert female["share"] == pytest.approx(200 / 3)  # 601 is 49 from 650
-    group = vowels.share_within_sd(measured, table, reading="group").set_index(["sex", "quantity"])
+    group = vowel_measurements.share_within_sd(measured, table, reading="group").set_index(["sex", "quantity"])
     assert group.loc[("male", "f1"), "share"] == pytest.approx(100 / 3)  # 500, not 601
     assert group.loc[("female", "f1"), "share"] == pytest.approx(100 / 3)  # 700 alone lies in 650 to 750
     assert found.loc[("female", "f0"), "n_excluded"] == 1  # an entry of zero: was not measurable
@@ -95,7 +95,7 @@ def test_shares_by_hand_under_both_readings():
 def test_the_interval_is_wilsons():
     table = pd.DataFrame({"sex": "male", "vowel": "ah", "f0_hz": 100.0 + np.arange(10), "f1_hz": 1.0, "f2_hz": 1.0})
     measured = table.assign(f0_hz=np.where(np.arange(10) < 7, table["f0_hz"], 0))
-    found = vowels.share_within_sd(measured, table).iloc[0]
+    found = vowel_measurements.share_within_sd(measured, table).iloc[0]
     z, p, n = 1.959964, 0.7, 10
     centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     assert found["low"] == pytest.approx(100 * (centre - half) / (1 + z**2 / n), rel=1e-5)
@@ -104,13 +104,13 @@ def test_the_interval_is_wilsons():
 
 def test_group_statistics_and_the_control_that_hears_nothing():
     table = hand_made()
-    groups = vowels.group_statistics(table).set_index(["sex", "quantity"])
+    groups = vowel_measurements.group_statistics(table).set_index(["sex", "quantity"])
     assert groups.loc[("male", "f1"), ["mean_hz", "sd_hz", "n", "n_excluded"]].tolist() == [500, 100, 3, 1]
-    means = vowels.group_means(table)
+    means = vowel_measurements.group_means(table)
     assert means["f1_hz"].tolist() == [500] * 4 + [700] * 3
-    own = vowels.share_within_sd(means, table).set_index(["sex", "quantity"])
+    own = vowel_measurements.share_within_sd(means, table).set_index(["sex", "quantity"])
     assert own.loc[("male", "f1"), "share"] == pytest.approx(100)
-    group = vowels.share_within_sd(means, table, reading="group")
+    group = vowel_measurements.share_within_sd(means, table, reading="group")
     assert (group["share"] == 100).all()
 
 
@@ -118,27 +118,27 @@ def test_a_part_of_a_table_takes_its_spread_from_the_whole():
     table = hand_made()
     part = table.iloc[[1]].reset_index(drop=True)
     with pytest.raises(ParameterError, match="eh/, male, has fewer than two"):
-        vowels.share_within_sd(part, part)
-    found = vowels.share_within_sd(part.assign(f1_hz=590.0), part, population=table).set_index("quantity")
+        vowel_measurements.share_within_sd(part, part)
+    found = vowel_measurements.share_within_sd(part.assign(f1_hz=590.0), part, population=table).set_index("quantity")
     assert found.loc["f1", "share"] == 100
-    assert vowels.group_means(part, table)["f1_hz"].tolist() == [500]
+    assert vowel_measurements.group_means(part, table)["f1_hz"].tolist() == [500]
 
 
 def test_noise_has_the_power_and_permutation_the_values_of_the_signal():
     signals = [3 * np.sin(np.arange(50000) / 7), np.zeros(10)]
-    noise, silence = vowels.white_noise(signals, np.random.default_rng(0))
+    noise, silence = vowel_measurements.white_noise(signals, np.random.default_rng(0))
     assert np.mean(noise**2) == pytest.approx(4.5, rel=0.05) and not silence.any()
     assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.02
-    mixed = vowels.permuted(signals, np.random.default_rng(0))[0]
+    mixed = vowel_measurements.permuted(signals, np.random.default_rng(0))[0]
     np.testing.assert_array_equal(np.sort(mixed), np.sort(signals[0]))
     assert abs(np.corrcoef(mixed[1:], mixed[:-1])[0, 1]) < 0.02
 
 
 def test_the_controls_fail_where_the_words_pass(words, measured):
     signals, table = words
-    kept = vowels.share_within_sd(measured, table).groupby("quantity")["share"].mean()
-    lost = vowels.measure(vowels.white_noise(signals, np.random.default_rng(1)), RATE, table["steady_s"])
-    lost = vowels.share_within_sd(lost, table).groupby("quantity")["share"].mean()
+    kept = vowel_measurements.share_within_sd(measured, table).groupby("quantity")["share"].mean()
+    lost = vowel_measurements.measure(vowel_measurements.white_noise(signals, np.random.default_rng(1)), RATE, table["steady_s"])
+    lost = vowel_measurements.share_within_sd(lost, table).groupby("quantity")["share"].mean()
     assert kept["f0"] == 100 and kept["f1"] > 50 and kept["f2"] > 80  # three speakers a group spread little
     assert lost["f0"] == 0 and lost["f1"] < 20 and lost["f2"] < 20
 
@@ -153,12 +153,12 @@ def test_the_controls_fail_where_the_words_pass(words, measured):
 def test_what_cannot_be_measured_is_told_in_a_sentence(change, error, said):
     given = {"signals": [np.sin(np.arange(4000) / 9)], "sample_rate": RATE, "steady_s": [0.001]} | change
     with pytest.raises(error, match=said):
-        vowels.measure(**given)
+        vowel_measurements.measure(**given)
 
 
 def test_a_wrong_reading_or_number_of_rows_is_an_error():
     table = hand_made()
     with pytest.raises(UnknownNameError, match="recording"):
-        vowels.share_within_sd(table, table, reading="records")
+        vowel_measurements.share_within_sd(table, table, reading="records")
     with pytest.raises(ParameterError, match="6 measured rows for 7"):
-        vowels.share_within_sd(table[:6], table)
+        vowel_measurements.share_within_sd(table[:6], table)
