@@ -102,6 +102,20 @@ def _check_values(
         )
 
 
+def check_finite(values, what: str) -> None:
+    """Refuse values that are NaN or infinite, or become so in single precision.
+
+    Raises
+    ------
+    AudioError
+        The message says how many.
+    """
+    values = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    largest = np.finfo(np.float32).max
+    if n := np.count_nonzero(~(np.abs(values) <= largest)):
+        raise AudioError(f"{what} holds {n} values that are NaN, infinite or beyond 3.4e38.")
+
+
 def check_rate(sample_rate: int, what: str = "The clip") -> int:
     """Return ``sample_rate`` as an int, whatever kind of number it came as.
 

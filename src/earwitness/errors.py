@@ -5,6 +5,7 @@ The command line prints the sentence alone; code can catch :class:`EarwitnessErr
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral, Real
 
 from earwitness import former
 
@@ -74,5 +75,21 @@ def check_choice(name: str, allowed: Iterable[str], what: str) -> str:
     near = get_close_matches(str(name), allowed, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownNameError(f"There is no {what} {name!r}.{hint} Known: {', '.join(allowed)}.")
+
+
+def check_number(name: str, value, least: float, most: float, whole: bool = False):
+    """Return ``value`` if it is a number from ``least`` to ``most``, NaN is in no range.
+
+    Raises
+    ------
+    ParameterError
+        Otherwise; the message names the argument.
+    """
+    kind = Integral if whole else Real
+    if isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    what = "a whole number" if whole else "a number"
+    raise ParameterError(f"{name} must be {what} from {least:g} to {most:g}, got {value!r:.100}.")
+
 
 __getattr__ = former.names_of(__name__)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from earwitness.acoustics import sphere
+from earwitness.audio import check_finite, check_rate
 from earwitness.errors import AudioError
 
 HEAD_RADIUS_M = 0.0875
@@ -29,6 +30,8 @@ def binaural(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     samples = np.asarray(samples, float)
     if samples.ndim != 2:
         raise AudioError(f"An ambisonic signal has the shape (channels, T), not {samples.shape}.")
+    check_finite(samples, "The ambisonic signal")
+    sample_rate = check_rate(sample_rate)
     order, length = sphere.order_of(len(samples)), samples.shape[1]
     size = length + int(0.02 * sample_rate)
     spectra = np.fft.rfft(samples, size)  # (C, freq)

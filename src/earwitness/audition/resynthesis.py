@@ -10,7 +10,8 @@ import librosa
 import numpy as np
 import torch
 
-from earwitness.errors import AudioError, ParameterError
+from earwitness.audio import check_finite
+from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import spectrogram
 from earwitness.features.waveform import LENGTH
 
@@ -88,6 +89,9 @@ def resynthesise(level_db, phase=None, reference: float = 0.5, iterations: int =
     lies 80 dB below the maximum. Two clips of aev, scaled by 0.66 (a woman) and 1.5 (a man): the sound has the wished
     spectrogram to 3 and 11 dB with the original phase, to 12 and 16 dB with Griffin-Lim (:func:`consistency_db`).
     """
+    check_finite(level_db, "The spectrogram")
+    check_number("reference", reference, 0, 1e6)
+    check_number("iterations", iterations, 0, 100_000, whole=True)
     magnitude = _whole(level_db, reference)                                    # (228, 229)
     if phase is None:
         return _griffin_lim(magnitude, iterations, seed)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrize, remove_weight_norm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, check_number
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -28,6 +28,7 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     Adebayo et al. (2018), model parameter randomisation test: an explanation that does not change
     with the weights does not explain the model.
     """
+    check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
     control = copy.deepcopy(model, _computed(model)).eval()
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)

@@ -7,7 +7,8 @@ import pandas as pd
 import scipy.stats
 
 from earwitness.acoustics import sphere
-from earwitness.errors import AudioError, ParameterError
+from earwitness.audio import check_finite
+from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import ambisonic_stft
 
 
@@ -73,8 +74,8 @@ def sdr_db(reference, estimate) -> float:
     if reference.ndim != 1 or reference.shape != estimate.shape:
         raise AudioError(f"Reference and estimate must be one channel of one length, got {reference.shape} and "
                          f"{estimate.shape}.")
-    if not (np.isfinite(reference).all() and np.isfinite(estimate).all()):
-        raise AudioError("A ratio of signals needs finite samples.")
+    check_finite(reference, "The reference")
+    check_finite(estimate, "The estimate")
     if not (reference.any() and estimate.any()):
         raise AudioError("A ratio of signals needs sound; one of the two is silent.")
     target = (estimate @ reference) / (reference @ reference) * reference
@@ -151,6 +152,8 @@ def summary(errors_deg: np.ndarray, within_deg: float = 10.0) -> dict:
     errors_deg = np.asarray(errors_deg, float)
     if errors_deg.size == 0:
         raise ParameterError("There are no angular errors to summarise.")
+    if not np.isfinite(errors_deg).all():
+        raise ParameterError("An angular error is NaN or infinite; leave that answer out, or count it as wrong.")
     return {"within_percent": float(100 * np.mean(errors_deg <= within_deg)),
             "median_deg": float(np.median(errors_deg)), "n": int(errors_deg.size)}
 
@@ -190,4 +193,5 @@ def by_condition(errors_deg: np.ndarray, condition: np.ndarray, edges: Sequence[
 
 def chance(within_deg: float = 10.0) -> float:
     """Return the per cent of uniformly random answers that lie so near: the spherical cap's share of the sphere."""
+    check_number("within_deg", within_deg, 0, 180)
     return float(50 * (1 - np.cos(np.deg2rad(within_deg))))

@@ -7,8 +7,8 @@ import numpy as np
 import pystoi
 
 from earwitness import features, former
-from earwitness.audio import check_rate, check_samples
-from earwitness.errors import AudioError, ParameterError
+from earwitness.audio import check_finite, check_rate, check_samples
+from earwitness.errors import AudioError, ParameterError, check_number
 
 FRAME_S = 0.025
 _SEGMENT_S = 0.05
@@ -78,7 +78,7 @@ def period_agreement(sound: np.ndarray, relevance: np.ndarray, sample_rate: int,
     Muckenhirn et al. (2019), section 3.2 and Figure 3c. Chapter: raw-waveform.
     """
     sound, relevance = _pair(sound, relevance)
-    length = int(_SEGMENT_S * sample_rate)
+    length = int(_SEGMENT_S * check_rate(sample_rate))
     starts = np.arange(0, len(sound) - length + 1, length)
     voiced = np.isfinite(features.f0_at(sound, sample_rate, (starts + length / 2) / sample_rate))
     if not voiced.any():
@@ -114,6 +114,7 @@ def envelope_correlation(sound, relevance, sample_rate: int, time_s: float, max_
     frames = _frames(sound, relevance, sample_rate, time_s)
     if frames is None:
         return 0.0
+    check_number("max_hz", max_hz, 100, 1e6)
     spectra = [features.lp_spectrum(frame, sample_rate) for frame in frames]
     kept = spectra[0][0] <= max_hz
     return float(np.corrcoef(spectra[0][1][kept], spectra[1][1][kept])[0, 1])
@@ -131,6 +132,7 @@ def harmonic_correlation(sound, relevance, sample_rate: int, time_s: float, max_
     frames = _frames(sound, relevance, sample_rate, time_s)
     if frames is None:
         return 0.0
+    check_number("max_hz", max_hz, 100, 1e6)
     fine = []
     for frame in frames:
         spectrum = np.abs(np.fft.rfft(frame * np.hanning(len(frame)), 1024))
@@ -185,6 +187,10 @@ def grid_share(relevance: np.ndarray, sample_rate: int = 16000, width_hz: float 
         0 to 1, of the frequencies from 300 to 7700 Hz. A flat spectrum gives the lines' share of them, 0.114.
     """
     relevance = np.asarray(relevance, float)
+    check_finite(relevance, "The relevance")
+    check_rate(sample_rate)
+    if relevance.ndim != 1 or not len(relevance):
+        raise ParameterError(f"Relevance must be (T,), with a value or more, got {relevance.shape}.")
     spectrum = np.abs(np.fft.rfft(relevance * np.hanning(len(relevance))))
     freqs_hz = np.fft.rfftfreq(len(relevance), 1 / sample_rate)
     kept = (freqs_hz >= 300) & (freqs_hz <= 7700)
@@ -199,6 +205,7 @@ def _pair(sound, relevance) -> tuple[np.ndarray, np.ndarray]:
     if sound.ndim != 1 or sound.shape != relevance.shape:
         raise ParameterError(f"A sound and its relevance signal must be (T,) and equally long, got {sound.shape} and "
                              f"{relevance.shape}.")
+    check_finite(sound, "The sound")
     if not np.isfinite(relevance).all():
         raise ParameterError("The relevance signal holds NaN or infinite values.")
     largest = np.abs(relevance).max(initial=0.0)
@@ -217,7 +224,8 @@ def _period(segment: np.ndarray, sample_rate: int) -> float:
 def _frames(sound, relevance, sample_rate: int, time_s: float) -> list[np.ndarray] | None:
     """Return 25 ms of both around a moment, None if one of them is silent there."""
     sound, relevance = _pair(sound, relevance)
-    length = int(FRAME_S * sample_rate)
+    length = int(FRAME_S * check_rate(sample_rate))
+    check_number("time_s", time_s, 0, len(sound) / sample_rate)
     start = min(max(0, round(time_s * sample_rate) - length // 2), len(sound) - length)
     if start < 0:
         raise ParameterError(f"{len(sound)} samples are less than a frame of {1000 * FRAME_S:.0f} ms.")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, check_number
 
 
 class Interval(NamedTuple):
@@ -69,6 +69,8 @@ def bootstrap(
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
     values, members = _checked(values, groups, level)
+    check_number("n_resamples", n_resamples, 1, 10**7, whole=True)
+    check_number("seed", seed, 0, 2**128, whole=True)
     n_groups = int(members.max()) + 1
     rng = np.random.default_rng(seed)
     drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
@@ -119,6 +121,7 @@ def share(count: int, n: int, level: float = 0.95) -> Interval:
     _check_counts(count=count, n=n)
     if not 0 <= count <= n or n == 0:
         raise ParameterError(f"A share needs 0 <= count <= n and n above 0, got {count} of {n}.")
+    check_number("level", level, 0, 1)
     ends = scipy.stats.binomtest(count, n).proportion_ci(level, method="wilson")
     return Interval(count / n, float(ends.low), float(ends.high), n)
 
@@ -198,5 +201,5 @@ def _checked(values, groups, level: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_counts(**given: int) -> None:
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value >= 2**53:
             raise ParameterError(f"{name} must be a whole number, got {value!r}.")

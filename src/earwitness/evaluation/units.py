@@ -7,7 +7,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, check_number
 from earwitness.evaluation.scenes import roc_area
 
 ACTIVE = 0.05    # of a unit's range: less is not called an answer
@@ -59,6 +59,9 @@ def best_unit(answers, truth, chosen_on, rising: bool = False) -> Best:
         Only units that answer higher where the truth holds.
     """
     answers, truth, chosen_on = np.asarray(answers), np.asarray(truth), np.asarray(chosen_on)
+    if answers.ndim != 2 or not truth.shape == chosen_on.shape == answers.shape[:1]:
+        raise ParameterError(f"Answers must be (n, n_units), truth and chosen_on (n,), got {answers.shape}, "
+                             f"{truth.shape} and {chosen_on.shape}.")
     areas = roc_areas(answers[chosen_on], truth[chosen_on])
     if np.isnan(areas).any():
         raise ParameterError("The truth must hold somewhere and not everywhere among the moments to choose on.")
@@ -80,6 +83,8 @@ def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray
         In any of its frames, or in its middle one.
     """
     frames = np.asarray(frames, bool)
+    for name, number in (("length", length), ("hop", hop)):
+        check_number(name, number, 1, 10**9, whole=True)
     if len(frames) < length or how not in ("touch", "centre"):
         raise ParameterError(f"Need at least {length} frames and 'touch' or 'centre', got {len(frames)} and {how!r}.")
     cut = np.lib.stride_tricks.sliding_window_view(frames, length)[::hop]  # (n_segments, length)
@@ -109,6 +114,8 @@ def constant(answers: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarr
 
 
 def _ranges(answers: Sequence[np.ndarray]) -> np.ndarray:
+    if not len(answers) or not all(len(clip) for clip in answers):
+        raise ParameterError("There is no clip, or one without a segment, to look for answers in.")
     highest, lowest = [clip.max(axis=0) for clip in answers], [clip.min(axis=0) for clip in answers]
     return np.max(highest, axis=0) - np.min(lowest, axis=0)
 
@@ -130,6 +137,8 @@ def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         Units of one group have the same number, counted from 1.
     """
     answers = np.asarray(answers, float)
+    if answers.ndim != 2 or len(answers) < 2 or not np.isfinite(answers).all():
+        raise ParameterError(f"Answers must be finite and (n, n_units), two or more of each, got {answers.shape}.")
     centred = answers - answers.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     unit_vectors = centred / np.where(norms > 0, norms, 1)
@@ -144,6 +153,8 @@ def thirds(relevance) -> np.ndarray:
 
     NaN for a map that is zero everywhere.
     """
+    if not np.size(relevance) or not np.isfinite(relevance).all():
+        raise ParameterError("Relevance must be finite, with a value or more.")
     by_band = np.abs(np.asarray(relevance, float)).sum(axis=-1)  # (..., n_bands)
     parts = np.stack([part.sum(axis=-1) for part in np.array_split(by_band, 3, axis=-1)], axis=-1)
     total = parts.sum(axis=-1, keepdims=True)
@@ -157,6 +168,8 @@ def correlations(maps) -> np.ndarray:
     -----
     Tilkorn et al., Figure 6: maps of two filters that show the same pattern with opposite signs correlate negatively.
     """
+    if not np.size(maps):
+        raise ParameterError("There is no map to correlate.")
     flat = np.asarray(maps, float).reshape(len(maps), -1)
     flat = flat[np.ptp(flat, axis=1) > 1e-6 * np.abs(flat).max(initial=0)]
     if len(flat) < 2:

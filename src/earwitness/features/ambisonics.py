@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from earwitness.acoustics import sphere
+from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError
 
 SAMPLE_RATE = 16000
@@ -53,6 +54,7 @@ def magnitude_phase(stft: torch.Tensor) -> torch.Tensor:
         If C is no number of ambisonic channels of order 1 to 4.
     """
     sphere.order_of(stft.shape[-3])
+    check_finite(stft, "The spectrum")
     real, imaginary = stft.real.contiguous(), stft.imag.contiguous()  # abs() and angle() take three times as long
     return torch.cat([(real.square() + imaginary.square()).sqrt(), torch.atan2(imaginary, real)], -3)
 

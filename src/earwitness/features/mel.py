@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from earwitness.audio import check_samples
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, check_number
 
 FLOOR_DB = -80.0  # of an amplitude of 1e-4 or less: what silence and a band above Nyquist get
 RANGE_DB = 80.0  # below the loudest point everything is cut
@@ -20,6 +20,7 @@ def mel_edges_hz(n_mels: int = 48, fmax_hz: float = 8000.0) -> np.ndarray:
     """
     import librosa  # here, for it takes a second
 
+    _check_bands(n_mels, fmax_hz)
     return librosa.mel_frequencies(n_mels + 2, fmin=0.0, fmax=fmax_hz)
 
 
@@ -70,6 +71,10 @@ def mel_spectrogram(
     10 ms, 48 bands up to 20 kHz (8 kHz in the network for synthesised speech). Chapter: speech-quality.
     """
     samples = check_samples(samples, sample_rate, may_be_silent=True)
+    _check_bands(n_mels, fmax_hz)
+    check_number("n_fft", n_fft, 1, 2**20, whole=True)
+    for name, seconds in (("hop_s", hop_s), ("window_s", window_s)):
+        check_number(name, seconds, 0, 60)
     hop, window = int(sample_rate * hop_s), int(sample_rate * window_s)
     if hop < 1 or not 1 <= window <= n_fft:
         raise ParameterError(f"At {sample_rate} samples a second a hop of {hop_s:g} s is {hop} samples and a window of "
@@ -81,6 +86,11 @@ def mel_spectrogram(
     bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, float(fmax_hz))) @ magnitudes
     decibels = 20 * torch.log10(bands.clamp_min(10 ** (FLOOR_DB / 20)))
     return decibels.clamp_min(float(decibels.max()) - RANGE_DB)
+
+
+def _check_bands(n_mels: int, fmax_hz: float) -> None:
+    check_number("n_mels", n_mels, 1, 10_000, whole=True)
+    check_number("fmax_hz", fmax_hz, 1, 1e6)
 
 
 def bands_above(sample_rate: int, n_mels: int = 48, fmax_hz: float = 8000.0) -> int:

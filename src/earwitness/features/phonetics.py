@@ -11,7 +11,7 @@ from parselmouth.praat import call
 
 from earwitness import former
 from earwitness.audio import check_rate, check_samples
-from earwitness.errors import AudioError, ParameterError
+from earwitness.errors import AudioError, ParameterError, check_number
 
 LP_RATE_HZ = 16000  # lp_order counts the poles at this rate
 _WINDOW_S, _HOP_S = 0.04, 0.005
@@ -79,6 +79,8 @@ def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options)
     """
     frames_s, f0_hz = f0(samples, sample_rate, **options)
     times_s = np.asarray(times_s, float)
+    if times_s.ndim != 1:
+        raise ParameterError(f"times_s must be a list of moments (n,), got shape {times_s.shape}.")
     nearest = np.abs(times_s[:, None] - frames_s[None, :]).argmin(1)
     hop_s = frames_s[1] - frames_s[0] if len(frames_s) > 1 else 0.0
     return np.where(np.abs(times_s - frames_s[nearest]) <= hop_s, f0_hz[nearest], np.nan)
@@ -211,8 +213,7 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     -----
     Makhoul (1975), Proc. IEEE 63(4), 561-580: gain squared over the squared magnitude of the inverse filter.
     """
-    if n_points < 2:
-        raise ParameterError(f"n_points must be at least 2, got {n_points}.")
+    check_number("n_points", n_points, 2, 2**20, whole=True)
     samples, sample_rate = _sound(samples, sample_rate)
     order = _order_at(lp_order, sample_rate)
     _check_length(samples, sample_rate, (order + 2) / sample_rate, f"{order} poles")
@@ -252,6 +253,7 @@ def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.
     small however periodic the sound is. Boersma (1993), equation 9.
     """
     samples, sample_rate = _sound(samples, sample_rate)
+    check_number("longest_s", longest_s, 0, 60)
     _check_length(samples, sample_rate, 2 * longest_s, f"a longest lag of {1000 * longest_s:g} ms")
     window = np.hanning(len(samples))
     n_lags = int(longest_s * sample_rate) + 1

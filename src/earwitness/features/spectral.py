@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from earwitness.errors import ParameterError, check_choice
+from earwitness.errors import ParameterError, check_choice, check_number
 
 _WINDOWS = {"hann": 0.5, "hamming": 0.54, "rectangular": 1.0}  # a in a - (1 - a) cos
 
@@ -100,8 +100,12 @@ def _check(relevance, sample_rate, window_s, hop_s) -> tuple[np.ndarray, int, in
 
 def _sizes(n_samples: int, sample_rate: int, window_s: float | None, hop_s: float) -> tuple[int, int]:
     """Return the length of a frame and the hop in samples."""
-    if not sample_rate > 0:
+    check_number("n_samples", n_samples, 0, 2**31, whole=True)
+    if not 0 < check_number("sample_rate", sample_rate, 0, 1e6):
         raise ParameterError(f"sample_rate must be positive, got {sample_rate}.")
+    check_number("hop_s", hop_s, 0, 1e6)
+    if window_s is not None:
+        check_number("window_s", window_s, 0, 1e6)
     n_window = n_samples if window_s is None else round(window_s * sample_rate)
     hop = round(hop_s * sample_rate)
     if n_window < 2 or hop < 1:

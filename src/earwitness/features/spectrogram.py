@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from earwitness.errors import AudioError, ParameterError
+from earwitness.audio import check_finite
+from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features.waveform import LENGTH, SAMPLE_RATE
 
 N_WINDOW = 455
@@ -57,6 +58,7 @@ def log_spectrogram(seconds) -> torch.Tensor:
     seconds = torch.as_tensor(np.asarray(seconds) if not torch.is_tensor(seconds) else seconds)
     if seconds.shape[-1] != LENGTH:
         raise AudioError(f"A spectrogram is made of {LENGTH} samples, got {tuple(seconds.shape)}; see fit_to_second.")
+    check_finite(seconds, "The second")
     spectrograms = decibels(crop(stft(seconds.reshape(-1, LENGTH))).abs())
     return spectrograms.reshape(*seconds.shape[:-1], SIZE, SIZE)
 
@@ -95,6 +97,8 @@ def scale_frequencies(spectrogram: torch.Tensor, factor: float, fill: float = -R
     """
     if not factor > 0:
         raise ParameterError(f"factor must be positive, got {factor}.")
+    check_number("fill", fill, -1e6, 1e6)
+    check_finite(spectrogram, "The spectrogram")
     n_freq = spectrogram.shape[-2]
     source = torch.arange(n_freq, dtype=torch.float64) / factor  # row that each new row is read from
     below = source.floor().long().clamp_max(n_freq - 1)

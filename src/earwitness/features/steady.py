@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from earwitness.audio import resample
-from earwitness.errors import AudioError, ParameterError
+from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import phonetics
 
 
@@ -62,8 +62,10 @@ def steady_state(
     Muckenhirn et al. (2019), section 4.2.2: 16th-order linear prediction, mean over 10 frames around the centre of the
     steady state; length and hop of the frames, and the sample rate, are ours. Chapter: raw-waveform.
     """
-    if n_frames < 1 or not 2000 <= lp_rate_hz <= phonetics.LP_RATE_HZ:
-        raise ParameterError(f"n_frames must be positive and lp_rate_hz 2000 to 16000, got {n_frames}, {lp_rate_hz}.")
+    check_number("n_frames", n_frames, 1, 100_000, whole=True)
+    check_number("lp_order", lp_order, 2, 40)
+    if not 2000 <= lp_rate_hz <= phonetics.LP_RATE_HZ:
+        raise ParameterError(f"lp_rate_hz must be 2000 to 16000, got {lp_rate_hz}.")
     signal = _loud(signal)
     if not 0 <= time_s <= len(signal) / sample_rate:
         raise ParameterError(f"The signal lasts {len(signal) / sample_rate:.3f} s; there is no {time_s:.3f} s in it.")

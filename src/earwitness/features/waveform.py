@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from earwitness.audio import resample
+from earwitness.audio import check_finite, resample
+from earwitness.errors import AudioError, check_number
 
 SAMPLE_RATE = 8000
 LENGTH = 8000
@@ -12,6 +13,8 @@ LENGTH = 8000
 
 def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
     """Return the stretch of ``length`` samples with the most energy (the first of equal ones)."""
+    check_number("length", length, 1, 2**31, whole=True)
+    check_finite(samples, "The clip")
     if len(samples) <= length:
         return samples
     energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
@@ -50,6 +53,10 @@ def fit_to_second(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
     """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in the middle."""
+    check_number("length", length, 1, 2**31, whole=True)
+    check_finite(samples, "The clip")
+    if np.ndim(samples) != 1 or len(samples) > length:
+        raise AudioError(f"One channel of at most {length} samples is placed, got shape {np.shape(samples)}.")
     room = length - len(samples)
     start = room // 2 if rng is None else int(rng.integers(room + 1))
     padded = np.zeros(length, np.float32)
@@ -65,6 +72,9 @@ def waveform(second: np.ndarray) -> np.ndarray:
     Becker et al. (2018) and the slides after Becker et al. (2024): the amplitude percentile, silence included. The
     authors' file takes the percentile of the *signed* samples, which a clip of a tenth of a second drives to zero.
     """
+    check_finite(second, "The second")
+    if not np.size(second):
+        raise AudioError("There is no sample to scale.")
     level = np.percentile(np.abs(second), 95, axis=-1, keepdims=True)
     return (second / (level + 0.001)).astype(np.float32)
 

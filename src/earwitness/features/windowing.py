@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError
 
 SAMPLE_RATE = 16000
@@ -51,6 +52,7 @@ def windows(samples: np.ndarray, centres: np.ndarray, length: int = LENGTH) -> n
     -----
     Muckenhirn et al. (2019), section 4.1: 250 ms around each frame of 10 ms. Chapter: raw-waveform.
     """
+    check_finite(samples, "The utterance")
     samples, centres = np.asarray(samples, np.float32), np.asarray(centres)
     _positive(length=length)
     if samples.ndim != 1 or len(samples) == 0:
@@ -82,6 +84,7 @@ def normalised(windows: np.ndarray) -> np.ndarray:
     -----
     Palaz et al. (2019), Speech Communication 108, 15-32, the recipe that the paper follows. Chapter: raw-waveform.
     """
+    check_finite(windows, "The window")
     windows = np.asarray(windows, np.float32)
     mean = windows.mean(-1, keepdims=True)
     centred = windows - mean
@@ -93,5 +96,5 @@ def normalised(windows: np.ndarray) -> np.ndarray:
 
 def _positive(**given: int) -> None:
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ParameterError(f"{name} must be a positive integer, got {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**31:
+            raise ParameterError(f"{name} must be a positive integer below 2**31, got {value!r}.")

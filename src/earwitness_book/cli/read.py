@@ -38,9 +38,11 @@ def params(
 
     Examples: `earwitness params pixel-flipping`, `earwitness params pixel-flipping --reach`
     """
-    from earwitness_book.runner import notebooks
+    from earwitness.errors import check_choice
+    from earwitness_book.runner import notebooks, profiles
 
     found = notebooks.find(notebook)
+    check_choice(profile, profiles.names(), "profile")
     if reach:
         _reach(found, profile)
         return
@@ -109,7 +111,7 @@ def scoreboard(
     from earwitness_book import records
     from earwitness_book.runner import profiles, site
 
-    folder = site.folder(check_choice(profile, profiles.names(), "profile")) if profile else None
+    folder = site.folder(check_choice(profile, profiles.names(), "profile")) if profile is not None else None
     board = records.scoreboard(folder)
     if json:
         typer.echo(records.to_json(board))
