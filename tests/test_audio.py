@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness import audio, mpeg
-from earwitness.audio import check_rate, check_samples, read_audio
+from earwitness.audio import check_finite, check_rate, check_samples, read_audio
 from earwitness.errors import AudioError, MissingDataError, UnknownNameError
 
 RATE = 16000
@@ -370,3 +370,16 @@ def test_a_tilde_in_a_path_is_the_home(tmp_path, monkeypatch, wav):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(read_audio("~/a.wav")[0]) == len(read_audio(wav)[0]) == 800
     assert not os.path.exists("~")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_values_that_single_precision_does_not_hold_are_counted(value):
+    check_finite([0.0, -3e38], "The map")
+    with pytest.raises(AudioError, match="The map holds 1 values that are NaN, infinite or beyond"):
+        check_finite([0.0, value], "The map")
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, [object()]])
+def test_what_is_no_numbers_is_refused_as_such(value):
+    with pytest.raises(AudioError, match="The map must be numbers, got"):
+        check_finite(value, "The map")

@@ -317,3 +317,12 @@ def test_a_holder_at_work_is_waited_for_with_a_word(own_cache, monkeypatch, capl
     holder.wait()
     holder.stdout.close()
     assert [left.name for left in path.parent.iterdir()] in ([], ["result.lock"])
+
+
+def test_a_disk_that_is_full_when_the_lock_is_taken_is_named(tmp_path, monkeypatch):
+    def full(sign):
+        raise StorageError(28, f"{sign} cannot be written: the disk is full.")
+
+    monkeypatch.setattr(cache, "_sign", full)
+    with pytest.raises(StorageError, match="the disk is full"), cache.locked(tmp_path / "result"):
+        pass

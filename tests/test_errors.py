@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from earwitness import errors
+from earwitness.errors import ParameterError, check_number
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
 
@@ -42,3 +43,14 @@ def test_choose_guesses_nothing_where_no_name_is_near():
 def test_choose_refuses_what_is_no_name(name):
     with pytest.raises(errors.UnknownNameError, match="There is no corpus"):
         errors.check_choice(name, ["fsdd"], "corpus")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 11, True, "3", None, [3], 2.5])
+def test_numbers_outside_their_range_are_refused_by_name(value):
+    with pytest.raises(ParameterError, match="n_steps must be a whole number from 0 to 10, got"):
+        check_number("n_steps", value, 0, 10, whole=True)
+
+
+def test_numbers_within_their_range_are_handed_back():
+    assert check_number("n_steps", 10, 0, 10, whole=True) == 10
+    assert check_number("level", 0.5, 0, 1) == 0.5

@@ -41,7 +41,7 @@ CALLS: list[tuple[Callable, dict]] = [
     (f.log_spectrogram, {"seconds": SECOND}), (f.loudest_second, {"samples": SECOND, "length": 4000}),
     (f.lp_spectrum, SOUND | {"lp_order": 16, "n_points": 512}), (f.mel_edges_hz, {"n_mels": 48, "fmax_hz": 8000.0}),
     (f.mel_spectrogram, SOUND | {"n_mels": 48, "fmax_hz": 8000.0, "n_fft": 4096, "hop_s": 0.01, "window_s": 0.02}),
-    (f.normalised, {"windows": OTHER[:8000].reshape(2, 4000)}), (f.place, {"samples": SECOND, "length": 8000}),
+    (f.normalised, {"windows": OTHER[:8000].reshape(2, 4000)}), (f.pad_to_length, {"samples": SECOND, "length": 8000}),
     (f.resample, SOUND | {"target_rate": 8000}), (f.scale_f0, SOUND | {"factor": 1.2}),
     (f.scale_frequencies, {"spectrogram": f.log_spectrogram(SECOND), "factor": 1.1, "fill": -80.0}),
     (f.spectral_axes, {"n_samples": 8000, "sample_rate": RATE, "window_s": 0.025, "hop_s": 0.01}),
@@ -103,6 +103,8 @@ TYPES = {"None": None, "text": "x y", "mapping": {}, "object": object()}
 
 def hostile_arrays(good) -> dict[str, object]:
     """Return arrays that cannot be right, by what is wrong with them."""
+    if isinstance(good, list | tuple) and not isinstance(good[0], int | float | bool | str):
+        return {"empty": []}
     array = good.numpy() if isinstance(good, torch.Tensor) else np.asarray(good)
     as_given = torch.from_numpy if isinstance(good, torch.Tensor) else lambda x: x
     found = {"empty": as_given(array[:0]), "another axis": as_given(array[None, None])}

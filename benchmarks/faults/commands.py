@@ -10,7 +10,7 @@ from benchmarks.faults.files import environment, home
 from earwitness import cli
 
 NOWHERE = ["/dev/null/x", "/proc/x", "x" * 300, "\0", "~nobody-here/x"]
-COMMANDS = {
+COMMANDS = {  # with what else they need
     "list": [], "params": ["audiomnist/pixel-flipping"], "run": ["audiomnist/pixel-flipping"],
     "sweep": ["audiomnist/pixel-flipping"], "build": [], "record": ["audiomnist"], "serve": [], "scoreboard": [],
     "new-chapter": ["again"], "train": ["AudioNet"], "data status": [], "data verify": [], "data download": [],

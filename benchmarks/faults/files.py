@@ -17,7 +17,7 @@ import torch
 from benchmarks.faults import Try, flipped
 from earwitness import cache, catalogue, corpora, models
 from earwitness.corpora import archive
-from earwitness.training import loop, recipes
+from earwitness.training import experiment, loop, recipes
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
@@ -63,7 +63,7 @@ def archives(folder: Path, rng, n: int = 40) -> Iterator[Try]:
                 for to in ("/etc/passwd", "../x", "a")}
     hostile |= {"zip bomb": lambda: _zip({"x": bytes(3 * 10**8)}),
                 "tar.gz bomb": lambda: _tar({"x": bytes(3 * 10**8)}, "gz"),
-                "zip of too many": lambda: _zip({str(k): b"" for k in range(200_001)}),
+                "tar of too many": lambda: _tar([(str(k), b"") for k in range(200_001)], ""),
                 "two of one name": lambda: _tar([("x", b"1"), ("x", b"2")], ""),
                 "file as folder": lambda: _tar([("x", b"1"), ("x/y", b"2")], "")}
     for name, make in hostile.items():
@@ -172,20 +172,37 @@ def _interrupted(folder: Path) -> Path:
     raise AssertionError("the run was to be interrupted")
 
 
+class _Small(experiment.Experiment):
+    """Eight numbers, four passes of two batches; stopped at a batch of one's choice."""
+
+    n_batches, n_epochs, every = 2, 4, 1
+
+    def __init__(self, n_batches_done: int):
+        recipe = vars(recipes.Recipe("adamw", 1e-2, 8))
+        super().__init__(None, {"model": "Small", "seed": 0, "recipe": recipe}, {})
+        self.n_batches_done, self.n_seen = n_batches_done, 0
+
+    def keys(self, epoch):
+        return iter([(0,), (1,)])
+
+    def draw(self, number):
+        return torch.full((4, 3), 1.0 + number), torch.zeros(4)
+
+    def loss(self, network, batch):
+        self.n_seen += 1
+        if self.n_seen == self.n_batches_done:
+            raise _Stopped
+        return network(batch[0]).square().mean()
+
+    def validate(self, network):
+        return {}
+
+
 def _trained(folder: Path, n_batches_done: int = 99) -> dict:
     torch.manual_seed(0)
-    x, seen = torch.randn(2, 4, 3), []
-
-    def loss(network, batch):
-        seen.append(batch)
-        if len(seen) == n_batches_done:
-            raise _Stopped
-        return network(batch).square().mean()
-
     network = torch.nn.Linear(3, 2)
-    learner = loop.Learner(network, recipes.RECIPES["smoke"]["AudioNet"], 0, 2, 4, loss)
-    loader = loop.batches(lambda k: x[k], lambda epoch: [(0,), (1,)], 2)
-    return loop.train(learner, loader, torch.device("cpu"), False, folder, every=1)[0]
+    loop.train(_Small(n_batches_done), network, torch.device("cpu"), False, folder)
+    return {name: weight.clone() for name, weight in network.state_dict().items()}
 
 
 def home(folder: Path) -> Path:

@@ -111,6 +111,8 @@ def check_finite(values, what: str) -> None:
         The message says how many.
     """
     values = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    if values.dtype.kind not in "biufc":
+        raise AudioError(f"{what} must be numbers, got {values.dtype}.")
     largest = np.finfo(np.float32).max
     if n := np.count_nonzero(~(np.abs(values) <= largest)):
         raise AudioError(f"{what} holds {n} values that are NaN, infinite or beyond 3.4e38.")

@@ -243,7 +243,8 @@ def locked(path: Path, limit_s: float | None = None) -> Iterator[None]:
         yield
     finally:
         done.set()
-        beating.join()
+        if beating.ident:  # it was begun: a full disk may have come before
+            beating.join()
         sign.unlink(missing_ok=True)
         lock.release()
 

@@ -89,7 +89,7 @@ def check_number(name: str, value, least: float, most: float, whole: bool = Fals
     if isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most:
         return value
     what = "a whole number" if whole else "a number"
-    raise ParameterError(f"{name} must be {what} from {least:g} to {most:g}, got {value!r:.100}.")
+    raise ParameterError(f"{name} must be {what} from {least:,} to {most:,}, got {value!r:.100}.")
 
 
 __getattr__ = former.names_of(__name__)

@@ -109,7 +109,7 @@ def test_tensors_are_taken_and_no_input_is_changed():
     ({"samples": np.ones((2, 5))}, "one channel"), ({"samples": np.ones(0)}, "one channel"),
     ({"samples": np.array([1, np.nan])}, "finite"), ({"heatmap": -np.ones((2, 2))}, "not negative"),
     ({"heatmap": np.ones(3)}, "freq, time"), ({"heatmap": np.full((2, 2), np.inf)}, "finite"),
-    ({"heatmap": np.ones((0, 2))}, "freq, time"), ({"n_taps": 128}, "odd n_taps"), ({"n_bands": 0}, "n_bands >= 1"),
+    ({"heatmap": np.ones((0, 2))}, "freq, time"), ({"n_taps": 128}, "odd n_taps"), ({"n_bands": 0}, "n_bands must be a whole number from 1"),
     ({"hop": 0, "frame_length": 10}, "0 < hop"), ({"hop": 20, "frame_length": 10}, "0 < hop"),
     ({"hop": 10, "frame_length": 10, "start": 9000}, "No column"), ({"freqs_hz": [1.0]}, "2 increasing"),
     ({"freqs_hz": [2.0, 1.0]}, "2 increasing"),

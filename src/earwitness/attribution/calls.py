@@ -24,9 +24,9 @@ def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
         raise ParameterError(f"Inputs must be a float tensor (batch, ...), got {kind}.")
     if inputs.ndim < 2 or inputs.numel() == 0:
         raise ParameterError(f"Inputs must be (batch, ...) with at least one clip, got shape {tuple(inputs.shape)}.")
-    finite = torch.isfinite(inputs).flatten(1).all(dim=1)
+    finite = (inputs.abs() <= torch.finfo(torch.float32).max).flatten(1).all(dim=1)
     if not finite.all():
-        raise ParameterError(f"Inputs hold NaN or infinite values in clip(s) {(~finite).nonzero().flatten().tolist()}.")
+        raise ParameterError(f"Inputs hold NaN or infinite values, or beyond 3.4e38, in clip(s) {(~finite).nonzero().flatten().tolist()}.")
     return inputs
 
 
@@ -39,7 +39,7 @@ def check_target(target: int | Sequence[int] | torch.Tensor, n_clips: int) -> to
         If it is not made of integers >= 0, or there is not one for each clip.
     """
     values = np.asarray(target.cpu() if isinstance(target, torch.Tensor) else target)
-    if values.dtype.kind not in "iu":
+    if values.dtype.kind not in "iu" or (values.size and values.max() >= 2**31):
         raise ParameterError(f"Targets must be output indices (integers), got {target!r}.")
     with torch.inference_mode(False):  # autograd refuses to keep an index made in inference mode
         index = torch.tensor(values, dtype=torch.long)
@@ -129,6 +129,8 @@ def original(model: nn.Module) -> nn.Module:
     UnsupportedOperationError
         If the model, or a part of it, is scripted, traced or quantised.
     """
+    if not isinstance(model, nn.Module):
+        raise ParameterError(f"A model is a torch.nn.Module, got {type(model).__name__}.")
     model = getattr(model, "_orig_mod", model)
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):

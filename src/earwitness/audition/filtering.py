@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.signal import oaconvolve
 
-from earwitness.errors import AudioError, ParameterError
+from earwitness.audio import check_finite
+from earwitness.errors import AudioError, ParameterError, check_number
 
 
 def filter_by_relevance(
@@ -50,10 +51,13 @@ def filter_by_relevance(
     frequencies, perfect reconstruction. It reconstructs because each filter is the difference of two windowed sinc
     low-passes at neighbouring cut-offs: all of them add up to a pulse. Chapter: audible-explanations.
     """
+    check_number("n_bands", n_bands, 1, 10_000, whole=True)
+    check_number("n_taps", n_taps, 1, 2**20, whole=True)
+    check_finite(samples, "The clip")
     samples, heatmap = np.asarray(_array(samples), np.float64), np.asarray(_array(heatmap), np.float64)
     if samples.ndim != 1 or samples.size == 0 or not np.isfinite(samples).all():
         raise AudioError(f"A filter bank takes one channel (T,) of finite samples, got shape {samples.shape}.")
-    if heatmap.ndim != 2 or heatmap.size == 0 or not np.isfinite(heatmap).all() or heatmap.min() < 0:
+    if heatmap.ndim != 2 or heatmap.size == 0 or not np.isfinite(heatmap).all() or not 0 <= heatmap.min() <= heatmap.max() < 1e30:
         raise ParameterError("A heatmap must be (freq, time), finite and not negative, got shape "
                              f"{heatmap.shape}; take the positive part of a relevance map over its maximum.")
     filters = filter_bank(n_bands, n_taps)

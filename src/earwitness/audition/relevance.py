@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from earwitness.audio import check_finite
 from earwitness.errors import AudioError, check_choice
 
 _SIGNS = {"positive": 1.0, "negative": -1.0}
@@ -36,6 +37,7 @@ def relevance_times_signal(relevance, samples, sign: str = "positive") -> np.nda
     relevance, samples = _array(relevance), _array(samples)
     if relevance.shape != samples.shape:
         raise AudioError(f"Relevance {relevance.shape} and samples {samples.shape} differ in shape.")
+    check_finite(samples, "The clip")
     if not np.isfinite(relevance).all():
         raise AudioError("Relevance holds NaN or infinite values.")
     largest = np.abs(relevance).max(axis=-1, keepdims=True)                    # (..., 1)

@@ -89,10 +89,10 @@ def resynthesise(level_db, phase=None, reference: float = 0.5, iterations: int =
     lies 80 dB below the maximum. Two clips of aev, scaled by 0.66 (a woman) and 1.5 (a man): the sound has the wished
     spectrogram to 3 and 11 dB with the original phase, to 12 and 16 dB with Griffin-Lim (:func:`consistency_db`).
     """
-    check_finite(level_db, "The spectrogram")
     check_number("reference", reference, 0, 1e6)
     check_number("iterations", iterations, 0, 100_000, whole=True)
     magnitude = _whole(level_db, reference)                                    # (228, 229)
+    check_number("seed", seed, 0, 2**32 - 1, whole=True)
     if phase is None:
         return _griffin_lim(magnitude, iterations, seed)
     phase = np.asarray(phase, np.float64)
@@ -106,6 +106,8 @@ def snr_db(original, copy) -> float:
     original, copy = np.asarray(original, np.float64), np.asarray(copy, np.float64)
     if original.shape != copy.shape:
         raise ParameterError(f"{original.shape} and {copy.shape} differ in shape.")
+    for name, signal in (("original", original), ("copy", copy)):
+        check_finite(signal, f"The {name}")
     noise = np.sum((original - copy) ** 2)
     return float("inf") if noise == 0 else float(10 * np.log10(np.sum(original**2) / noise))
 
@@ -116,6 +118,9 @@ def consistency_db(level_db, second) -> float:
     Magnitudes are compared; both are scaled to the same energy, since the sound may be softer.
     """
     wished = _whole(level_db, 1.0)[: spectrogram.SIZE, spectrogram.FIRST_FRAME :]
+    check_finite(second, "The second")
+    if np.shape(second) != (LENGTH,):
+        raise AudioError(f"A second of {LENGTH} samples is needed, got shape {np.shape(second)}.")
     transform = spectrogram.stft(torch.as_tensor(np.array(second, np.float64))[None])
     found = spectrogram.crop(transform)[0].abs().numpy()
     return snr_db(wished, found * np.linalg.norm(wished) / np.linalg.norm(found))
@@ -124,9 +129,10 @@ def consistency_db(level_db, second) -> float:
 def _whole(level_db, reference: float) -> np.ndarray:
     """Return magnitudes (228, 229) with silence where the network's (227, 227) have nothing."""
     level_db = np.asarray(level_db.detach().cpu() if hasattr(level_db, "detach") else level_db, np.float64)
-    if level_db.shape != (spectrogram.SIZE, spectrogram.SIZE) or np.isnan(level_db).any():
+    if level_db.shape != (spectrogram.SIZE, spectrogram.SIZE) or np.isnan(level_db).any() or level_db.max() > 700:
         size = (spectrogram.SIZE, spectrogram.SIZE)
-        raise ParameterError(f"A spectrogram in dB without NaN of shape {size} is needed, got {level_db.shape}.")
+        raise ParameterError(f"A spectrogram in dB without NaN, 700 at most, of shape {size} is needed, "
+                             f"got {level_db.shape}.")
     if not reference > 0:
         raise ParameterError(f"The magnitude of 0 dB must be positive, got {reference}.")
     magnitude = np.zeros((_N_FREQS, _N_FRAMES))

@@ -5,6 +5,7 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from earwitness import former
+from earwitness.audio import check_rate, check_samples
 from earwitness.errors import ParameterError
 
 _WINDOW_S, _HOP_S = 0.02, 0.005
@@ -30,6 +31,11 @@ def silence_region(samples, sample_rate: int, interval_s: tuple[float, float], b
     -----
     By a short-time Fourier transform of 20 ms windows, so that the edges are soft by about as much.
     """
+    sample_rate = check_rate(sample_rate)
+    samples = check_samples(samples, sample_rate, may_be_silent=True)
+    for name, ends in (("interval_s", interval_s), ("band_hz", band_hz)):
+        if np.shape(ends) != (2,) or not np.isfinite(ends).all():
+            raise ParameterError(f"{name} must be a pair of numbers, from and to, got {ends!r:.100}.")
     if interval_s[1] <= interval_s[0] or band_hz[1] <= band_hz[0]:
         raise ParameterError(f"A rectangle from {interval_s} s and {band_hz} Hz is empty: each end must be above its "
                              "beginning.")

@@ -61,6 +61,9 @@ def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.
     ParameterError
         If ``held`` is outside its range, or a clip has no positive relevance.
     """
+    if relevance.shape != inputs.shape or not len(inputs):
+        raise ParameterError(f"Relevance {tuple(relevance.shape)} and inputs {tuple(inputs.shape)} must have one "
+                             "shape, with a clip or more.")
     if not 0 < held <= 1:
         raise ParameterError(f"held must lie above 0 and be at most 1, got {held}.")
     positive = relevance.clamp_min(0).double().flatten(1).sort(1, descending=True).values  # (batch, value)

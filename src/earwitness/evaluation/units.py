@@ -103,6 +103,8 @@ def presence(answers: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np
         A unit answers where it is further from ``silent`` than this share of its own range over all clips.
     """
     span = _ranges(answers)
+    if np.shape(silent) != span.shape:
+        raise ParameterError(f"silent must have a value for each unit, {span.shape}, got {np.shape(silent)}.")
     away = [np.abs(clip - np.asarray(silent)).max(axis=0) for clip in answers]
     return np.mean([(distance > level * span) & (span > 0) for distance in away], axis=0)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from earwitness.audio import resample
+from earwitness.audio import check_finite, resample
 from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import phonetics
 
@@ -97,6 +97,7 @@ def each(measure: Callable, work: list[tuple[int, np.ndarray, float]]) -> list[S
 
 def _loud(signal: np.ndarray) -> np.ndarray:
     """Return the signal with its largest magnitude at 1: relevance may be as small as 1e-20; Praat expects sound."""
+    check_finite(signal, "The signal")
     signal = np.asarray(signal, float)
     if signal.ndim != 1 or not np.isfinite(signal).all():
         raise AudioError(f"A signal must be one channel of finite samples (T,), got shape {signal.shape}.")

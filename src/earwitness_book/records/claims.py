@@ -109,7 +109,7 @@ def read_yaml(path: Path) -> dict:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedDataError(f"{path} is not readable YAML: {error}") from None
     if not isinstance(content, dict):
         raise DamagedDataError(f"{path} holds no mapping with 'chapter' and entries.")

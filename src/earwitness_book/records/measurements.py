@@ -12,7 +12,7 @@ import yaml
 from filelock import FileLock
 
 from earwitness import cache
-from earwitness.errors import ParameterError, UnknownNameError
+from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
 from earwitness_book.records.claims import Claim, chapter_file, is_number, published, read_yaml
 
 PROVENANCE = ("command", "commit", "device", "date", "profile")
@@ -137,7 +137,11 @@ def recorded(chapter: str) -> list[dict]:
 
 @lru_cache(maxsize=32)
 def _read(path: Path, _changed: int) -> list[dict]:
-    return read_yaml(path).get("entries") or []
+    entries = read_yaml(path).get("entries") or []
+    for number, entry in enumerate(entries, 1):
+        if absent := {"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ()):
+            raise DamagedDataError(f"{path}, entry {number}, lacks {', '.join(sorted(absent))}; is it cut off?")
+    return entries
 
 
 def write_recorded(chapter: str, entries: Iterable[Mapping], provenance: Mapping) -> Path:

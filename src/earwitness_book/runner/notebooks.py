@@ -81,6 +81,8 @@ def _parse(path: Path, source: str) -> dict:
         content = json.loads(source)
     except json.JSONDecodeError as error:
         raise NotebookError(f"{path} is no notebook: line {error.lineno}: {error.msg}.") from None
+    except RecursionError:
+        raise NotebookError(f"{path} is no notebook: its lists are nested too deep.") from None
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise NotebookError(f"{path} is no notebook: it has no cells.")
     if not isinstance(content.setdefault("metadata", {}), dict):
@@ -203,7 +205,10 @@ def _toc(path: Path) -> Iterator[str]:
     content = project.read_yaml(path)
     if not isinstance(content, dict):
         raise NotebookError(f"{path} is no table of contents: it names no root and no chapters.")
-    yield from _files(content, path)
+    try:
+        yield from _files(content, path)
+    except RecursionError:
+        raise NotebookError(f"{path} is no table of contents: it contains itself.") from None
 
 
 def _files(part, path: Path) -> Iterator[str]:

@@ -77,7 +77,7 @@ def executed(profile: str, notebook: Notebook) -> dict | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         whole = isinstance(content["cells"], list) and isinstance(content["metadata"]["earwitness"], dict)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise DamagedDataError(f"{path} is damaged; `earwitness build --profile {profile}` makes it again.")
