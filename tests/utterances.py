@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from earwitness.corpora.base import Corpus, Fold
+from earwitness.corpora.base import REGISTERED, Corpus, Fold
 
 SAMPLE_RATE = 16000
 # the utterance ends 8 ms after the last phone, and q is no phone of the 39
@@ -46,3 +46,6 @@ class Utterances(Corpus):
 
     def _where(self, column, values):
         return np.flatnonzero(self.table[column].isin(list(values)))
+
+
+REGISTERED.pop(Utterances.name)  # a stub of the tests is no corpus that can be loaded

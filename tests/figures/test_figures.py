@@ -326,6 +326,17 @@ def test_controls_are_hatched_and_results_are_not(ax):
     assert [bar.get_height() for bar in drawn["trained"]] == [60, 30]
 
 
+def test_changes_are_means_with_their_standard_error_and_only_the_first_is_no_control(ax):
+    values = {"relevance": np.array([1.0, 3.0]), "control: energy": np.array([-1.0, -1.0])}
+    figures.changes(ax, values, "Change of SDR (dB)")
+    bars = list(ax.patches)
+    assert [bar.get_height() for bar in bars] == [2, -1]
+    assert bars[1].get_hatch() and not bars[0].get_hatch()
+    assert ax.get_ylabel() == "Change of SDR (dB)"
+    (whiskers,) = [line.get_segments() for line in ax.collections]
+    assert np.allclose(whiskers[0][:, 1], [1, 3])  # standard deviation sqrt 2 over sqrt 2
+
+
 def test_the_marked_factor_lies_on_its_curve(ax):
     figures.factor_curve(ax, [1.0, 2.0], {"male": [1.0, 0.5]}, figures.SEX_COLOURS, marked={"male": np.sqrt(2)})
     ring = next(line for line in ax.get_lines() if line.get_markerfacecolor() == "none")

@@ -17,7 +17,9 @@ from earwitness.models import weights
 from earwitness.training import quality
 
 TINY = quality.QualityRecipe(n_clips=24, n_validation=6, iterations=24, batch_size=6)
-VOICES = SimpleNamespace(name="voices", tasks={}, table={}, fingerprint=lambda: "voices")
+VOICES = SimpleNamespace(
+    name="voices", tasks={}, table={}, compared=(), fingerprint=lambda: "voices"
+)
 
 
 @pytest.fixture

@@ -243,7 +243,7 @@ def _from_text(text: str) -> tuple[nn.Module, dict]:
 def _shipped(name: str) -> tuple[nn.Module, dict]:
     check_choice(
         name,
-        shipped.NAMES,
+        shipped.names(),
         "shipped network; a network of your own is package.module:name or a file.onnx",
     )
     if name.startswith("doa"):

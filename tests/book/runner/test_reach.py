@@ -156,10 +156,10 @@ def test_a_chapters_analysis_is_reached_by_its_own_notebook_alone(around):
     reaching = [
         notebook.id
         for notebook in notebooks.every()
-        if "earwitness_book.chapters.vowel_measurements"
+        if "earwitness_book.chapters.disturbances"
         in execute.prepare(notebook, "smoke", {}, around).specification["modules"]
     ]
-    assert reaching == ["raw-waveform/pitch-and-formants"]
+    assert reaching == ["speech-quality/occlusion"]
 
 
 @pytest.mark.parametrize("notebook", notebooks.every(), ids=lambda notebook: notebook.id)
