@@ -4,10 +4,13 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 
 from benchmarks import faults
 from benchmarks.faults import Try, fault_of
+from earwitness import cli
 from earwitness.errors import DamagedDataError
+from earwitness_book import records
 
 
 def raising(error):
@@ -55,3 +58,34 @@ def test_flipped_bytes_differ_in_as_many_places_at_most():
     content = bytes(1000)
     changed = faults.flipped(content, np.random.default_rng(0), 3)
     assert len(changed) == 1000 and 1 <= sum(a != b for a, b in zip(content, changed, strict=True)) <= 3
+
+
+@pytest.mark.parametrize("content", ["[]", "", "{", '{"a": []}', '{"a": {"id": "x"}}', "[" * 3000])
+def test_measurements_of_a_build_that_are_none_are_named(tmp_path, content):
+    path = tmp_path / "executed" / "a.records.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(DamagedDataError, match="a.records.json is damaged"):
+        records.scoreboard(tmp_path)
+
+
+def test_weights_are_exported_nowhere_before_a_network_is_trained(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["train", "AudioNet", "--export", str(tmp_path / "file" / "x.pt")])
+    assert ended.value.code == 1 and "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [":", ":network", ".a:b"])
+def test_a_model_without_a_module_is_refused(tmp_path, capsys, name):
+    sound = tmp_path / "x.wav"
+    soundfile.write(sound, np.sin(np.arange(8000) / 9) / 2, 8000)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", str(sound), "--model", name, "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2 and "package.module:name" in capsys.readouterr().err
+
+
+def test_parameters_are_shown_of_profiles_that_exist(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["params", "audiomnist/pixel-flipping", "--profile", "no-such"])
+    assert ended.value.code == 2 and "no profile 'no-such'" in capsys.readouterr().err

@@ -101,7 +101,7 @@ def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def check_positive(**given: int) -> None:
     """Raise ParameterError, naming it, if one of these (``batch_size``, ``n_steps``) is no positive integer."""
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
             raise ParameterError(f"{name} must be a positive integer, got {value!r}.")
 
 

@@ -1,11 +1,13 @@
 """Training a network."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
+from earwitness import cache
 from earwitness.cli.output import table
 from earwitness.errors import ParameterError
 
@@ -39,6 +41,8 @@ def train(
         raise ParameterError(f"fold must be a number from 0, or 'all', got {fold!r}.")
     if fold == "all" and export:
         raise ParameterError("One network is exported: name its fold.")
+    if export:
+        export = _writable(export)
     from earwitness import runtime, training
 
     runtime.tune()
@@ -58,6 +62,17 @@ def train(
     if export:
         training.export(done[0], export, _command(done[0].specification, recipe, options, export))
         typer.echo(export.resolve())
+
+
+def _writable(path: Path) -> Path:
+    """Return where weights will go, ``~`` expanded; refuse before training what cannot be written."""
+    try:
+        path = path.expanduser()
+    except RuntimeError as error:
+        raise ParameterError(f"{path} cannot be written: {error}") from None
+    with cache.storage(path), tempfile.NamedTemporaryFile(dir=path.parent):
+        path.exists()  # raises for a name that is too long
+    return path
 
 
 def _options(given: list[str]) -> dict:

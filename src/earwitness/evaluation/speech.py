@@ -158,6 +158,8 @@ def formant_agreement(sound, relevance, sample_rate: int, times_s, tolerance: fl
     ndarray, shape (n, 2), bool
         For F1 and F2. A formant that is not found counts as a miss.
     """
+    if np.ndim(times_s) != 1:
+        raise ParameterError(f"times_s must be a list of moments (n,), got {np.ndim(times_s)} axes.")
     sound, relevance = _pair(sound, relevance)
     if not relevance.any():
         return np.zeros((len(times_s), 2), bool)

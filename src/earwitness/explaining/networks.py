@@ -263,6 +263,8 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
 def _named(text: str, what: str):
     """Return what ``package.module:name`` stands for, in the current directory too."""
     module, _, name = text.partition(":")
+    if not module or module.startswith("."):
+        raise ParameterError(f"A {what} is named package.module:name, got {text!r}.")
     with _here():
         try:
             found = importlib.import_module(module)

@@ -12,7 +12,7 @@ import pandas as pd
 from earwitness.errors import DamagedDataError
 from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapters, published
-from earwitness_book.records.measurements import recorded
+from earwitness_book.records.measurements import lacking, recorded
 from earwitness_book.records.numbers import interval, missing, number, quantity, unit
 from earwitness_book.records.verdicts import RESULTS, judgement, step_holds
 
@@ -138,7 +138,9 @@ def _built(folder: Path) -> Iterable[dict]:
     for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):  # the latest of a key wins
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+            if not isinstance(entries, dict) or any(map(lacking, entries.values())):
+                raise ValueError("it holds no measured entries")
+        except (ValueError, RecursionError) as error:
             raise DamagedDataError(
                 f"{path} is damaged ({error}); execute its notebook again."
             ) from None

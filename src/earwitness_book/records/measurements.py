@@ -139,9 +139,16 @@ def recorded(chapter: str) -> list[dict]:
 def _read(path: Path, _changed: int) -> list[dict]:
     entries = read_yaml(path).get("entries") or []
     for number, entry in enumerate(entries, 1):
-        if absent := {"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ()):
-            raise DamagedDataError(f"{path}, entry {number}, lacks {', '.join(sorted(absent))}; is it cut off?")
+        if absent := lacking(entry):
+            raise DamagedDataError(
+                f"{path}, entry {number}, lacks {', '.join(absent)}; is it cut off?"
+            )
     return entries
+
+
+def lacking(entry) -> list[str]:
+    """Return what an entry, as a file holds it, needs and has not."""
+    return sorted({"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ()))
 
 
 def write_recorded(chapter: str, entries: Iterable[Mapping], provenance: Mapping) -> Path:
