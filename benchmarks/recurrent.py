@@ -39,9 +39,14 @@ def _gradient(model, inputs, target):
 def _rows(model, inputs, methods: dict[str, dict], target: int = 1) -> list[dict]:
     contenders = {"forward and backward": lambda: _gradient(model, inputs, target)}
     for name, options in methods.items():
-        contenders[name] = lambda options=options: attribution.attribute(model, inputs, target, **options)
+        contenders[name] = lambda options=options: attribution.attribute(
+            model, inputs, target, **options
+        )
     rows = interleaved(contenders)
-    return [{**row, "ms of one core per sample": _processor_ms(contenders[row["name"]]) / len(inputs)} for row in rows]
+    return [
+        {**row, "ms of one core per sample": _processor_ms(contenders[row["name"]]) / len(inputs)}
+        for row in rows
+    ]
 
 
 def _processor_ms(call, n_rounds: int = 10) -> float:
@@ -63,19 +68,30 @@ def run() -> dict[str, list[dict]]:
     runtime.tune()
     torch.manual_seed(0)
     alone = _LastStates().eval().requires_grad_(False)
-    rows = _rows(alone, torch.randn(32, 50, 60), {
-        "lrp-epsilon, biases keep their share": {"epsilon": 0.001, "bias_factor": 0.0},
-        "lrp-epsilon, biases hand it down": {"epsilon": 0.001, "bias_factor": 1.0},
-    })
+    rows = _rows(
+        alone,
+        torch.randn(32, 50, 60),
+        {
+            "lrp-epsilon, biases keep their share": {"epsilon": 0.001, "bias_factor": 0.0},
+            "lrp-epsilon, biases hand it down": {"epsilon": 0.001, "bias_factor": 1.0},
+        },
+    )
     for row in rows:
         row["times faster than published code"] = PUBLISHED_MS / row["ms of one core per sample"]
     networks = {"BiLSTM of 60 units, 50 steps, batch of 32": rows}
     for n_channels in (6, 18):
         whole = DoaCRNN(n_channels).eval().requires_grad_(False)
         networks[f"DoaCRNN, {n_channels} channels, batch of 16"] = _rows(
-            whole, torch.randn(16, n_channels, 50, 512), {"sound-direction": {"method": "sound-direction"}})
+            whole,
+            torch.randn(16, n_channels, 50, 512),
+            {"lrp-kiyan2022": {"method": "lrp-kiyan2022"}},
+        )
     attending = Nisqa(MOS_ONLY).eval().requires_grad_(False)
     clip = torch.randn(1, 48, 300, generator=torch.Generator().manual_seed(0)) * 10 - 40
-    networks["NISQA with self-attention, a clip of 3 s"] = _rows(attending, clip, {
-        name: {"method": name} for name in ("lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma")}, target=0)
+    networks["NISQA with self-attention, a clip of 3 s"] = _rows(
+        attending,
+        clip,
+        {name: {"method": name} for name in ("lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma")},
+        target=0,
+    )
     return networks

@@ -21,22 +21,45 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def test_the_methods_of_the_first_chapter_are_there():
-    assert {"lrp-epsilon", "lrp-epsilon-plus", "lrp-alpha1-beta0", "lrp-gamma", "gradient", "gradient-x-input",
-            "integrated-gradients", "guided-backprop", "random"} <= set(METHODS)
+    assert {
+        "lrp-epsilon",
+        "lrp-epsilon-plus",
+        "lrp-alpha1-beta0",
+        "lrp-gamma",
+        "gradient",
+        "gradient-x-input",
+        "integrated-gradients",
+        "guided-backprop",
+        "random",
+    } <= set(METHODS)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("method", "network"), [
-    *((method, waveform_net) for method in METHODS), *((m, spectrogram_net) for m in METHODS if m not in WAVEFORM_ONLY),
-])
-def test_every_method_answers_in_shape_and_precision_and_changes_no_input(method, network, dtype, device):
+@pytest.mark.parametrize(
+    ("method", "network"),
+    [
+        *((method, waveform_net) for method in METHODS),
+        *((m, spectrogram_net) for m in METHODS if m not in WAVEFORM_ONLY),
+    ],
+)
+def test_every_method_answers_in_shape_and_precision_and_changes_no_input(
+    method, network, dtype, device
+):
     model = kaiming(network(), bias=0.1).to(device, dtype)
     inputs = signals(INPUT_SHAPES[network], dtype=dtype).requires_grad_()
     before = inputs.detach().clone()
     relevance = attribution.attribute(model, inputs, [0, 1, 2, 0], method)
-    assert relevance.shape == inputs.shape and relevance.dtype == dtype and relevance.device == inputs.device
-    assert torch.isfinite(relevance).all() and relevance.abs().sum() > 0 and not relevance.requires_grad
+    assert (
+        relevance.shape == inputs.shape
+        and relevance.dtype == dtype
+        and relevance.device == inputs.device
+    )
+    assert (
+        torch.isfinite(relevance).all()
+        and relevance.abs().sum() > 0
+        and not relevance.requires_grad
+    )
     assert torch.equal(inputs.detach(), before) and inputs.grad is None and inputs.requires_grad
 
 
@@ -52,10 +75,17 @@ def state(model):
     return {
         "weights": {name: tensor.clone() for name, tensor in model.state_dict().items()},
         "identities": [id(parameter) for parameter in model.parameters()],
-        "gradients": [(parameter.requires_grad, parameter.grad) for parameter in model.parameters()],
+        "gradients": [
+            (parameter.requires_grad, parameter.grad) for parameter in model.parameters()
+        ],
         "training": [module.training for module in model.modules()],
         "in_place": [getattr(module, "inplace", None) for module in model.modules()],
-        "hooks": [len(getattr(module, name)) for module in model.modules() for name in vars(module) if "hooks" in name],
+        "hooks": [
+            len(getattr(module, name))
+            for module in model.modules()
+            for name in vars(module)
+            if "hooks" in name
+        ],
         "attributes": [sorted(vars(module)) for module in model.modules()],
     }
 
@@ -70,8 +100,13 @@ def assert_same_state(now, before):
 def fragile_model():
     """A model in a mixed state: training, one layer frozen, batch norm, in-place ReLU."""
     model = nn.Sequential(
-        nn.Conv1d(1, 4, 3, bias=False), nn.BatchNorm1d(4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Flatten(),
-        nn.Linear(4 * 38, 3))
+        nn.Conv1d(1, 4, 3, bias=False),
+        nn.BatchNorm1d(4),
+        nn.ReLU(inplace=True),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(4 * 38, 3),
+    )
     model.train()
     model[3].eval()
     model[0].weight.requires_grad_(False)
@@ -102,10 +137,13 @@ class FailingBackwards(nn.Module):
         return y
 
 
-@pytest.mark.parametrize(("method", "broken"), [
-    *((method, Failing) for method in METHODS if method != "random"),
-    *((method, FailingBackwards) for method in METHODS if method not in FORWARD_ONLY),
-])
+@pytest.mark.parametrize(
+    ("method", "broken"),
+    [
+        *((method, Failing) for method in METHODS if method != "random"),
+        *((method, FailingBackwards) for method in METHODS if method not in FORWARD_ONLY),
+    ],
+)
 def test_the_model_is_left_as_it_was_after_an_exception_inside_it(method, broken):
     model = fragile_model()
     model.insert(3, broken())
@@ -131,7 +169,9 @@ def test_relevance_does_not_depend_on_the_batch_size(batch_size, method, seed):
     targets = torch.arange(7) % 3
     chosen = {"batch_size": batch_size} if "batch_size" in attribution.options(method) else {}
     whole = attribution.attribute(model, inputs, targets, method)
-    torch.testing.assert_close(attribution.attribute(model, inputs, targets, method, **chosen), whole)
+    torch.testing.assert_close(
+        attribution.attribute(model, inputs, targets, method, **chosen), whole
+    )
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"random"}))
@@ -139,7 +179,9 @@ def test_each_clip_is_explained_for_its_own_target_and_by_itself(method):
     model, inputs = kaiming(waveform_net().double(), bias=0.1), signals((1, 40))
     together = attribution.attribute(model, inputs, [2, 0, 1, 2], method)
     for i, target in enumerate([2, 0, 1, 2]):
-        torch.testing.assert_close(attribution.attribute(model, inputs[i:i + 1], target, method)[0], together[i])
+        torch.testing.assert_close(
+            attribution.attribute(model, inputs[i : i + 1], target, method)[0], together[i]
+        )
 
 
 def test_relevance_is_of_the_model_in_evaluation_mode():
@@ -177,26 +219,46 @@ def test_outputs_with_a_time_axis_are_explained_at_all_steps_together():
 
 def test_inputs_are_taken_in_the_models_precision():
     model = kaiming(waveform_net().double())
-    assert attribution.attribute(model, signals((1, 40), dtype=torch.float32), 1).dtype == torch.float64
+    assert (
+        attribution.attribute(model, signals((1, 40), dtype=torch.float32), 1).dtype
+        == torch.float64
+    )
 
 
-@pytest.mark.parametrize(("target", "message"), [
-    (-1, ">= 0"), ([0, 1], "one for each of 4 clips"), (1.0, "integers"), ([0.0, 1.0, 1.0, 1.0], "integers"),
-    (True, "integers"), (torch.zeros(4, 1, dtype=torch.long), "one for each"), ("yes", "integers"),
-    (3, "outputs go from 0 to 2"),
-])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (-1, ">= 0"),
+        ([0, 1], "one for each of 4 clips"),
+        (1.0, "integers"),
+        ([0.0, 1.0, 1.0, 1.0], "integers"),
+        (True, "integers"),
+        (torch.zeros(4, 1, dtype=torch.long), "one for each"),
+        ("yes", "integers"),
+        (3, "outputs go from 0 to 2"),
+    ],
+)
 @pytest.mark.parametrize("method", ["lrp-epsilon", "random"])
 def test_targets_that_are_no_output_are_refused(method, target, message):
     with pytest.raises(ParameterError, match=message):
         attribution.attribute(waveform_net(), signals((1, 40), dtype=torch.float32), target, method)
 
 
-@pytest.mark.parametrize(("inputs", "message"), [
-    (torch.full((2, 1, 40), float("nan")), r"NaN or infinite values in clip\(s\) \[0, 1\]"),
-    (torch.cat([torch.ones(1, 1, 40), torch.full((1, 1, 40), float("inf"))]), r"clip\(s\) \[1\]"),
-    (torch.ones(0, 1, 40), "at least one clip"), (torch.ones(2, 0), "at least one clip"), (torch.ones(40), "shape"),
-    (torch.ones(2, 1, 40, dtype=torch.int64), "float tensor"), ([[1.0]], "float tensor"),
-])
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (torch.full((2, 1, 40), float("nan")), r"NaN or infinite values in clip\(s\) \[0, 1\]"),
+        (
+            torch.cat([torch.ones(1, 1, 40), torch.full((1, 1, 40), float("inf"))]),
+            r"clip\(s\) \[1\]",
+        ),
+        (torch.ones(0, 1, 40), "at least one clip"),
+        (torch.ones(2, 0), "at least one clip"),
+        (torch.ones(40), "shape"),
+        (torch.ones(2, 1, 40, dtype=torch.int64), "float tensor"),
+        ([[1.0]], "float tensor"),
+    ],
+)
 def test_inputs_that_no_network_can_use_are_refused(inputs, message):
     with pytest.raises(ParameterError, match=message):
         attribution.attribute(waveform_net(), inputs, 0)
@@ -214,19 +276,27 @@ def test_an_unknown_method_names_the_nearest():
         attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, "lrp-epsilom")
 
 
-@pytest.mark.parametrize(("method", "option", "message"), [
-    ("lrp-epsilon", {"gamma": 0.1}, "lrp-epsilon has no option gamma; it takes batch_size, bias_factor, epsilon"),
-    ("gradient", {"n_steps": 3}, "gradient has no option n_steps; it takes batch_size"),
-    ("random", {"batch_size": 3}, "random has no option batch_size; it takes seed"),
-    ("gradient", {"epsilon": 0.1}, "gradient has no option epsilon"),
-])
+@pytest.mark.parametrize(
+    ("method", "option", "message"),
+    [
+        (
+            "lrp-epsilon",
+            {"gamma": 0.1},
+            "lrp-epsilon has no option gamma; it takes batch_size, bias_factor, epsilon",
+        ),
+        ("gradient", {"n_steps": 3}, "gradient has no option n_steps; it takes batch_size"),
+        ("random", {"batch_size": 3}, "random has no option batch_size; it takes seed"),
+        ("gradient", {"epsilon": 0.1}, "gradient has no option epsilon"),
+    ],
+)
 def test_an_unknown_option_names_those_that_the_method_takes(method, option, message):
     with pytest.raises(ParameterError, match=message):
         attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, method, **option)
 
 
 SEVERAL_TARGETS = {
-    "deeplift": attribution.deeplift_all, "integrated-gradients": attribution.integrated_gradients_all,
+    "deeplift": attribution.deeplift_all,
+    "integrated-gradients": attribution.integrated_gradients_all,
     "conductance": functools.partial(attribution.layer_conductance, layer="0"),
     "concepts": functools.partial(concepts.conditional_relevance, layer="0", channels=[0]),
 }
@@ -235,20 +305,28 @@ SEVERAL_TARGETS = {
 @pytest.mark.parametrize("batch_size", [0, -1, 2.0, True, None])
 @pytest.mark.parametrize("method", [m for m in METHODS if "batch_size" in attribution.options(m)])
 def test_a_batch_size_that_is_no_count_is_refused(method, batch_size):
-    with pytest.raises(ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"):
-        attribution.attribute(waveform_net(), torch.ones(1, 1, 40), 0, method, batch_size=batch_size)
+    with pytest.raises(
+        ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"
+    ):
+        attribution.attribute(
+            waveform_net(), torch.ones(1, 1, 40), 0, method, batch_size=batch_size
+        )
 
 
 @pytest.mark.parametrize("batch_size", [0, 2.0])
 @pytest.mark.parametrize("method", SEVERAL_TARGETS)
 def test_so_it_is_where_several_targets_are_explained_at_once(method, batch_size):
-    with pytest.raises(ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"):
+    with pytest.raises(
+        ParameterError, match=f"batch_size must be a positive integer, got {batch_size}"
+    ):
         SEVERAL_TARGETS[method](waveform_net(), torch.ones(1, 1, 40), [0], batch_size=batch_size)
 
 
 def test_random_relevance_follows_its_seed_and_is_standard_normal():
     model, inputs = waveform_net(), torch.ones(200, 1, 40)
-    first, again, other = (attribution.attribute(model, inputs, 0, "random", seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        attribution.attribute(model, inputs, 0, "random", seed=seed) for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert abs(first.mean()) < 0.05 and abs(first.std() - 1) < 0.05
 
@@ -269,6 +347,10 @@ def test_frozen_restores_flags_that_differ_between_layers():
         assert not any(module.training for module in model.modules())
         assert not any(parameter.requires_grad for parameter in model.parameters())
         raise ArithmeticError
-    assert [module.training for module in model.modules()] == [module.training for module in twin.modules()]
-    assert [p.requires_grad for p in model.parameters()] == [p.requires_grad for p in twin.parameters()]
+    assert [module.training for module in model.modules()] == [
+        module.training for module in twin.modules()
+    ]
+    assert [p.requires_grad for p in model.parameters()] == [
+        p.requires_grad for p in twin.parameters()
+    ]
     assert model[2].inplace

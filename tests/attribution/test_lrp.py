@@ -32,50 +32,90 @@ def neuron(weights, bias=None):
     return nn.Sequential(layer)
 
 
-@pytest.mark.parametrize(("method", "weights", "bias", "x", "expected"), [
-    ("lrp-epsilon", [3.0, -1.0], None, [1.0, 2.0], [3.0, -2.0]),
-    ("lrp-epsilon", [3.0, -1.0], 1.0, [1.0, 2.0], [3.0, -2.0]),  # the bias takes 1 of the logit 2
-    ("lrp-epsilon", [1.0, 1.0], 6.0, [1.0, 1.0], [1.0, 1.0]),
-    ("lrp-alpha1-beta0", [3.0, -1.0], None, [1.0, 2.0], [1.0, 0.0]),
-    ("lrp-alpha1-beta0", [-3.0, 1.0, 1.0], None, [-1.0, 2.0, -1.0], [4 * 3 / 5, 4 * 2 / 5, 0.0]),
-    ("lrp-alpha1-beta0", [3.0, 1.0], 4.0, [1.0, 1.0], [3.0, 1.0]),
-    ("lrp-alpha1-beta0", [3.0, 1.0], -2.0, [1.0, 1.0], [1.5, 0.5]),  # a negative bias has no share
-])
+@pytest.mark.parametrize(
+    ("method", "weights", "bias", "x", "expected"),
+    [
+        ("lrp-epsilon", [3.0, -1.0], None, [1.0, 2.0], [3.0, -2.0]),
+        (
+            "lrp-epsilon",
+            [3.0, -1.0],
+            1.0,
+            [1.0, 2.0],
+            [3.0, -2.0],
+        ),  # the bias takes 1 of the logit 2
+        ("lrp-epsilon", [1.0, 1.0], 6.0, [1.0, 1.0], [1.0, 1.0]),
+        ("lrp-alpha1-beta0", [3.0, -1.0], None, [1.0, 2.0], [1.0, 0.0]),
+        (
+            "lrp-alpha1-beta0",
+            [-3.0, 1.0, 1.0],
+            None,
+            [-1.0, 2.0, -1.0],
+            [4 * 3 / 5, 4 * 2 / 5, 0.0],
+        ),
+        ("lrp-alpha1-beta0", [3.0, 1.0], 4.0, [1.0, 1.0], [3.0, 1.0]),
+        (
+            "lrp-alpha1-beta0",
+            [3.0, 1.0],
+            -2.0,
+            [1.0, 1.0],
+            [1.5, 0.5],
+        ),  # a negative bias has no share
+    ],
+)
 def test_one_neuron_is_explained_as_solved_by_hand(method, weights, bias, x, expected):
-    relevance = attribution.attribute(neuron(weights, bias), torch.tensor([x], dtype=torch.float64), 0, method,
-                                      epsilon=1e-12)
+    relevance = attribution.attribute(
+        neuron(weights, bias), torch.tensor([x], dtype=torch.float64), 0, method, epsilon=1e-12
+    )
     np.testing.assert_allclose(relevance[0], expected, atol=1e-10)
 
 
-@pytest.mark.parametrize(("x", "weights", "expected"), [
-    ([1.0, 2.0], [3.0, -1.0], [1.5, -0.5]),  # z = 1; contributions 6 and -2 of 4
-    ([1.0, 2.0], [-3.0, 1.0], [-1.5, 0.5]),  # z = -1: negative contributions count double
-    ([-1.0, 2.0], [-3.0, -1.0], [1.5, -0.5]),  # signed inputs: what counts is the contribution's sign
-])
+@pytest.mark.parametrize(
+    ("x", "weights", "expected"),
+    [
+        ([1.0, 2.0], [3.0, -1.0], [1.5, -0.5]),  # z = 1; contributions 6 and -2 of 4
+        ([1.0, 2.0], [-3.0, 1.0], [-1.5, 0.5]),  # z = -1: negative contributions count double
+        (
+            [-1.0, 2.0],
+            [-3.0, -1.0],
+            [1.5, -0.5],
+        ),  # signed inputs: what counts is the contribution's sign
+    ],
+)
 def test_gamma_of_one_counts_contributions_of_the_outputs_sign_twice(x, weights, expected):
     convolution = nn.Conv1d(2, 1, 1, bias=False, dtype=torch.float64)
     convolution.weight.data = torch.tensor(weights, dtype=torch.float64).view(1, 2, 1)
     inputs = torch.tensor(x, dtype=torch.float64).view(1, 2, 1)
     relevance = attribution.attribute(
-        nn.Sequential(convolution, nn.Flatten()), inputs, 0, "lrp-gamma", gamma=1.0, stabilizer=1e-12)
+        nn.Sequential(convolution, nn.Flatten()),
+        inputs,
+        0,
+        "lrp-gamma",
+        gamma=1.0,
+        stabilizer=1e-12,
+    )
     np.testing.assert_allclose(relevance.flatten(), expected, atol=1e-10)
 
 
 def test_a_large_epsilon_absorbs_relevance_in_proportion():
-    relevance = attribution.attribute(neuron([3.0, -1.0]), torch.tensor([[1.0, 2.0]], dtype=torch.float64), 0,
-                                      epsilon=1.0)
+    relevance = attribution.attribute(
+        neuron([3.0, -1.0]), torch.tensor([[1.0, 2.0]], dtype=torch.float64), 0, epsilon=1.0
+    )
     np.testing.assert_allclose(relevance[0], [1.5, -1.0])  # contributions 3, -2 over 1 + 1
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.1])
-@pytest.mark.parametrize(("network", "n"), [(waveform_net, 4), (spectrogram_net, 4), (AudioNet, 2), (AlexNet, 1)])
+@pytest.mark.parametrize(
+    ("network", "n"), [(waveform_net, 4), (spectrogram_net, 4), (AudioNet, 2), (AlexNet, 1)]
+)
 def test_lrp_epsilon_equals_the_textbook(network, n, bias):
     model = kaiming(network(3).double(), bias=bias)
     inputs = signals(SHAPES[network], n=n)
     targets = [i % 3 for i in range(n)]
     relevance = attribution.attribute(model, inputs, targets, "lrp-epsilon", epsilon=1e-6)
-    expected = [textbook.lrp_epsilon(model, clip, target, 1e-6)[0]
-                for clip, target in zip(inputs, targets, strict=True)]
+    expected = [
+        textbook.lrp_epsilon(model, clip, target, 1e-6)[0]
+        for clip, target in zip(inputs, targets, strict=True)
+    ]
     assert largest_error(relevance, torch.tensor(np.array(expected))) < 1e-6
 
 
@@ -101,10 +141,20 @@ def zennit_relevance(model, inputs, target, method):
 
 
 def with_normalisation():
-    """Batch norm behind a convolution without bias, average pooling: what canonizers and layer maps are for."""
+    """Batch norm behind a convolution without bias, average pooling: what canonizers and layer maps
+    are for.
+    """
     return nn.Sequential(
-        nn.Conv1d(1, 4, 3, padding=1, bias=False), nn.BatchNorm1d(4), nn.ELU(), nn.AvgPool1d(2),
-        nn.Conv1d(4, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
+        nn.Conv1d(1, 4, 3, padding=1, bias=False),
+        nn.BatchNorm1d(4),
+        nn.ELU(),
+        nn.AvgPool1d(2),
+        nn.Conv1d(4, 4, 3),
+        nn.BatchNorm1d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(72, 3),
+    )
 
 
 def normalised(model, seed=1):
@@ -112,8 +162,15 @@ def normalised(model, seed=1):
     for layer in model:
         if isinstance(layer, nn.BatchNorm1d):
             layer.eps = 1e-12  # zennit leaves it in the forward pass that is explained
-            for values in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
-                values.copy_(torch.rand(values.shape, generator=generator, dtype=torch.float64) + 0.5)
+            for values in (
+                layer.weight.data,
+                layer.bias.data,
+                layer.running_mean,
+                layer.running_var,
+            ):
+                values.copy_(
+                    torch.rand(values.shape, generator=generator, dtype=torch.float64) + 0.5
+                )
     return model
 
 
@@ -122,7 +179,10 @@ def normalised(model, seed=1):
 def test_relevance_equals_zennits_to_rounding(network, method):
     model = kaiming(network(3).double(), bias=0.1)
     inputs = signals(SHAPES[network], n=2)
-    ours, theirs = attribution.attribute(model, inputs, 1, method), zennit_relevance(model, inputs, 1, method)
+    ours, theirs = (
+        attribution.attribute(model, inputs, 1, method),
+        zennit_relevance(model, inputs, 1, method),
+    )
     assert largest_error(ours, theirs) < 1e-12
 
 
@@ -130,7 +190,10 @@ def test_relevance_equals_zennits_to_rounding(network, method):
 def test_relevance_equals_zennits_where_batch_norm_is_merged(method):
     model = normalised(kaiming(with_normalisation().double(), bias=0.1))
     inputs = signals((1, 40))
-    ours, theirs = attribution.attribute(model, inputs, 1, method), zennit_relevance(model, inputs, 1, method)
+    ours, theirs = (
+        attribution.attribute(model, inputs, 1, method),
+        zennit_relevance(model, inputs, 1, method),
+    )
     assert largest_error(ours, theirs) < 2e-4  # zennit's stabiliser of a mean, 1e-6; ours has none
 
 
@@ -152,15 +215,22 @@ def test_batch_norm_is_explained_as_the_merged_convolution():
 
 
 def audionet_2d(model):
-    """Return AudioNet with 2-D convolutions of height 1 and the same weights: captum has no rule for 1-D ones."""
+    """Return AudioNet with 2-D convolutions of height 1 and the same weights: captum has no rule
+    for 1-D ones.
+    """
     layers = []
     for layer in model:
         if isinstance(layer, nn.Conv1d):
             flat = nn.Conv2d(layer.in_channels, layer.out_channels, (1, 3), padding=(0, 1))
-            flat.weight.data, flat.bias.data = layer.weight.data[:, :, None].clone(), layer.bias.data.clone()
+            flat.weight.data, flat.bias.data = (
+                layer.weight.data[:, :, None].clone(),
+                layer.bias.data.clone(),
+            )
             layers.append(flat)
         elif isinstance(layer, nn.MaxPool1d):
-            layers.append(nn.MaxPool2d((1, layer.kernel_size), (1, layer.stride), ceil_mode=layer.ceil_mode))
+            layers.append(
+                nn.MaxPool2d((1, layer.kernel_size), (1, layer.stride), ceil_mode=layer.ceil_mode)
+            )
         elif isinstance(layer, nn.Flatten):
             layers.append(Reshape())
         elif not isinstance(layer, nn.Dropout):
@@ -169,7 +239,9 @@ def audionet_2d(model):
 
 
 class Reshape(nn.Module):
-    """nn.Flatten under a name that captum accepts as a container: it has no rule for the layer itself."""
+    """nn.Flatten under a name that captum accepts as a container: it has no rule for the layer
+    itself.
+    """
 
     def __init__(self):
         super().__init__()
@@ -184,7 +256,12 @@ def captum_relevance(model, inputs, target, convolution, dense):
     if inputs.ndim == 3:
         twin, shaped = audionet_2d(twin).eval(), inputs[:, :, None]
     else:
-        twin, shaped = nn.Sequential(*(Reshape() if isinstance(layer, nn.Flatten) else layer for layer in twin)), inputs
+        twin, shaped = (
+            nn.Sequential(
+                *(Reshape() if isinstance(layer, nn.Flatten) else layer for layer in twin)
+            ),
+            inputs,
+        )
     for layer in twin.modules():
         if isinstance(layer, nn.Conv2d):
             layer.rule = convolution()
@@ -230,18 +307,27 @@ def test_what_relevance_lacks_of_the_logit_is_what_the_textbook_gives_to_the_bia
         relevance, logit, biases = textbook.lrp_epsilon(model, clip, 2, 1e-12)
         assert balance.explained[i].item() == pytest.approx(logit, rel=1e-9)
         assert balance.relevance[i].item() == pytest.approx(relevance.sum(), rel=1e-6)
-        assert sum(part[i].item() for part in balance.absorbed.values()) == pytest.approx(biases, rel=1e-6)
+        assert sum(part[i].item() for part in balance.absorbed.values()) == pytest.approx(
+            biases, rel=1e-6
+        )
         assert balance.bias_share[i].item() == pytest.approx(biases / logit, rel=1e-6)
-    assert list(balance.absorbed) == ["0", "3", "7", "9"]  # the layers with biases, in forward order
+    assert list(balance.absorbed) == [
+        "0",
+        "3",
+        "7",
+        "9",
+    ]  # the layers with biases, in forward order
 
 
 def padded_clips(n=3, seed=3):
-    """Return clips (n, 1, 8000) with sound in a part of the second and zeros around it, and where the zeros are."""
+    """Return clips (n, 1, 8000) with sound in a part of the second and zeros around it, and where
+    the zeros are.
+    """
     clips = signals((1, 8000), seed=seed, n=n, dtype=torch.float32)
     silent = torch.zeros(n, 1, 8000, dtype=torch.bool)
     for i in range(n):
         silent[i, :, : 1000 * (i + 1)] = True
-        silent[i, :, 1000 * (i + 1) + 3000:] = True
+        silent[i, :, 1000 * (i + 1) + 3000 :] = True
     return clips.masked_fill(silent, 0.0), silent
 
 
@@ -252,13 +338,21 @@ def test_zero_relevance_falls_onto_audionets_zero_padding(method):
     relevance = attribution.attribute(model, clips, 4, method)
     assert relevance[silent].abs().max() == 0
     assert relevance[~silent].abs().max() > 0
-    assert attribution.attribute(model, clips, 4, "gradient")[silent].abs().max() > 0  # a gradient need not vanish
+    assert (
+        attribution.attribute(model, clips, 4, "gradient")[silent].abs().max() > 0
+    )  # a gradient need not vanish
 
 
 def test_gamma_of_zero_is_the_epsilon_rule_and_a_huge_gamma_the_plus_rule():
     model, inputs = kaiming(waveform_net(3).double(), bias=0.1), signals((1, 40))
-    epsilon, plus = (attribution.attribute(model, inputs, 1, name) for name in ("lrp-epsilon", "lrp-epsilon-plus"))
-    assert largest_error(attribution.attribute(model, inputs, 1, "lrp-gamma", gamma=0.0), epsilon) < 1e-9
+    epsilon, plus = (
+        attribution.attribute(model, inputs, 1, name)
+        for name in ("lrp-epsilon", "lrp-epsilon-plus")
+    )
+    assert (
+        largest_error(attribution.attribute(model, inputs, 1, "lrp-gamma", gamma=0.0), epsilon)
+        < 1e-9
+    )
     huge = attribution.attribute(model, inputs, 1, "lrp-gamma", gamma=1e9, stabilizer=1e-12)
     exact = attribution.attribute(model, inputs, 1, "lrp-epsilon-plus", stabilizer=1e-12)
     assert largest_error(huge, exact) < 1e-6
@@ -288,7 +382,9 @@ def test_a_layer_called_with_its_input_by_name_is_explained():
             return x
 
     usual, inputs = kaiming(waveform_net(3), bias=0.1), signals((1, 40), dtype=torch.float32)
-    assert torch.equal(attribution.attribute(ByName(*usual), inputs, 0), attribution.attribute(usual, inputs, 0))
+    assert torch.equal(
+        attribution.attribute(ByName(*usual), inputs, 0), attribution.attribute(usual, inputs, 0)
+    )
 
 
 def test_in_place_relu_gives_the_same_relevance_and_stays_in_place():
@@ -296,7 +392,9 @@ def test_in_place_relu_gives_the_same_relevance_and_stays_in_place():
     twin = copy.deepcopy(model)
     twin[1], twin[4] = nn.ReLU(inplace=True), nn.ReLU(inplace=True)
     inputs = signals((1, 40), dtype=torch.float32)
-    assert torch.equal(attribution.attribute(twin, inputs, 0), attribution.attribute(model, inputs, 0))
+    assert torch.equal(
+        attribution.attribute(twin, inputs, 0), attribution.attribute(model, inputs, 0)
+    )
     assert twin[1].inplace and twin[4].inplace
 
 
@@ -311,7 +409,9 @@ def test_a_pre_activation_overwritten_by_a_function_is_explained_as_it_was_befor
 
     inputs, model = signals((4,)), kaiming(Overwriting(torch.relu_).double(), bias=0.1)
     twin = kaiming(Overwriting(torch.relu).double(), bias=0.1)
-    assert torch.equal(attribution.attribute(model, inputs, 0), attribution.attribute(twin, inputs, 0))
+    assert torch.equal(
+        attribution.attribute(model, inputs, 0), attribution.attribute(twin, inputs, 0)
+    )
 
 
 def test_a_batch_norm_that_mixes_the_clips_of_a_batch_is_refused():
@@ -320,11 +420,17 @@ def test_a_batch_norm_that_mixes_the_clips_of_a_batch_is_refused():
         attribution.attribute(nn.Sequential(*layers), torch.ones(2, 4), 0)
 
 
-@pytest.mark.parametrize(("method", "option"), [
-    ("lrp-epsilon", {"epsilon": 0.0}), ("lrp-epsilon", {"epsilon": -1e-6}), ("lrp-alpha1-beta0", {"epsilon": 0.0}),
-    ("lrp-epsilon-plus", {"stabilizer": 0.0}), ("lrp-gamma", {"gamma": -0.1}),
-    ("lrp-epsilon", {"epsilon": float("nan")}),
-])
+@pytest.mark.parametrize(
+    ("method", "option"),
+    [
+        ("lrp-epsilon", {"epsilon": 0.0}),
+        ("lrp-epsilon", {"epsilon": -1e-6}),
+        ("lrp-alpha1-beta0", {"epsilon": 0.0}),
+        ("lrp-epsilon-plus", {"stabilizer": 0.0}),
+        ("lrp-gamma", {"gamma": -0.1}),
+        ("lrp-epsilon", {"epsilon": float("nan")}),
+    ],
+)
 def test_values_that_make_no_rule_are_refused(method, option):
     with pytest.raises(ParameterError, match=next(iter(option))):
         attribution.attribute(neuron([1.0, 1.0]), torch.ones(1, 2), 0, method, **option)
@@ -350,26 +456,50 @@ def distance_to_captum(network, method, bias, signed):
 
 @pytest.mark.parametrize("method", sorted(CAPTUM_RULES))
 @pytest.mark.parametrize("network", [AudioNet, AlexNet])
-def test_captum_agrees_on_other_rules_where_inputs_are_not_negative_and_biases_zero(network, method):
+def test_captum_agrees_on_other_rules_where_inputs_are_not_negative_and_biases_zero(
+    network, method
+):
     assert distance_to_captum(network, method, bias=0.0, signed=False) < 2e-6
 
 
-@pytest.mark.parametrize(("network", "method", "least", "most"), [
-    (AudioNet, "lrp-epsilon-plus", 70, 90), (AlexNet, "lrp-epsilon-plus", 300, 380),
-    (AudioNet, "lrp-gamma", 55, 70), (AlexNet, "lrp-gamma", 0.5, 0.7),
-])
-def test_captum_disagrees_on_signed_inputs_by_as_much_as_the_text_says(network, method, least, most):
+@pytest.mark.parametrize(
+    ("network", "method", "least", "most"),
+    [
+        (AudioNet, "lrp-epsilon-plus", 70, 90),
+        (AlexNet, "lrp-epsilon-plus", 300, 380),
+        (AudioNet, "lrp-gamma", 55, 70),
+        (AlexNet, "lrp-gamma", 0.5, 0.7),
+    ],
+)
+def test_captum_disagrees_on_signed_inputs_by_as_much_as_the_text_says(
+    network, method, least, most
+):
     assert least < distance_to_captum(network, method, bias=0.0, signed=True) < most
 
 
-@pytest.mark.parametrize(("network", "method", "expected"), [
-    (AudioNet, "lrp-epsilon-plus", 0.037), (AlexNet, "lrp-epsilon-plus", 0.0165),
-    (AudioNet, "lrp-gamma", 0.0123), (AlexNet, "lrp-gamma", 0.0084),
-])
+@pytest.mark.parametrize(
+    ("network", "method", "expected"),
+    [
+        (AudioNet, "lrp-epsilon-plus", 0.037),
+        (AlexNet, "lrp-epsilon-plus", 0.0165),
+        (AudioNet, "lrp-gamma", 0.0123),
+        (AlexNet, "lrp-gamma", 0.0084),
+    ],
+)
 def test_captum_disagrees_on_biases_by_as_much_as_the_text_says(network, method, expected):
-    assert distance_to_captum(network, method, bias=0.1, signed=False) == pytest.approx(expected, rel=0.1)
+    assert distance_to_captum(network, method, bias=0.1, signed=False) == pytest.approx(
+        expected, rel=0.1
+    )
 
 
 def test_the_text_on_disagreements_quotes_the_numbers_that_these_tests_hold():
-    for number in ("1e-4", "1e-10", "80 times", "340 times", "63 and 0.6 times", "2e-6", "1 to 4 per cent"):
+    for number in (
+        "1e-4",
+        "1e-10",
+        "80 times",
+        "340 times",
+        "63 and 0.6 times",
+        "2e-6",
+        "1 to 4 per cent",
+    ):
         assert number in attribution.DISAGREEMENTS.replace("\n", " "), number

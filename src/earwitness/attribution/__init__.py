@@ -1,7 +1,8 @@
-"""Why did the network answer so? One entry, :func:`attribute`, for every method; one module per family.
+"""Why did the network answer so? One entry, :func:`attribute`, for every method; one module per
+family.
 
-A method registers itself by its name with :func:`earwitness.attribution.registry.method`; the keyword-only arguments of
-its function are its options.
+A method registers itself by its name with :func:`earwitness.attribution.registry.method`; the
+keyword-only arguments of its function are its options.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -76,61 +77,70 @@ def attribute(
     additional_forward_args: tuple = (),
     **chosen,
 ) -> torch.Tensor:
-    """Return how much each input value speaks for (> 0) or against (< 0) the target, in a model left as it was.
+    """Return how much each input value speaks for (> 0) or against (< 0) the target, in a model
+    left as it was.
 
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes); or (batch, time, n_classes) or (batch, n_classes, time): then the logits of
-        all steps are explained together. Evaluated in evaluation mode; training flags, parameters and hooks are
-        restored, errors included.
+        Answers logits (batch, n_classes); or (batch, time, n_classes) or (batch, n_classes, time):
+        then the logits of all steps are explained together. Evaluated in evaluation mode; training
+        flags, parameters and hooks are restored, errors included.
     inputs : Tensor, shape (batch, ...)
         Never changed. Computed in the model's precision on the model's device.
     target : int, sequence of int, LongTensor of shape (batch,), "predicted", or a pair
-        Output index to explain, one for all clips or one for each; its logit is explained, not its probability.
-        ``"predicted"``: the highest logit of each clip. A tuple ``(a, b)``: a against b, the difference of their
-        logits; each of the two an index or one for each clip.
+        Output index to explain, one for all clips or one for each; its logit is explained, not its
+        probability. ``"predicted"``: the highest logit of each clip. A tuple ``(a, b)``: a against
+        b, the difference of their logits; each of the two an index or one for each clip.
     method : str
         One of :func:`methods`.
     rules : mapping, optional
-        For LRP methods: which rule treats which layer, before the method's own table. Keys are patterns of names
-        (``"encoder.*"``), types (``nn.Conv1d``), functions of the module, or ``"first layer"``, ``"convolutions"``,
-        ``"dense layers"``; values ``"epsilon"``, ``"plus"``, ``"gamma"``, ``"linear"``, ``"pass"`` (a whole module hands
-        relevance on value by value), or a function ``(layer, x, output, relevance) -> relevance of x``.
+        For LRP methods: which rule treats which layer, before the method's own table. Keys are
+        patterns of names (``"encoder.*"``), types (``nn.Conv1d``), functions of the module, or
+        ``"first layer"``, ``"convolutions"``, ``"dense layers"``; values ``"epsilon"``, ``"plus"``,
+        ``"gamma"``, ``"linear"``, ``"pass"`` (a whole module hands relevance on value by value), or
+        a function ``(layer, x, output, relevance) -> relevance of x``.
     output : str, int or callable, optional
-        Which of several outputs is explained: a name, an index, or a function that picks the logits.
+        Which of several outputs is explained: a name, an index, or a function that picks the
+        logits.
     class_axis : int, optional
-        On which axis of an output of three axes and more the classes lie; by default where the last layer puts them.
+        On which axis of an output of three axes and more the classes lie; by default where the last
+        layer puts them.
     probabilities : bool
-        Whether the probabilities of a network that ends in softmax or sigmoid are explained. By default its logits are,
-        with a warning.
+        Whether the probabilities of a network that ends in softmax or sigmoid are explained. By
+        default its logits are, with a warning.
     at : str, optional
-        For LRP methods: name of a module, ``"spectrogram"``, whose output is explained instead of the input.
+        For LRP methods: name of a module, ``"spectrogram"``, whose output is explained instead of
+        the input.
     additional_forward_args : tuple
-        What the model takes after its inputs (lengths, masks), handed through unchanged; tensors that have a row for
-        each clip go with their clips.
+        What the model takes after its inputs (lengths, masks), handed through unchanged; tensors
+        that have a row for each clip go with their clips.
     **chosen
         The method's own options, see :func:`options`; ``batch_size`` (clips at a time) for most.
 
     Returns
     -------
     Tensor, shape of ``inputs``, or of the output of the module ``at``
-        For LRP, in units of the explained logit; for gradients, logit per unit of input. On the inputs' device.
+        For LRP, in units of the explained logit; for gradients, logit per unit of input. On the
+        inputs' device.
 
     Raises
     ------
     UnknownNameError
         If there is no such method.
     ParameterError
-        If an option, the target or the inputs are not what the method takes; :class:`UnsupportedOperationError`, which
-        is one, if the model has an operation that the method has no rule for.
+        If an option, the target or the inputs are not what the method takes;
+        :class:`UnsupportedOperationError`, which is one, if the model has an operation that the
+        method has no rule for.
     ConservationError
         If relevance does not add up to what is explained.
     """
     known = _registry.find(method)
     check_options(known.function, known.name, chosen)
     if (rules or at) and known.family != "lrp":
-        raise ParameterError(f"{known.name} takes neither rules nor at: these belong to the LRP methods.")
+        raise ParameterError(
+            f"{known.name} takes neither rules nor at: these belong to the LRP methods."
+        )
     given = {"rules": rules, "at": at} if known.family == "lrp" else {}
     asked = _Asking(model, output, class_axis, probabilities, additional_forward_args)
 
@@ -141,14 +151,26 @@ def attribute(
 
 
 def conservation(
-    model, inputs, target, method: str = "lrp-epsilon", rules=None, output=None, *, class_axis=None,
-    probabilities=False, at=None, additional_forward_args=(), **chosen,
+    model,
+    inputs,
+    target,
+    method: str = "lrp-epsilon",
+    rules=None,
+    output=None,
+    *,
+    class_axis=None,
+    probabilities=False,
+    at=None,
+    additional_forward_args=(),
+    **chosen,
 ) -> Conservation:
-    """Return the ledger of an LRP explanation: explained logit, relevance, and what each operation absorbed.
+    """Return the ledger of an LRP explanation: explained logit, relevance, and what each operation
+    absorbed.
 
     Parameters
     ----------
-    model, inputs, target, rules, output, class_axis, probabilities, at, additional_forward_args, **chosen
+    model, inputs, target, rules, output, class_axis, probabilities, at, additional_forward_args,
+    **chosen
         As :func:`attribute` takes them. Clips go through one by one.
     method : str
         One of the LRP methods.
@@ -169,7 +191,9 @@ def conservation(
 
 
 class _Asking:
-    """A question about a model, put for all clips at once where that is one question, else for some at a time."""
+    """A question about a model, put for all clips at once where that is one question, else for some
+    at a time.
+    """
 
     def __init__(self, model, output, class_axis, probabilities, args, clips=None):
         self.model, self.clips = original(model), clips
@@ -177,16 +201,22 @@ class _Asking:
         self.question = Question(output, class_axis, None, probabilities, args)
 
     def each(self, inputs, target, explain, join):
-        """Return what ``explain(network, inputs, index)`` returns for all clips, joined in their order."""
+        """Return what ``explain(network, inputs, index)`` returns for all clips, joined in their
+        order.
+        """
         check_inputs(inputs)
         with frozen(self.model):
             target, against = self._resolved(inputs, target)
-            parts = [explain(*self._asked(inputs[part], target, against, part, len(inputs)))
-                     for part in self._parts(len(inputs), against)]
+            parts = [
+                explain(*self._asked(inputs[part], target, against, part, len(inputs)))
+                for part in self._parts(len(inputs), against)
+            ]
         return parts[0] if len(parts) == 1 else join(parts)
 
     def _parts(self, n_clips, against):
-        """Return which clips share a question: all, unless further arguments or the counterpart tell them apart."""
+        """Return which clips share a question: all, unless further arguments or the counterpart
+        tell them apart.
+        """
         cuts = cut(self.question.args, n_clips, slice(0, 1))
         apart = any(one is not whole for one, whole in zip(cuts, self.question.args, strict=True))
         if n_clips > 1 and (apart or (against is not None and len(set(against)) > 1)):
@@ -194,14 +224,18 @@ class _Asking:
         return [slice(0, n_clips)]
 
     def _asked(self, inputs, target, against, part, n_clips):
-        question = Question(**{**vars(self.question), "args": cut(self.question.args, n_clips, part)})
+        question = Question(
+            **{**vars(self.question), "args": cut(self.question.args, n_clips, part)}
+        )
         if against is not None:
             question.against = against[part.start]
         inner, index = prepare(self.model, inputs, target[part])
         return Asked(self.model, question), inner, index
 
     def _resolved(self, inputs, target):
-        """Return the targets as indices (batch,), and those they are held against as a list, or None."""
+        """Return the targets as indices (batch,), and those they are held against as a list, or
+        None.
+        """
         against = None
         if isinstance(target, tuple) and len(target) == 2:
             target, against = (self._indices(inputs, one) for one in target)
@@ -217,8 +251,12 @@ class _Asking:
     def _predicted(self, inputs):
         answers = []
         for clip in range(len(inputs)):
-            question = Question(**{**vars(self.question), "args": cut(
-                self.question.args, len(inputs), slice(clip, clip + 1))})
+            question = Question(
+                **{
+                    **vars(self.question),
+                    "args": cut(self.question.args, len(inputs), slice(clip, clip + 1)),
+                }
+            )
             inner, _ = prepare(self.model, inputs[clip : clip + 1], 0)
             logits = Asked(self.model, question)(inner)
             answers.append(logits.flatten(1, -2).sum(1) if logits.ndim > 2 else logits)
@@ -226,8 +264,26 @@ class _Asking:
 
 
 __all__ = [
-    "DISAGREEMENTS", "Completeness", "Conservation", "Explanations", "OcclusionMap", "ProbabilityWarning", "attribute",
-    "completeness", "conservation", "cumulative_response", "deeplift_all", "dictionary_response", "explain_support",
-    "integrated_gradients_all", "layer_conductance", "methods", "occlusion_map", "options", "over_segments",
-    "relative_to", "relevance_signal", "relevance_signals",
+    "DISAGREEMENTS",
+    "Completeness",
+    "Conservation",
+    "Explanations",
+    "OcclusionMap",
+    "ProbabilityWarning",
+    "attribute",
+    "completeness",
+    "conservation",
+    "cumulative_response",
+    "deeplift_all",
+    "dictionary_response",
+    "explain_support",
+    "integrated_gradients_all",
+    "layer_conductance",
+    "methods",
+    "occlusion_map",
+    "options",
+    "over_segments",
+    "relative_to",
+    "relevance_signal",
+    "relevance_signals",
 ]

@@ -1,4 +1,6 @@
-"""What every method needs around a model: checked arguments, the explained output, batches, a model left as it was."""
+"""What every method needs around a model: checked arguments, the explained output, batches, a model
+left as it was.
+"""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +14,8 @@ from earwitness.errors import ParameterError, UnsupportedOperationError
 
 
 def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
-    """Return ``inputs`` if they are a float tensor (batch, ...) with at least one clip and finite values.
+    """Return ``inputs`` if they are a float tensor (batch, ...) with at least one clip and finite
+    values.
 
     Raises
     ------
@@ -23,10 +26,15 @@ def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
         kind = getattr(inputs, "dtype", type(inputs).__name__)
         raise ParameterError(f"Inputs must be a float tensor (batch, ...), got {kind}.")
     if inputs.ndim < 2 or inputs.numel() == 0:
-        raise ParameterError(f"Inputs must be (batch, ...) with at least one clip, got shape {tuple(inputs.shape)}.")
+        raise ParameterError(
+            f"Inputs must be (batch, ...) with at least one clip, got shape {tuple(inputs.shape)}."
+        )
     finite = (inputs.abs() <= torch.finfo(torch.float32).max).flatten(1).all(dim=1)
     if not finite.all():
-        raise ParameterError(f"Inputs hold NaN or infinite values, or beyond 3.4e38, in clip(s) {(~finite).nonzero().flatten().tolist()}.")
+        raise ParameterError(
+            "Inputs hold NaN or infinite values, or beyond 3.4e38, in clip(s) "
+            f"{(~finite).nonzero().flatten().tolist()}."
+        )
     return inputs
 
 
@@ -45,34 +53,46 @@ def check_target(target: int | Sequence[int] | torch.Tensor, n_clips: int) -> to
         index = torch.tensor(values, dtype=torch.long)
     index = index.expand(n_clips) if index.ndim == 0 else index
     if index.shape != (n_clips,):
-        raise ParameterError(f"Targets must be one index or one for each of {n_clips} clips, got {tuple(index.shape)}.")
+        raise ParameterError(
+            f"Targets must be one index or one for each of {n_clips} clips, "
+            f"got {tuple(index.shape)}."
+        )
     if (index < 0).any():
         raise ParameterError(f"Targets must be output indices >= 0, got {int(index.min())}.")
     return index
 
 
 def keyword_options(function: Callable) -> dict[str, object]:
-    """Return the keyword-only arguments of a method's function, with their defaults: its options."""
+    """Return the keyword-only arguments of a method's function and their defaults: its options."""
     parameters = inspect.signature(function).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 def check_options(function: Callable, method: str, chosen: Iterable[str]) -> None:
     """Raise ParameterError, naming what ``method`` takes, if ``chosen`` holds another option."""
     allowed = keyword_options(function)
     if unknown := sorted(set(chosen) - set(allowed)):
-        raise ParameterError(f"{method} has no option {', '.join(unknown)}; it takes {', '.join(sorted(allowed))}.")
+        raise ParameterError(
+            f"{method} has no option {', '.join(unknown)}; it takes {', '.join(sorted(allowed))}."
+        )
 
 
 def prepare(model: nn.Module, inputs: torch.Tensor, target) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return checked inputs and targets, cut off from any graph, in the model's precision and on its device."""
+    """Return checked inputs and targets, cut off from any graph, in the model's precision and on
+    its device.
+    """
     index = check_target(target, len(check_inputs(inputs)))
     like = next(model.parameters(), inputs)
     return inputs.detach().to(like.device, like.dtype), index.to(like.device)
 
 
 def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return the logit that is explained, of every clip (and of every time step, where outputs have a time axis).
+    """Return the logit that is explained, of every clip (and of every time step, where outputs have
+    a time axis).
 
     Parameters
     ----------
@@ -90,16 +110,22 @@ def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         If the model has no such output.
     """
     if output.ndim < 2 or output.shape[0] != target.shape[0]:
-        raise ParameterError(f"The model must answer (batch, n_classes) logits, it answered {tuple(output.shape)}.")
+        raise ParameterError(
+            f"The model must answer (batch, n_classes) logits, it answered {tuple(output.shape)}."
+        )
     n_classes = output.shape[-1]
     if int(target.max()) >= n_classes:
-        raise ParameterError(f"Target {int(target.max())} does not exist: outputs go from 0 to {n_classes - 1}.")
-    index = target.view(-1, *[1] * (output.ndim - 1)).expand(*output.shape[:-1], 1)  # (batch, [time,] 1)
+        raise ParameterError(
+            f"Target {int(target.max())} does not exist: outputs go from 0 to {n_classes - 1}."
+        )
+    index = target.view(-1, *[1] * (output.ndim - 1)).expand(
+        *output.shape[:-1], 1
+    )  # (batch, [time,] 1)
     return output.gather(-1, index).squeeze(-1)
 
 
 def check_positive(**given: int) -> None:
-    """Raise ParameterError, naming it, if one of these (``batch_size``, ``n_steps``) is no positive integer."""
+    """Raise ParameterError, naming it, if one of these is no positive integer."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
             raise ParameterError(f"{name} must be a positive integer, got {value!r}.")
@@ -107,9 +133,12 @@ def check_positive(**given: int) -> None:
 
 def in_batches(
     explain: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    inputs: torch.Tensor, target: torch.Tensor, batch_size: int,
+    inputs: torch.Tensor,
+    target: torch.Tensor,
+    batch_size: int,
 ) -> torch.Tensor:
-    """Return ``explain(inputs, target)`` computed ``batch_size`` clips at a time, so that memory stays bounded.
+    """Return ``explain(inputs, target)`` computed ``batch_size`` clips at a time, so that memory
+    stays bounded.
 
     Raises
     ------
@@ -122,7 +151,8 @@ def in_batches(
 
 
 def original(model: nn.Module) -> nn.Module:
-    """Return the module that a compiled model was made of; refuse models whose operations cannot be seen.
+    """Return the module that a compiled model was made of; refuse models whose operations cannot be
+    seen.
 
     Raises
     ------
@@ -134,24 +164,32 @@ def original(model: nn.Module) -> nn.Module:
     model = getattr(model, "_orig_mod", model)
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
-            raise UnsupportedOperationError(f"{name or 'The model'!r} is scripted or traced, and does not show its "
-                                            "operations: explain the module that it was made of.")
+            raise UnsupportedOperationError(
+                f"{name or 'The model'!r} is scripted or traced, and does not show its "
+                "operations: explain the module that it was made of."
+            )
         if ".quantized" in type(module).__module__:
-            raise UnsupportedOperationError(f"{name or 'The model'!r} is quantised ({type(module).__name__}), and its "
-                                            "operations have no derivative: explain the model before quantisation.")
+            raise UnsupportedOperationError(
+                f"{name or 'The model'!r} is quantised ({type(module).__name__}), and its "
+                "operations have no derivative: explain the model before quantisation."
+            )
     return model
 
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
-    """Put the model in evaluation mode, parameters without gradients, compiled modules uncompiled; undo it all after.
+    """Put the model in evaluation mode, parameters without gradients, compiled modules uncompiled;
+    undo it all after.
 
     Code in place stays in place: out of place it may compute something else.
     """
     modules = list(model.modules())
     training = [(module, module.training) for module in modules]
-    compiled = [(module, module._compiled_call_impl) for module in modules
-                if getattr(module, "_compiled_call_impl", None) is not None]
+    compiled = [
+        (module, module._compiled_call_impl)
+        for module in modules
+        if getattr(module, "_compiled_call_impl", None) is not None
+    ]
     gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         model.eval()
@@ -172,7 +210,9 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _eager(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Run modules that torch.compile has wrapped as they were before; and attention without its fused fast path."""
+    """Run modules that torch.compile has wrapped as they were before; and attention without its
+    fused fast path.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

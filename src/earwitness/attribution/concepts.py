@@ -1,7 +1,8 @@
 """Concept relevance propagation: how much of an explanation runs through one channel of one layer.
 
-A gate behind the layer notes the relevance that comes down to it, and lets only the wanted channels pass. Relevance is
-linear in what enters a layer from above, so the parts that run through single channels add up to the whole.
+A gate behind the layer notes the relevance that comes down to it, and lets only the wanted channels
+pass. Relevance is linear in what enters a layer from above, so the parts that run through single
+channels add up to the whole.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,9 @@ from earwitness.errors import ParameterError, check_choice
 
 
 class _Gate:
-    """Stands behind a layer; ``mask``: (batch, channel) or None, ``seen``: relevance of each backward pass."""
+    """Stands behind a layer; ``mask``: (batch, channel) or None, ``seen``: relevance of each
+    backward pass.
+    """
 
     def __init__(self):
         self.mask: torch.Tensor | None = None
@@ -42,8 +45,13 @@ def _gated(model: nn.Module, layer: str) -> Iterator[_Gate]:
 
 
 def hidden_relevance(
-    model: nn.Module, inputs: torch.Tensor, target: int | Sequence[int] | torch.Tensor, layer: str,
-    method: str = "lrp-epsilon", batch_size: int = 50, **options,
+    model: nn.Module,
+    inputs: torch.Tensor,
+    target: int | Sequence[int] | torch.Tensor,
+    layer: str,
+    method: str = "lrp-epsilon",
+    batch_size: int = 50,
+    **options,
 ) -> torch.Tensor:
     """Return the relevance of a layer's outputs, for all clips of a batch in one backward pass.
 
@@ -72,12 +80,18 @@ def hidden_relevance(
     with _gated(model, layer) as gate:
         attribution.attribute(model, inputs, target, method, batch_size=batch_size, **options)
     if sum(map(len, gate.seen)) != len(inputs):
-        raise ParameterError(f"The model does not use {layer!r} exactly once; its relevance has no single place there.")
+        raise ParameterError(
+            f"The model does not use {layer!r} exactly once; its relevance has no single "
+            "place there."
+        )
     return torch.cat(gate.seen)
 
 
-def channel_relevance(model, inputs, target, layer: str, method: str = "lrp-epsilon", **options) -> torch.Tensor:
-    """Return the relevance of each channel of a layer, (batch, channel); arguments as for :func:`hidden_relevance`.
+def channel_relevance(
+    model, inputs, target, layer: str, method: str = "lrp-epsilon", **options
+) -> torch.Tensor:
+    """Return the relevance of each channel of a layer, (batch, channel); arguments as for
+    :func:`hidden_relevance`.
 
     Notes
     -----
@@ -88,7 +102,8 @@ def channel_relevance(model, inputs, target, layer: str, method: str = "lrp-epsi
 
 
 def maximising_clips(relevance, channel: int, n_clips: int = 8) -> torch.Tensor:
-    """Return which clips give a channel the most relevance, the first the most; ``relevance``: (batch, channel).
+    """Return which clips give a channel the most relevance, the first the most; ``relevance``:
+    (batch, channel).
 
     Raises
     ------
@@ -97,18 +112,30 @@ def maximising_clips(relevance, channel: int, n_clips: int = 8) -> torch.Tensor:
 
     Notes
     -----
-    "Relevance maximisation" of Achtibat et al. (2023): unlike the clips that excite a channel most, these are the ones
-    whose answer it decides.
+    "Relevance maximisation" of Achtibat et al. (2023): unlike the clips that excite a channel most,
+    these are the ones whose answer it decides.
     """
     relevance = torch.as_tensor(relevance)
-    if relevance.ndim != 2 or not 0 <= channel < relevance.shape[1] or not 1 <= n_clips <= len(relevance):
-        raise ParameterError(f"There is no channel {channel} with {n_clips} clips in relevances (batch, channel) of "
-                             f"shape {tuple(relevance.shape)}.")
+    if (
+        relevance.ndim != 2
+        or not 0 <= channel < relevance.shape[1]
+        or not 1 <= n_clips <= len(relevance)
+    ):
+        raise ParameterError(
+            f"There is no channel {channel} with {n_clips} clips in relevances (batch, channel) of "
+            f"shape {tuple(relevance.shape)}."
+        )
     return relevance[:, channel].argsort(descending=True, stable=True)[:n_clips]
 
 
 def conditional_relevance(
-    model, inputs, target, layer: str, channels: Sequence[int], method: str = "lrp-epsilon", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    layer: str,
+    channels: Sequence[int],
+    method: str = "lrp-epsilon",
+    batch_size: int = 50,
     **options,
 ) -> torch.Tensor:
     """Return the part of the inputs' relevance that runs through each of these channels of a layer.
@@ -125,7 +152,8 @@ def conditional_relevance(
     Returns
     -------
     Tensor, shape (batch, len(channels), ...)
-        One tensor shaped as a clip for each channel. Over all channels of the layer they add up to ``attribute``.
+        One tensor shaped as a clip for each channel. Over all channels of the layer they add up to
+        ``attribute``.
 
     Raises
     ------
@@ -134,29 +162,41 @@ def conditional_relevance(
 
     Notes
     -----
-    Achtibat et al. (2023), Eq. (6) and (7), with a single condition: relevance of all other channels is set to zero on
-    its way down. What a channel's clips add up to is its :func:`channel_relevance` less what biases below it keep.
+    Achtibat et al. (2023), Eq. (6) and (7), with a single condition: relevance of all other
+    channels is set to zero on its way down. What a channel's clips add up to is its
+    :func:`channel_relevance` less what biases below it keep.
     """
     check_positive(batch_size=batch_size)
     targets = check_target(target, len(check_inputs(inputs)))
     first_clip = hidden_relevance(model, inputs[:1], targets[:1], layer, method, **options)
     n_channels = first_clip.shape[1]
     if len(channels) == 0 or not all(0 <= channel < n_channels for channel in channels):
-        raise ParameterError(f"channels must name some of 0 to {n_channels - 1} of {layer!r}, got {list(channels)}.")
+        raise ParameterError(
+            f"channels must name some of 0 to {n_channels - 1} of {layer!r}, got {list(channels)}."
+        )
     pairs = [(clip, channel) for clip in range(len(inputs)) for channel in channels]
     parts = []
     with _gated(model, layer) as gate:
         for first in range(0, len(pairs), batch_size):
             clips, wanted = map(torch.tensor, zip(*pairs[first : first + batch_size], strict=True))
             gate.mask = nn.functional.one_hot(wanted, n_channels).to(first_clip)  # (pair, channel)
-            parts.append(attribution.attribute(
-                model, inputs[clips.to(inputs.device)], targets[clips], method, batch_size=len(clips), **options))
+            parts.append(
+                attribution.attribute(
+                    model,
+                    inputs[clips.to(inputs.device)],
+                    targets[clips],
+                    method,
+                    batch_size=len(clips),
+                    **options,
+                )
+            )
     return torch.cat(parts).unflatten(0, (len(inputs), len(channels)))
 
 
 @contextmanager
 def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Iterator[nn.Module]:
-    """Set channels of a layer to zero for the ``with`` block: what does the network answer without them?
+    """Set channels of a layer to zero for the ``with`` block: what does the network answer without
+    them?
 
     Raises
     ------
@@ -165,14 +205,20 @@ def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Itera
     ParameterError
         If there is no such channel, when the model runs.
     """
+
     def silence(_, __, output):
         if not all(0 <= channel < output.shape[1] for channel in channels):
-            raise ParameterError(f"channels must name some of 0 to {output.shape[1] - 1} of {layer!r}, got {channels}.")
+            raise ParameterError(
+                f"channels must name some of 0 to {output.shape[1] - 1} of {layer!r}, "
+                f"got {channels}."
+            )
         left = output.clone()
         left[:, list(channels)] = 0
         return left
 
-    name = check_choice(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
+    name = check_choice(
+        layer, [name for name, _ in model.named_modules() if name], "layer of the model"
+    )
     handle = model.get_submodule(name).register_forward_hook(silence)
     try:
         yield model

@@ -1,7 +1,8 @@
-"""What is known of a network's output: a softmax or sigmoid at the end, and which axis its classes lie on.
+"""What is known of a network's output: a softmax or sigmoid at the end, and which axis its classes
+lie on.
 
-Both are seen while the network runs, not guessed from its modules: the last operation may be a function, and the same
-shape (batch, 10, 10) comes out of convolutions and of dense layers.
+Both are seen while the network runs, not guessed from its modules: the last operation may be a
+function, and the same shape (batch, 10, 10) comes out of convolutions and of dense layers.
 """
 
 import warnings
@@ -13,14 +14,63 @@ from torch.overrides import TorchFunctionMode
 
 _FINAL = {"softmax", "log_softmax", "sigmoid", "logsigmoid", "log_sigmoid", "special_expit"}
 _CHANNELS_LAST = {"linear", "lstm", "gru", "rnn_tanh", "rnn_relu"}
-_CHANNELS_FIRST = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
-_SAME_AXES = {
-    "relu", "gelu", "tanh", "elu", "silu", "leaky_relu", "hardtanh", "relu6", "softplus", "dropout", "contiguous",
-    "clone", "add", "sub", "mul", "div", "batch_norm", "layer_norm", "float", "double", "to", "clamp", "hardswish",
-    "mish", "alpha_dropout", "neg", "abs",
+_CHANNELS_FIRST = {
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
 }
-_MOVING = {"squeeze", "view", "reshape", "flatten", "unsqueeze", "getitem", "select", "contiguous", "clone", "float",
-           "double", "to", "transpose", "permute", "mT", "__getitem__", "movedim", "swapaxes"}
+_SAME_AXES = {
+    "relu",
+    "gelu",
+    "tanh",
+    "elu",
+    "silu",
+    "leaky_relu",
+    "hardtanh",
+    "relu6",
+    "softplus",
+    "dropout",
+    "contiguous",
+    "clone",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "batch_norm",
+    "layer_norm",
+    "float",
+    "double",
+    "to",
+    "clamp",
+    "hardswish",
+    "mish",
+    "alpha_dropout",
+    "neg",
+    "abs",
+}
+_MOVING = {
+    "squeeze",
+    "view",
+    "reshape",
+    "flatten",
+    "unsqueeze",
+    "getitem",
+    "select",
+    "contiguous",
+    "clone",
+    "float",
+    "double",
+    "to",
+    "transpose",
+    "permute",
+    "mT",
+    "__getitem__",
+    "movedim",
+    "swapaxes",
+}
 
 
 class ProbabilityWarning(UserWarning):
@@ -66,10 +116,12 @@ def note(name: str, function, args: tuple, kwargs: dict, result) -> None:
         axis = before.axis if name in _SAME_AXES else _moved(name, before.axis, x.ndim, args)
         logits = None
         if before.logits is not None and name in _MOVING:
+
             def logits():
                 moved = function(before.logits(), *args[1:], **kwargs)
                 moved._ending = Ending(axis)
                 return moved
+
         result._ending = Ending(axis, logits, before.by)
 
 
@@ -99,17 +151,30 @@ class Endings(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name == "__get__":
             name = getattr(function.__self__, "__name__", "")
-        note(name.strip("_") if name != "__getitem__" else "getitem", function, args, kwargs or {}, result)
+        note(
+            name.strip("_") if name != "__getitem__" else "getitem",
+            function,
+            args,
+            kwargs or {},
+            result,
+        )
         return result
 
 
 def before_probabilities(output: torch.Tensor, told: list) -> torch.Tensor:
-    """Return the logits of a network that ends in a softmax or sigmoid, and say so once; other outputs as they are."""
+    """Return the logits of a network that ends in a softmax or sigmoid, and say so once; other
+    outputs as they are.
+    """
     ending = getattr(output, "_ending", None)
     if ending is None or ending.logits is None:
         return output
     if not told:
         told.append(True)
-        warnings.warn(f"The model ends in {ending.by}: its input, the logit, is explained. For the probability itself "
-                      "say probabilities=True.", ProbabilityWarning, stacklevel=2)
+        warnings.warn(
+            f"The model ends in {ending.by}: its input, the logit, is explained. For the "
+            "probability itself "
+            "say probabilities=True.",
+            ProbabilityWarning,
+            stacklevel=2,
+        )
     return ending.logits()

@@ -1,4 +1,6 @@
-"""What is asked of a network: which of its outputs, on which axis its classes lie, what is held against what."""
+"""What is asked of a network: which of its outputs, on which axis its classes lie, what is held
+against what.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,15 +19,19 @@ class Question:
     Attributes
     ----------
     output : str, int or callable, optional
-        Which of several outputs: a key, a field or an index, or a function of all the network returns.
+        Which of several outputs: a key, a field or an index, or a function of all the network
+        returns.
     class_axis : int, optional
-        Axis of the classes in outputs of three axes and more. By default the one that the last layer puts them on.
+        Axis of the classes in outputs of three axes and more. By default the one that the last
+        layer puts them on.
     against : int, optional
         Output whose logit is subtracted.
     probabilities : bool
-        Whether the probabilities of a network that ends in softmax or sigmoid are explained, rather than its logits.
+        Whether the probabilities of a network that ends in softmax or sigmoid are explained, rather
+        than its logits.
     args : tuple
-        What the network takes besides its input; tensors with a row for each clip are cut like the clips.
+        What the network takes besides its input; tensors with a row for each clip are cut like the
+        clips.
     """
 
     output: str | int | Callable | None = None
@@ -50,7 +56,10 @@ class Question:
         if self.against is None:
             return logits
         if not 0 <= self.against < logits.shape[-1]:
-            raise ParameterError(f"Target {self.against} does not exist: outputs go from 0 to {logits.shape[-1] - 1}.")
+            raise ParameterError(
+                f"Target {self.against} does not exist: outputs go from 0 to "
+                f"{logits.shape[-1] - 1}."
+            )
         return logits - logits[..., self.against : self.against + 1]
 
     def _picked(self, returned) -> torch.Tensor:
@@ -61,8 +70,10 @@ class Question:
         else:
             picked = returned
         if not isinstance(picked, torch.Tensor):
-            raise ParameterError(f"The model returns {_described(returned)}: say which is explained, with output= a "
-                                 "name, an index or a function that picks it.")
+            raise ParameterError(
+                f"The model returns {_described(returned)}: say which is explained, with output= a "
+                "name, an index or a function that picks it."
+            )
         return picked
 
     def _classes_last(self, logits):
@@ -72,13 +83,17 @@ class Question:
         if logits.ndim > 2 and axis is None:
             axis = getattr(getattr(logits, "_ending", None), "axis", None)
             if axis is None:
-                raise ParameterError(f"The model answers {tuple(logits.shape)}: say with class_axis= which axis the "
-                                     "classes lie on, 1 for (batch, classes, time), -1 for (batch, time, classes).")
+                raise ParameterError(
+                    f"The model answers {tuple(logits.shape)}: say with class_axis= which axis the "
+                    "classes lie on, 1 for (batch, classes, time), -1 for (batch, time, classes)."
+                )
         if axis is None:
             return logits
         if not -logits.ndim <= axis < logits.ndim or axis % logits.ndim == 0:
-            raise ParameterError(f"class_axis must be an axis of {tuple(logits.shape)} other than the first, "
-                                 f"got {axis}.")
+            raise ParameterError(
+                f"class_axis must be an axis of {tuple(logits.shape)} other than the first, "
+                f"got {axis}."
+            )
         return logits.movedim(axis, -1)
 
 
@@ -102,20 +117,27 @@ def _described(returned) -> str:
     if isinstance(returned, dict):
         parts = returned.items()
     elif dataclasses.is_dataclass(returned):
-        parts = ((field.name, getattr(returned, field.name)) for field in dataclasses.fields(returned))
+        parts = (
+            (field.name, getattr(returned, field.name)) for field in dataclasses.fields(returned)
+        )
     elif hasattr(returned, "_fields"):
         parts = zip(returned._fields, returned, strict=True)
     elif isinstance(returned, tuple | list):
         parts = enumerate(returned)
     else:
         return f"a {type(returned).__name__}"
-    shown = (f"{name!r}: {tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__}"
-             for name, value in parts)
+    shown = (
+        f"{name!r}: "
+        f"{tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__}"
+        for name, value in parts
+    )
     return f"{type(returned).__name__} ({', '.join(shown)})"
 
 
 class Asked(nn.Module):
-    """A network with a question: called, it answers the logits (batch, [time,] n_classes) that are explained."""
+    """A network with a question: called, it answers the logits (batch, [time,] n_classes) that are
+    explained.
+    """
 
     def __init__(self, model: nn.Module, question: Question):
         super().__init__()
@@ -135,11 +157,17 @@ def asked_of(model: nn.Module) -> nn.Module:
 
 def fitted(args: Sequence, n_rows: int) -> tuple:
     """Return further arguments for ``n_rows`` clips: those of one clip are repeated."""
-    return tuple(arg.expand(n_rows, *arg.shape[1:]) if isinstance(arg, torch.Tensor) and arg.ndim and len(arg) == 1
-                 and n_rows > 1 else arg for arg in args)
+    return tuple(
+        arg.expand(n_rows, *arg.shape[1:])
+        if isinstance(arg, torch.Tensor) and arg.ndim and len(arg) == 1 and n_rows > 1
+        else arg
+        for arg in args
+    )
 
 
 def cut(args: Sequence, n_clips: int, part: slice) -> tuple:
     """Return further arguments with a row for each clip cut to some clips."""
-    return tuple(arg[part] if isinstance(arg, torch.Tensor) and arg.ndim and len(arg) == n_clips else arg
-                 for arg in args)
+    return tuple(
+        arg[part] if isinstance(arg, torch.Tensor) and arg.ndim and len(arg) == n_clips else arg
+        for arg in args
+    )

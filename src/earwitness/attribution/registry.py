@@ -1,7 +1,8 @@
-"""One place where a method of explanation registers, with its name, how it is shown, and its options.
+"""One place where a method of explanation registers, with its name, how it is shown, and its
+options.
 
-Packages of others register theirs with an entry point ``earwitness.methods``: its name is that of the method, its value
-a function like those here.
+Packages of others register theirs with an entry point ``earwitness.methods``: its name is that of
+the method, its value a function like those here.
 """
 
 import warnings
@@ -22,12 +23,13 @@ class Method:
     ----------
     name : str
     function : callable
-        ``(model, inputs, target, *, options) -> Tensor``; takes ``rules`` as well where ``family`` is ``"lrp"``. Its
-        keyword-only arguments are the method's options.
+        ``(model, inputs, target, *, options) -> Tensor``; takes ``rules`` as well where ``family``
+        is ``"lrp"``. Its keyword-only arguments are the method's options.
     label : str
         How figures and reports call it.
     family : str
-        Methods of one family have one group of colours: ``"lrp"``, ``"gradient"``, ``"perturbation"``, ``"control"``.
+        Methods of one family have one group of colours: ``"lrp"``, ``"gradient"``,
+        ``"perturbation"``, ``"control"``.
     """
 
     name: str
@@ -53,14 +55,20 @@ def method(name: str, label: str = "", family: str = "other") -> Callable:
     ParameterError
         If another function has registered the name.
     """
+
     def register(function):
         known = _METHODS.get(name)
         if known is not None and (known.function.__module__, known.function.__qualname__) != (
-                function.__module__, function.__qualname__):
-            raise ParameterError(f"There is a method {name!r} already, {known.function.__module__}."
-                                 f"{known.function.__qualname__}.")
+            function.__module__,
+            function.__qualname__,
+        ):
+            raise ParameterError(
+                f"There is a method {name!r} already, {known.function.__module__}."
+                f"{known.function.__qualname__}."
+            )
         _METHODS[name] = Method(name, function, label or name, family)
         return function
+
     return register
 
 
@@ -87,7 +95,15 @@ def find(name: str, family: str | None = None) -> Method:
         If there is no such method, or none in the ``family``.
     """
     if name in _FORMER:
-        warnings.warn(f"The method {name!r} is called {_FORMER[name]!r} now.", DeprecationWarning, stacklevel=3)
+        warnings.warn(
+            f"The method {name!r} is called {_FORMER[name]!r} now.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
         name = _FORMER[name]
     known = {key: value for key, value in registered().items() if family in (None, value.family)}
-    return known[check_choice(name, known, "attribution method" if family is None else f"{family.upper()} method")]
+    return known[
+        check_choice(
+            name, known, "attribution method" if family is None else f"{family.upper()} method"
+        )
+    ]

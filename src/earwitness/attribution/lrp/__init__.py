@@ -1,12 +1,14 @@
 """Layer-wise relevance propagation through any network, operation by operation.
 
-:mod:`~earwitness.attribution.lrp.dispatch` follows the forward pass; :mod:`~earwitness.attribution.lrp.operations` has
-one table operation -> rule; :mod:`~earwitness.attribution.lrp.layers` has the rules that share relevance in layers with
-weights; :mod:`~earwitness.attribution.lrp.composites` says which rule treats which layer.
+:mod:`~earwitness.attribution.lrp.dispatch` follows the forward pass;
+:mod:`~earwitness.attribution.lrp.operations` has one table operation -> rule;
+:mod:`~earwitness.attribution.lrp.layers` has the rules that share relevance in layers with weights;
+:mod:`~earwitness.attribution.lrp.composites` says which rule treats which layer.
 
-What bias and stabiliser of a sum take is lost on the way to the input. Every method has an option ``bias_factor`` for
-it: 0 leaves it lost, 1 hands it down, so that the relevance of the input sums to the explained logit. It goes evenly to
-all inputs of the sum; with the plus rule in proportion to the positive contributions, where there are any.
+What bias and stabiliser of a sum take is lost on the way to the input. Every method has an option
+``bias_factor`` for it: 0 leaves it lost, 1 hands it down, so that the relevance of the input sums
+to the explained logit. It goes evenly to all inputs of the sum; with the plus rule in proportion to
+the positive contributions, where there are any.
 """
 
 from earwitness.attribution.lrp.methods import (
@@ -22,8 +24,17 @@ from earwitness.attribution.lrp.methods import (
 from earwitness.attribution.lrp.operations import TABLE, operation
 
 __all__ = [
-    "TABLE", "Conservation", "balance", "explain_support", "lrp_alpha1_beta0", "lrp_epsilon",
-    "lrp_epsilon_plus", "lrp_gamma", "lrp_kiyan2022", "operation", "stabilize",
+    "TABLE",
+    "Conservation",
+    "balance",
+    "explain_support",
+    "lrp_alpha1_beta0",
+    "lrp_epsilon",
+    "lrp_epsilon_plus",
+    "lrp_gamma",
+    "lrp_kiyan2022",
+    "operation",
+    "stabilize",
 ]
 
 

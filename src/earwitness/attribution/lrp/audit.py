@@ -1,7 +1,8 @@
 """Which operation does not balance: a second pass that weighs what enters and leaves each of them.
 
-The ledger of an explanation says that something is lost or made; it cannot say where, because relevance of the values
-in between is never computed. Here it is: every operation reads through a probe, and relevance is counted on both sides.
+The ledger of an explanation says that something is lost or made; it cannot say where, because
+relevance of the values in between is never computed. Here it is: every operation reads through a
+probe, and relevance is counted on both sides.
 """
 
 from collections import defaultdict
@@ -55,10 +56,13 @@ class Audited(Linearised):
             relevance = relevance.real if relevance.is_complex() else relevance
             self.surplus[label] += sign * float(torch.where(derivative == 0, 0, relevance).sum())
             self.flow[label] += float(torch.where(derivative == 0, 0, relevance).abs().sum())
+
         return count
 
     def unbalanced(self, tolerance: float) -> list[tuple[str, float]]:
-        """Return operations whose balance is off by more than ``tolerance`` of what flows, the worst first."""
+        """Return operations whose balance is off by more than ``tolerance`` of what flows, the
+        worst first.
+        """
         off = {}
         for label, surplus in self.surplus.items():
             missing = surplus - float(self.ledger.entries.get(label, 0.0))

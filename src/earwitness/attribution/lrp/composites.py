@@ -17,7 +17,12 @@ from earwitness.attribution.lrp.layers import (
 from earwitness.errors import ParameterError, check_choice
 from earwitness.models.doacrnn import Normalisation
 
-KINDS = {"first layer": "first", "convolutions": "convolution", "dense layers": "dense", "norms": "norm"}
+KINDS = {
+    "first layer": "first",
+    "convolutions": "convolution",
+    "dense layers": "dense",
+    "norms": "norm",
+}
 
 
 @dataclass
@@ -52,12 +57,15 @@ class Composite:
 
     @property
     def additive(self) -> bool:
-        """Whether relevance can arrive at values that are zero, which a ratio to them has to carry."""
+        """Whether relevance can arrive at values that are zero, and a ratio to them carries it."""
         return self.bias_factor > 0 or any(
-            isinstance(rule, partial) and rule.func is given_rule for _, rule in self.given)
+            isinstance(rule, partial) and rule.func is given_rule for _, rule in self.given
+        )
 
     def rule_for(self, step, fixed: bool) -> Callable:
-        """Return the rule of a layer; one that no parameter enters (``fixed``) is a front end and shares exactly."""
+        """Return the rule of a layer; one that no parameter enters (``fixed``) is a front end and
+        shares exactly.
+        """
         for selector, rule in self.given:
             if rule is not _PASS and _fits(selector, step.name, step.module, step):
                 return self.kinds["norm"] if step.kind == "norm" else rule
@@ -83,14 +91,24 @@ def _fits(selector, name: str, module, step) -> bool:
     return bool(selector(module))
 
 
-def composite(kinds: dict, given: Mapping | None, *, epsilon: float, stabilizer: float, bias_factor: float,
-              gamma: float = 0.25, gates: str = "signal", count_start: bool = True) -> Composite:
+def composite(
+    kinds: dict,
+    given: Mapping | None,
+    *,
+    epsilon: float,
+    stabilizer: float,
+    bias_factor: float,
+    gamma: float = 0.25,
+    gates: str = "signal",
+    count_start: bool = True,
+) -> Composite:
     """Return the composite of a method.
 
     Parameters
     ----------
     kinds : dict of str -> str
-        Names of rules for ``"convolution"`` and ``"dense"``; the epsilon rule where nothing is said.
+        Names of rules for ``"convolution"`` and ``"dense"``; the epsilon rule where nothing is
+        said.
     given : mapping, optional
         Selector -> rule, as :func:`earwitness.attribution.attribute` takes them.
     """
@@ -102,8 +120,12 @@ def composite(kinds: dict, given: Mapping | None, *, epsilon: float, stabilizer:
         "linear": partial(linear_rule, bias_factor=bias_factor),
         "pass": _PASS,
     }
-    chosen = [(_checked_selector(selector), _named(rule, named)) for selector, rule in (given or {}).items()]
-    # the recorded values of the chapter sound-direction: a normalisation of the inputs passes relevance as it is
+    chosen = [
+        (_checked_selector(selector), _named(rule, named))
+        for selector, rule in (given or {}).items()
+    ]
+    # the recorded values of the chapter sound-direction: a normalisation of the inputs passes
+    # relevance as it is
     always = [(Normalisation, _PASS), (nn.MultiheadAttention, named["epsilon"])]
     rules = {kind: named[kinds.get(kind, "epsilon")] for kind in ("convolution", "dense", "norm")}
     return Composite(rules, named, chosen + always, bias_factor, epsilon, count_start, gates)
@@ -112,8 +134,10 @@ def composite(kinds: dict, given: Mapping | None, *, epsilon: float, stabilizer:
 def _checked_selector(selector):
     if isinstance(selector, str | type) or callable(selector):
         return selector
-    raise ParameterError("rules go by a pattern of names, a type of layer, a function of the layer or one of "
-                         f"{', '.join(map(repr, KINDS))}, got {selector!r}.")
+    raise ParameterError(
+        "rules go by a pattern of names, a type of layer, a function of the layer or one of "
+        f"{', '.join(map(repr, KINDS))}, got {selector!r}."
+    )
 
 
 def _named(rule, named):

@@ -1,9 +1,11 @@
-"""Follow a forward pass operation by operation, each with the derivative of its frozen linearisation.
+"""Follow a forward pass operation by operation, each with the derivative of its frozen
+linearisation.
 
-What travels back is not relevance but a derivative: the relevance of a value x is x times what arrives at it. So sums,
-means and values that are used twice come out right by themselves, and an operation needs a rule only where its ordinary
-derivative is not that of a linear map. ``operations.TABLE`` has a rule for every operation by its name; what has none is
-refused by name, and so is a value that no operation seen here has made.
+What travels back is not relevance but a derivative: the relevance of a value x is x times what
+arrives at it. So sums, means and values that are used twice come out right by themselves, and an
+operation needs a rule only where its ordinary derivative is not that of a linear map.
+``operations.TABLE`` has a rule for every operation by its name; what has none is refused by name,
+and so is a value that no operation seen here has made.
 """
 
 import traceback
@@ -24,13 +26,37 @@ from earwitness.attribution.lrp.steps import Step, away
 from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
 
 _ALIASES = {
-    "__radd__": "add", "__iadd__": "add_", "__isub__": "sub_", "__rmul__": "mul", "__imul__": "mul_",
-    "__itruediv__": "div_", "__truediv__": "div", "true_divide": "div", "divide": "div", "divide_": "div_",
-    "subtract": "sub", "subtract_": "sub_", "multiply": "mul", "multiply_": "mul_", "negative": "neg",
-    "absolute": "abs", "__ipow__": "pow_", "special_expit": "sigmoid", "special_softmax": "softmax",
-    "special_log_softmax": "log_softmax", "concat": "cat", "concatenate": "cat", "swapaxes": "transpose",
-    "swapdims": "transpose", "clip": "clamp", "clip_": "clamp_", "moveaxis": "movedim", "special_log1p": "log1p",
-    "_softmax": "softmax", "_log_softmax": "log_softmax", "special_expm1": "expm1",
+    "__radd__": "add",
+    "__iadd__": "add_",
+    "__isub__": "sub_",
+    "__rmul__": "mul",
+    "__imul__": "mul_",
+    "__itruediv__": "div_",
+    "__truediv__": "div",
+    "true_divide": "div",
+    "divide": "div",
+    "divide_": "div_",
+    "subtract": "sub",
+    "subtract_": "sub_",
+    "multiply": "mul",
+    "multiply_": "mul_",
+    "negative": "neg",
+    "absolute": "abs",
+    "__ipow__": "pow_",
+    "special_expit": "sigmoid",
+    "special_softmax": "softmax",
+    "special_log_softmax": "log_softmax",
+    "concat": "cat",
+    "concatenate": "cat",
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "clip": "clamp",
+    "clip_": "clamp_",
+    "moveaxis": "movedim",
+    "special_log1p": "log1p",
+    "_softmax": "softmax",
+    "_log_softmax": "log_softmax",
+    "special_expm1": "expm1",
 }
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parents[2])
@@ -43,13 +69,16 @@ class Trace:
     Attributes
     ----------
     gate : bool
-        Whether it says how much passes rather than what: it comes out of a sigmoid, a softmax, a reciprocal.
+        Whether it says how much passes rather than what: it comes out of a sigmoid, a softmax, a
+        reciprocal.
     deep : bool
         Whether a layer with weights lies between it and the input.
     floor : float, optional
-        The least value it can have, where a constant is added or a clamp stands against the logarithm of zero.
+        The least value it can have, where a constant is added or a clamp stands against the
+        logarithm of zero.
     layer : tuple of (Step, Tensor, int), optional
-        The convolution or dense layer whose output it is, what it read and the version of that: for a batch norm.
+        The convolution or dense layer whose output it is, what it read and the version of that: for
+        a batch norm.
     n_readers : int
         How many operations have read it.
     """
@@ -65,13 +94,13 @@ class Trace:
 class Call:
     """One call of an operation inside the model."""
 
-    name: str                  # as the table has it, without the underscore of what works in place
+    name: str  # as the table has it, without the underscore of what works in place
     in_place: bool
     function: Callable
     args: tuple
     kwargs: dict
-    dependent: list            # of the arguments, the tensors that depend on the input
-    place: str                 # dotted name of the module that runs it
+    dependent: list  # of the arguments, the tensors that depend on the input
+    place: str  # dotted name of the module that runs it
     module: nn.Module
     trace: "Trace | None" = None  # what the rule says of the result
 
@@ -90,7 +119,9 @@ class Call:
 
     @property
     def label(self) -> str:
-        """The name of this operation in the ledger: that of its module, if the module is nothing but it."""
+        """The name of this operation in the ledger: that of its module, if the module is nothing
+        but it.
+        """
         if self.place and next(self.module.children(), None) is None:
             return self.place
         return f"{self.place}: {self.name}" if self.place else self.name
@@ -102,7 +133,11 @@ def _mapped(value, known: dict):
     if isinstance(value, dict):
         return {key: _mapped(inner, known) for key, inner in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(_mapped(inner, known) for inner in value) if type(value) in (tuple, list) else value
+        return (
+            type(value)(_mapped(inner, known) for inner in value)
+            if type(value) in (tuple, list)
+            else value
+        )
     return value
 
 
@@ -119,11 +154,20 @@ def tensors_of(value) -> Iterator[torch.Tensor]:
 
 @cache
 def _opened(function: types.FunctionType) -> types.FunctionType:
-    """Return a Python function of torch that does not announce itself, so that the operations inside it are seen."""
+    """Return a Python function of torch that does not announce itself, so that the operations
+    inside it are seen.
+    """
     silent = dict.fromkeys(
-        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), lambda *_: False)
-    opened = types.FunctionType(function.__code__, {**function.__globals__, **silent}, function.__name__,
-                                function.__defaults__, function.__closure__)
+        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"),
+        lambda *_: False,
+    )
+    opened = types.FunctionType(
+        function.__code__,
+        {**function.__globals__, **silent},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
     opened.__kwdefaults__ = function.__kwdefaults__
     return opened
 
@@ -151,8 +195,11 @@ _WATCHED: ContextVar[tuple[str, Callable] | None] = ContextVar("watched", defaul
 
 
 @contextmanager
-def watched(layer: str, watch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Iterator[None]:
-    """Inside the ``with`` block, ``watch`` sees what comes down to a layer's output, and may change it.
+def watched(
+    layer: str, watch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Inside the ``with`` block, ``watch`` sees what comes down to a layer's output, and may change
+    it.
 
     Parameters
     ----------
@@ -169,7 +216,7 @@ def watched(layer: str, watch: Callable[[torch.Tensor, torch.Tensor], torch.Tens
 
 
 class Ledger:
-    """What biases, stabilisers and constants absorb, by operation in the order of the forward pass."""
+    """What biases, stabilisers and constants absorb, by operation in forward order."""
 
     def __init__(self):
         self.entries: dict[str, torch.Tensor | float] = {}
@@ -184,7 +231,8 @@ class Ledger:
 
 
 class Linearised(TorchFunctionMode):
-    """Inside the ``with`` block, operations on what depends on the input run with the derivative of their rule.
+    """Inside the ``with`` block, operations on what depends on the input run with the derivative of
+    their rule.
 
     Parameters
     ----------
@@ -194,17 +242,25 @@ class Linearised(TorchFunctionMode):
     table : dict of str -> callable
         Operation -> rule.
     record : list, optional
-        Receives (call, rule, where) of every operation; then what has no rule keeps its ordinary derivative, for
-        :func:`earwitness.attribution.explain_support` alone.
+        Receives (call, rule, where) of every operation; then what has no rule keeps its ordinary
+        derivative, for :func:`earwitness.attribution.explain_support` alone.
     """
 
-    def __init__(self, model: nn.Module, composite, table: dict[str, Callable], record: list | None = None,
-                 at: str | None = None):
+    def __init__(
+        self,
+        model: nn.Module,
+        composite,
+        table: dict[str, Callable],
+        record: list | None = None,
+        at: str | None = None,
+    ):
         super().__init__()
         self.model, self.composite, self.table, self.record = model, composite, table, record
         self.ledger, self.at, self.stops = Ledger(), at, []
         if at is not None:
-            check_choice(at, [name for name, _ in model.named_modules() if name], "layer of the model")
+            check_choice(
+                at, [name for name, _ in model.named_modules() if name], "layer of the model"
+            )
         self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
         self.stack: list[tuple[str, nn.Module]] = [("", model)]
         self.holders: dict[int, list[Step]] = {}
@@ -230,8 +286,20 @@ class Linearised(TorchFunctionMode):
             self.holders.setdefault(output.untyped_storage().data_ptr(), []).append(step)
         return result
 
+    def _keeps_what_matters(self, call: Call) -> bool:
+        """Tell whether an operation in place leaves all values that relevance comes down to: a
+        ReLU, read first.
+        """
+        x = call.args[0]
+        return (
+            call.name == "relu"
+            and not self.additive
+            and x._base is None
+            and x._trace.n_readers == 1
+        )
+
     def overwritten(self, tensor: torch.Tensor) -> None:
-        """Let steps that still need the values of a tensor copy them before an operation in place."""
+        """Let steps that still need the values of a tensor copy them: it is to change in place."""
         pointer = tensor.untyped_storage().data_ptr()
         for step in self.holders.pop(pointer, ()):
             step.keep(pointer)
@@ -258,15 +326,23 @@ class Linearised(TorchFunctionMode):
             return function(*args, **kwargs)
         place, module = self.stack[-1]
         in_place = name.endswith("_") and not name.endswith("__")
-        call = Call(name.removesuffix("_") if in_place else name, in_place, function, args, kwargs, dependent, place,
-                    module)
+        call = Call(
+            name.removesuffix("_") if in_place else name,
+            in_place,
+            function,
+            args,
+            kwargs,
+            dependent,
+            place,
+            module,
+        )
         self._check_known(call)
         for value in dependent:
             value._trace.n_readers += 1
         rule = self.table.get(call.name)
         if self.opens(call, rule):
             return self.open(call)
-        if in_place or name == "setitem":
+        if (in_place or name == "setitem") and not self._keeps_what_matters(call):
             self.overwritten(args[0])
         result = self._unknown(call) if rule is None else self.applied(rule, call)
         if rule is not None:
@@ -277,15 +353,21 @@ class Linearised(TorchFunctionMode):
 
     @staticmethod
     def opens(call: Call, rule) -> bool:
-        """Tell whether an operation is a function in Python that consists of others, and is seen as these."""
+        """Tell whether an operation is a function in Python that consists of others, and is seen as
+        these.
+        """
         if not isinstance(call.function, types.FunctionType):
             return False
         return rule is None or "inplace" in call.function.__code__.co_varnames
 
     def _constant(self, function, args, kwargs):
-        """Run an operation on what does not depend on the input; what parameters enter stays known as learned."""
+        """Run an operation on what does not depend on the input; what parameters enter stays known
+        as learned.
+        """
         result = function(*args, **kwargs)
-        if isinstance(result, torch.Tensor) and any(map(self.is_weight, tensors_of((args, kwargs)))):
+        if isinstance(result, torch.Tensor) and any(
+            map(self.is_weight, tensors_of((args, kwargs)))
+        ):
             result._learned = True
         return result
 
@@ -305,14 +387,23 @@ class Linearised(TorchFunctionMode):
         for value in call.dependent:
             if not hasattr(value, "_trace"):
                 if self.record is None:
-                    maker = type(value.grad_fn).__name__
+                    maker = type(value.grad_fn).__name__.removesuffix("Backward")
                     raise UnsupportedOperationError(
-                        f"LRP does not see how {maker.removesuffix('Backward')!r} makes a value that {call.name!r} in "
-                        f"{self._in(call)} reads: functions of torch.autograd.Function, scripted code and extensions "
+                        f"LRP does not see how {maker!r} makes a value that "
+                        f"{call.name!r} in {self._in(call)} reads: functions of "
+                        "torch.autograd.Function, scripted code and extensions "
                         "do not show their operations. Write it in PyTorch's operations"
-                        f"{_at()}.")
+                        f"{_at()}."
+                    )
                 value._trace = Trace()
-                self.record.append((call.place, type(value.grad_fn).__name__, "missing: not seen by PyTorch", where()))
+                self.record.append(
+                    (
+                        call.place,
+                        type(value.grad_fn).__name__,
+                        "missing: not seen by PyTorch",
+                        where(),
+                    )
+                )
 
     def applied(self, rule: Callable, call: Call):
         """Return what an operation returns by its rule."""
@@ -327,8 +418,10 @@ class Linearised(TorchFunctionMode):
     def _refuse(self, call: Call, why: str) -> None:
         if self.record is None:
             raise UnsupportedOperationError(
-                f"LRP has no rule for the operation {call.name!r} in {self._in(call)}: {why}{_at()}. Register one with "
-                f"earwitness.attribution.lrp.operation({call.name!r}), or choose another method.")
+                f"LRP has no rule for the operation {call.name!r} in {self._in(call)}: {why}"
+                f"{_at()}. Register one with "
+                f"earwitness.attribution.lrp.operation({call.name!r}), or choose another method."
+            )
         self.record.append((call.place, call.name, f"missing: {why}", where()))
 
     def _in(self, call: Call) -> str:
@@ -340,11 +433,15 @@ class Linearised(TorchFunctionMode):
 
     def _note(self, call: Call, rule, result) -> None:
         if self.record is not None and any(value.requires_grad for value in tensors_of(result)):
-            self.record.append((call.place, call.name, getattr(rule, "title", rule.__name__), where()))
+            self.record.append(
+                (call.place, call.name, getattr(rule, "title", rule.__name__), where())
+            )
 
     def _mark(self, call: Call, result, rule) -> None:
         deep = any(value._trace.deep for value in call.dependent)
-        gate = getattr(rule, "keeps_gates", False) and all(value._trace.gate for value in call.dependent)
+        gate = getattr(rule, "keeps_gates", False) and all(
+            value._trace.gate for value in call.dependent
+        )
         trace = call.trace or Trace(gate=gate, deep=deep)
         changes = call.in_place or call.name == "setitem"
         targets = list(tensors_of(result))
@@ -362,7 +459,8 @@ class Linearised(TorchFunctionMode):
     def is_weight(self, tensor) -> bool:
         """Tell whether a tensor is a parameter of the model, or was computed from one."""
         return isinstance(tensor, torch.Tensor) and (
-            hasattr(tensor, "_learned") or tensor.untyped_storage().data_ptr() in self.weights)
+            hasattr(tensor, "_learned") or tensor.untyped_storage().data_ptr() in self.weights
+        )
 
     def layer(self, call: Call, step, source: torch.Tensor, learned: bool = True) -> torch.Tensor:
         """Run a layer with weights by the rule that the composite has for it."""
@@ -376,11 +474,18 @@ class Linearised(TorchFunctionMode):
         call.trace = Trace(deep=True, layer=before)
         return result
 
-    def merged(self, call: Call, layer, norm, source: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Run a batch norm behind a layer: part of the layer, unless something else reads the layer's output too."""
+    def merged(
+        self, call: Call, layer, norm, source: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
+        """Run a batch norm behind a layer: part of the layer, unless something else reads the
+        layer's output too.
+        """
         for step in (layer, norm):
             step.first, step.additive = not source._trace.deep, self.additive
-        layer.rule, norm.rule = self.composite.rule_for(layer, False), self.composite.rule_for(norm, False)
+        layer.rule, norm.rule = (
+            self.composite.rule_for(layer, False),
+            self.composite.rule_for(norm, False),
+        )
         label, trace = call.label, x._trace
         norm.note = lambda kept: self.ledger.note(label, kept)
         call.trace = Trace(deep=True)
@@ -388,12 +493,15 @@ class Linearised(TorchFunctionMode):
 
     @contextmanager
     def places(self):
-        """Keep track of the module that runs, for the ``with`` block, and give modules their own rule."""
+        """Keep track of the module that runs, for the ``with`` block, and give modules their own
+        rule.
+        """
         watched = _WATCHED.get()
 
         def push(name):
             def hook(module, inputs):
                 self.stack.append((name, module))
+
             return hook
 
         def pop(name, passes):
@@ -406,18 +514,24 @@ class Linearised(TorchFunctionMode):
                 if watched is not None and name == watched[0]:
                     self._watch(output, watched[1])
                 return result
+
             return hook
 
         with ExitStack() as hooks:
             for name, module in self.model.named_modules():
                 if name:
                     hooks.callback(module.register_forward_pre_hook(push(name)).remove)
-                    hooks.callback(module.register_forward_hook(
-                        pop(name, self.composite.passes(name, module))).remove)
+                    hooks.callback(
+                        module.register_forward_hook(
+                            pop(name, self.composite.passes(name, module))
+                        ).remove
+                    )
             yield self
 
     def _watch(self, output, watch) -> None:
-        """Let ``watch`` change what comes down to an output; what it takes away is absorbed by the condition."""
+        """Let ``watch`` change what comes down to an output; what it takes away is absorbed by the
+        condition.
+        """
         if not isinstance(output, torch.Tensor) or not output.requires_grad:
             return
         with torch._C.DisableTorchFunction():
@@ -428,6 +542,7 @@ class Linearised(TorchFunctionMode):
                 if changed is not c:
                     self.ledger.note("condition", (value * (c - changed)).sum())
                 return changed
+
             output.register_hook(change)
 
     def stopped(self) -> torch.Tensor:
@@ -436,20 +551,28 @@ class Linearised(TorchFunctionMode):
         Raises
         ------
         ParameterError
-            If the model does not use it exactly once, or what it returns is no tensor that depends on the input.
+            If the model does not use it exactly once, or what it returns is no tensor that depends
+            on the input.
         """
         if len(self.stops) != 1:
-            raise ParameterError(f"The model does not use {self.at!r} exactly once; its relevance has no single place "
-                                 "there.")
+            raise ParameterError(
+                f"The model does not use {self.at!r} exactly once; its relevance has no single "
+                "place "
+                "there."
+            )
         (output,) = self.stops
         if not isinstance(output, torch.Tensor) or not output.requires_grad:
-            raise ParameterError(f"{self.at!r} does not return one tensor that depends on the input.")
+            raise ParameterError(
+                f"{self.at!r} does not return one tensor that depends on the input."
+            )
         return output
 
     def _passed(self, inputs, output):
         """Replace what a module does by one step that hands relevance on, value by value."""
         (x, *_) = inputs
-        if not (isinstance(output, torch.Tensor) and output.requires_grad and output.shape == x.shape):
+        if not (
+            isinstance(output, torch.Tensor) and output.requires_grad and output.shape == x.shape
+        ):
             return None
         with torch._C.DisableTorchFunction():
             step = Passed(x, output.detach(), self.additive)
@@ -476,7 +599,9 @@ class Passed(Step):
 
 
 class Merged(Step):
-    """A batch norm and the layer before it: one layer, or two where others read what is between them."""
+    """A batch norm and the layer before it: one layer, or two where others read what is between
+    them.
+    """
 
     def __init__(self, layer, norm, n_readers):
         super().__init__(None)
@@ -489,12 +614,15 @@ class Merged(Step):
         return result
 
     def keep(self, pointer):
-        """Copy what either needs."""
+        """Copy what either needs, once."""
         self.layer.keep(pointer)
         self.norm.keep(pointer)
+        self.norm.y = self.layer.y
 
     def pull(self, c):
-        """Return the derivatives of what the layer reads and of what the norm reads; one of them is nothing."""
+        """Return the derivatives of what the layer reads and of what the norm reads; one of them is
+        nothing.
+        """
         return (self.layer.pull(c), None) if self.n_readers() == 1 else (None, self.norm.pull(c))
 
 
@@ -503,11 +631,16 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, step, *inputs):
-        ctx.step = step
+        ctx.step, ctx.n_inputs = step, len(inputs)
+        ctx.set_materialize_grads(False)
         return step.forward(*inputs)
 
     @staticmethod
     def backward(ctx, *derivatives):
+        if all(
+            derivative is None for derivative in derivatives
+        ):  # a norm behind has taken the layer in
+            return None, *[None] * ctx.n_inputs
         result = ctx.step.pull(*derivatives)
         return None, *(result if isinstance(result, tuple) else (result,))
 
@@ -518,8 +651,43 @@ def _at() -> str:
 
 
 _QUERIES = {
-    "size", "shape", "dim", "ndim", "device", "dtype", "requires_grad", "is_floating_point", "is_complex", "len",
-    "numel", "stride", "is_contiguous", "layout", "is_cuda", "is_sparse", "is_quantized", "grad_fn", "is_leaf",
-    "data_ptr", "storage_offset", "element_size", "is_nested", "names", "grad", "_version", "hash", "repr", "item",
-    "get_device", "register_hook", "untyped_storage", "is_mps", "is_meta", "nelement", "ndimension", "format", "_base", "bool",
+    "size",
+    "shape",
+    "dim",
+    "ndim",
+    "device",
+    "dtype",
+    "requires_grad",
+    "is_floating_point",
+    "is_complex",
+    "len",
+    "numel",
+    "stride",
+    "is_contiguous",
+    "layout",
+    "is_cuda",
+    "is_sparse",
+    "is_quantized",
+    "grad_fn",
+    "is_leaf",
+    "data_ptr",
+    "storage_offset",
+    "element_size",
+    "is_nested",
+    "names",
+    "grad",
+    "_version",
+    "hash",
+    "repr",
+    "item",
+    "get_device",
+    "register_hook",
+    "untyped_storage",
+    "is_mps",
+    "is_meta",
+    "nelement",
+    "ndimension",
+    "format",
+    "_base",
+    "bool",
 }

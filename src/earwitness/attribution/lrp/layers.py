@@ -1,7 +1,9 @@
-"""Layers with weights as linear maps with a bias, and the rules that share relevance among what they add up.
+"""Layers with weights as linear maps with a bias, and the rules that share relevance among what
+they add up.
 
-A rule takes a layer and what arrives at its output: c, the relevance of the output over its value. It returns the same
-of the layer's input. With z the output, bias included, the rules read in the form of their papers with R = z c.
+A rule takes a layer and what arrives at its output: c, the relevance of the output over its value.
+It returns the same of the layer's input. With z the output, bias included, the rules read in the
+form of their papers with R = z c.
 """
 
 from collections.abc import Callable
@@ -38,7 +40,7 @@ class Layer(Step):
         self.additive = self.first = False
 
     def run(self, x, weight=None, bias=None):
-        """Return the layer's answer to ``x``, with other parameters if given; no bias unless given."""
+        """Return what the layer returns for ``x``; with other weights, and a bias, if given."""
         raise NotImplementedError
 
     def transposed(self, c, weight=None):
@@ -63,13 +65,15 @@ class Layer(Step):
         return 0.0 if bias is None else (c * self.over_channels(bias)).sum()
 
     def evenly(self, share):
-        """Hand the ``share`` of every output to its inputs in equal parts; padded zeros get none."""
+        """Hand the ``share`` of every output to its inputs evenly; padded zeros get none."""
         ones = torch.ones_like(self.weight)
         n_inputs = self.run(torch.ones_like(self.x), ones)
         return self.transposed(share / n_inputs, ones)
 
     def scaled(self, scale, shift):
-        """Return the same layer with its output times ``scale`` plus ``shift``, vectors over channels."""
+        """Return the same layer with its output times ``scale`` plus ``shift``, vectors over
+        channels.
+        """
         raise NotImplementedError
 
     def _like(self, other):
@@ -82,7 +86,19 @@ class Convolution(Layer):
 
     kind = "convolution"
 
-    def __init__(self, x, weight, bias, stride, padding, dilation, transposed, output_padding, groups, **where):
+    def __init__(
+        self,
+        x,
+        weight,
+        bias,
+        stride,
+        padding,
+        dilation,
+        transposed,
+        output_padding,
+        groups,
+        **where,
+    ):
         super().__init__(x, weight, bias, **where)
         self.sizes = stride, padding, dilation, transposed, output_padding, groups
 
@@ -94,7 +110,8 @@ class Convolution(Layer):
         """Return the derivative of the convolution for its input."""
         weight = self.weight if weight is None else weight
         return torch.ops.aten.convolution_backward(
-            c, self.x, weight, None, *self.sizes, [True, False, False])[0]
+            c, self.x, weight, None, *self.sizes, [True, False, False]
+        )[0]
 
     def over_channels(self, values):
         """Return ``values`` as (channel, 1, ...)."""
@@ -109,12 +126,16 @@ class Convolution(Layer):
         """Return the convolution merged with the batch norm behind it."""
         if self.sizes[3]:  # transposed: (in, out / groups, ...)
             groups = self.sizes[5]
-            grouped = self.weight.unflatten(0, (groups, -1)) * scale.view(groups, 1, -1, *[1] * (self.x.ndim - 2))
+            grouped = self.weight.unflatten(0, (groups, -1)) * scale.view(
+                groups, 1, -1, *[1] * (self.x.ndim - 2)
+            )
             weight = grouped.flatten(0, 1)
         else:
             weight = self.weight * scale.view(-1, *[1] * (self.x.ndim - 1))
         bias = shift if self.bias is None else self.bias * scale + shift
-        return self._like(Convolution(self.x, weight, bias, *self.sizes, name=self.name, module=self.module))
+        return self._like(
+            Convolution(self.x, weight, bias, *self.sizes, name=self.name, module=self.module)
+        )
 
 
 class Dense(Layer):
@@ -142,7 +163,9 @@ class Dense(Layer):
     def scaled(self, scale, shift):
         """Return the dense layer merged with the batch norm behind it."""
         bias = shift if self.bias is None else self.bias * scale + shift
-        return self._like(Dense(self.x, self.weight * scale[:, None], bias, name=self.name, module=self.module))
+        return self._like(
+            Dense(self.x, self.weight * scale[:, None], bias, name=self.name, module=self.module)
+        )
 
 
 class Product(Layer):
@@ -166,7 +189,9 @@ class Product(Layer):
 
 
 class Affine(Layer):
-    """A batch norm with running statistics by itself: x times a weight for each channel, plus a bias."""
+    """A batch norm with running statistics by itself: x times a weight for each channel, plus a
+    bias.
+    """
 
     kind = "norm"
 
@@ -185,23 +210,23 @@ class Affine(Layer):
 
 
 class Centred(Layer):
-    """A layer, group or instance norm with its scale as a constant; or an RMS norm, which does not centre.
+    """A layer, group or instance norm with its scale as a constant; or an RMS norm, which does not
+    centre.
 
-    Works on ``x`` as (groups of values that are normalised together) x (values), through ``folded`` and back.
+    Works on ``x`` as (groups of values that are normalised together) x (values), through ``folded``
+    and back.
     """
 
     kind = "norm"
 
-    def __init__(self, x, weight, bias, known, fold, unfold, epsilon, centres=True, **where):
+    def __init__(self, x, weight, bias, known, scale, fold, unfold, centres=True, **where):
         super().__init__(x, weight, bias, **where)
-        self.known, self.fold, self.unfold, self.centres = known, fold, unfold, centres
-        folded = fold(self.x)
-        spread = folded.var(-1, correction=0, keepdim=True) if centres else folded.square().mean(-1, keepdim=True)
-        self.scale = (spread + epsilon).rsqrt()
+        self.known, self.scale, self.centres = known, scale, centres
+        self.fold, self.unfold = fold, unfold
 
     def value(self, x):
         """Return what PyTorch's own norm returns."""
-        return self.known()
+        return self.known
 
     def transposed(self, c, weight=None):
         """Return the derivative with the scale frozen."""
@@ -221,7 +246,9 @@ class Centred(Layer):
 
 
 def linear_rule(layer, c, *, bias_factor=0.0):
-    """Share relevance in proportion to the contributions, without a stabiliser: for what is not learned."""
+    """Share relevance in proportion to the contributions, without a stabiliser: for what is not
+    learned.
+    """
     if layer.additive:
         return epsilon_rule(layer, c, epsilon=1e-12, bias_factor=bias_factor)
     layer.note(layer.of_bias(c))
@@ -229,17 +256,15 @@ def linear_rule(layer, c, *, bias_factor=0.0):
 
 
 def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
-    """Share relevance in proportion to the contributions z_ij = x_i w_ij; bias and ``epsilon`` keep their part.
+    """Share relevance in proportion to the contributions z_ij = x_i w_ij; bias and ``epsilon`` keep
+    their part.
 
     Notes
     -----
     R_i = sum_j x_i w_ij R_j / (z_j + epsilon sign z_j): Bach et al. (2015), Eq. (58) [bach2015].
     """
     y = away(layer.y) if layer.additive else layer.y
-    size = y.abs()
-    ratio = c / (size + epsilon)
-    of_stabiliser = epsilon * torch.dot(ratio.flatten(), y.flatten())
-    ratio *= size  # R / (z + epsilon sign z)
+    ratio, of_stabiliser = _stabilised(c, y, epsilon)
     layer.note((1 - bias_factor) * (layer.of_bias(ratio) + of_stabiliser))
     result = layer.transposed(ratio)
     if bias_factor:
@@ -249,37 +274,62 @@ def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
     return result
 
 
+_BLOCK = 1 << 16  # values; what is computed from them stays in the cache of a processor
+
+
+def _stabilised(c, y, epsilon):
+    """Return R / (z + epsilon sign z) with R = z c, and what the stabiliser takes of R; block by
+    block.
+    """
+    result, kept = torch.empty_like(y, memory_format=torch.contiguous_format), 0.0
+    blocks = (values.contiguous().view(-1).split(_BLOCK) for values in (c, y, result))
+    for of_c, of_y, of_result in zip(*blocks, strict=True):
+        size = of_y.abs()
+        torch.div(of_c, size + epsilon, out=of_result)
+        kept = kept + torch.dot(of_result, of_y)
+        of_result.mul_(size)
+    return result, epsilon * kept
+
+
 def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
     """Share relevance in proportion to the positive contributions alone (alpha = 1, beta = 0; z+).
 
     Notes
     -----
-    A contribution is positive if x and w are both positive or both negative; of the bias, the positive part takes its
-    share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
+    A contribution is positive if x and w are both positive or both negative; of the bias, the
+    positive part takes its share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
     """
     bias = None if layer.bias is None else layer.bias.clamp(min=0) * (1 - bias_factor)
     weights = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
     z = _signed_sum(layer, weights, bias)  # nowhere negative
-    ratio = _own(layer, c) / (z + epsilon)
+    ratio = _own(layer, c).div_(z.add_(epsilon))
     layer.note(layer.of_bias(ratio, bias) + epsilon * ratio.sum())
     return _signed_transposed(layer, ratio, weights)
 
 
 def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
-    """Share relevance by contributions in which those of the output's own sign count 1 + ``gamma`` times.
+    """Share relevance by contributions in which those of the output's own sign count 1 + ``gamma``
+    times.
 
     Notes
     -----
-    Montavon et al. (2019), section 10.2.3, in the form for inputs of both signs (Andeol et al. 2021), as zennit has it.
-    Outputs below zero need terms of their own; behind a ReLU they carry no relevance, and the terms are left out.
+    Montavon et al. (2019), section 10.2.3, in the form for inputs of both signs (Andeol et al.
+    2021), as zennit has it. Outputs below zero need terms of their own; behind a ReLU they carry no
+    relevance, and the terms are left out.
     """
     relevance, total = _own(layer, c), torch.zeros_like(layer.x)
-    more = [values + gamma * values.clamp(**limit) for values in (layer.weight, layer.bias) if values is not None
-            for limit in ({"min": 0}, {"max": 0})]
+    more = [
+        values + gamma * values.clamp(**limit)
+        for values in (layer.weight, layer.bias)
+        if values is not None
+        for limit in ({"min": 0}, {"max": 0})
+    ]
     for sign, weights, bias in ((1, more[:2], more[2::2]), (-1, more[1::-1], more[3::2])):
         own = torch.where(layer.y.sign() == sign, relevance, 0)
         if own.any():
-            total = total + _gamma_part(layer, own, weights, *(bias or [None]), epsilon, bias_factor)
+            total = total + _gamma_part(
+                layer, own, weights, *(bias or [None]), epsilon, bias_factor
+            )
     return total
 
 
@@ -302,23 +352,32 @@ def _own(layer, c):
 
 
 def _signed_sum(layer, weights, bias):
-    """Return the layer's answer with the first of ``weights`` for positive inputs and the second for negative ones.
+    """Return the layer's answer with the first of ``weights`` for positive inputs and the second
+    for negative ones.
 
     The second part vanishes, and is left out, where no input is negative: behind every ReLU.
     """
     layer.signed = bool((layer.x < 0).any())
     if not layer.signed:
         return layer.run(layer.x, weights[0], bias)
-    return layer.run(layer.x.clamp(min=0), weights[0], bias) + layer.run(layer.x.clamp(max=0), weights[1])
+    return layer.run(layer.x.clamp(min=0), weights[0], bias) + layer.run(
+        layer.x.clamp(max=0), weights[1]
+    )
 
 
 def _signed_transposed(layer, ratio, weights):
     of_positive = layer.transposed(ratio, weights[0])
-    return torch.where(layer.x < 0, layer.transposed(ratio, weights[1]), of_positive) if layer.signed else of_positive
+    return (
+        torch.where(layer.x < 0, layer.transposed(ratio, weights[1]), of_positive)
+        if layer.signed
+        else of_positive
+    )
 
 
 def given_rule(layer, c, *, rule):
-    """Share relevance by a function of the user: (layer, x, output, relevance of the output) -> relevance of x."""
+    """Share relevance by a function of the user: (layer, x, output, relevance of the output) ->
+    relevance of x.
+    """
     relevance = _own(layer, c)
     of_x = rule(layer, layer.x, layer.y, relevance)
     layer.note(relevance.sum() - of_x.sum())

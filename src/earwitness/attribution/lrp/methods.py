@@ -1,4 +1,6 @@
-"""The methods: which rules, where they start, what comes back, and the ledger that says whether it adds up."""
+"""The methods: which rules, where they start, what comes back, and the ledger that says whether it
+adds up.
+"""
 
 from dataclasses import dataclass, field
 
@@ -11,6 +13,7 @@ from earwitness.attribution.lrp.audit import Audited
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
+from earwitness.attribution.lrp.steps import away
 from earwitness.attribution.question import Asked, Question, fitted
 from earwitness.attribution.registry import method
 from earwitness.errors import ConservationError, UnsupportedOperationError
@@ -20,60 +23,141 @@ _OFF = 1e-3  # of what flows
 
 @method("lrp-epsilon", "LRP-ε", "lrp")
 def lrp_epsilon(
-    model, inputs, target, rules=None, ledger=None, at=None, *,
-    epsilon: float = 1e-6, bias_factor: float = 0.0, gates: str = "signal", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    rules=None,
+    ledger=None,
+    at=None,
+    *,
+    epsilon: float = 1e-6,
+    bias_factor: float = 0.0,
+    gates: str = "signal",
+    batch_size: int = 50,
 ):
     """Return LRP with the epsilon rule in every layer."""
-    chosen = composite({}, rules, epsilon=epsilon, stabilizer=epsilon, bias_factor=bias_factor, gates=gates)
+    chosen = composite(
+        {}, rules, epsilon=epsilon, stabilizer=epsilon, bias_factor=bias_factor, gates=gates
+    )
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
 @method("lrp-epsilon-plus", "LRP-ε, z⁺ in convolutions", "lrp")
 def lrp_epsilon_plus(
-    model, inputs, target, rules=None, ledger=None, at=None, *,
-    epsilon: float = 1e-6, stabilizer: float = 1e-6, bias_factor: float = 0.0, gates: str = "signal", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    rules=None,
+    ledger=None,
+    at=None,
+    *,
+    epsilon: float = 1e-6,
+    stabilizer: float = 1e-6,
+    bias_factor: float = 0.0,
+    gates: str = "signal",
+    batch_size: int = 50,
 ):
-    """Return LRP with the z+ rule in convolutions (stabilised by ``stabilizer``), the epsilon rule elsewhere."""
-    chosen = composite({"convolution": "plus"}, rules, epsilon=epsilon, stabilizer=stabilizer, bias_factor=bias_factor,
-                       gates=gates)
+    """Return LRP with the z+ rule in convolutions (stabilised by ``stabilizer``), the epsilon rule
+    elsewhere.
+    """
+    chosen = composite(
+        {"convolution": "plus"},
+        rules,
+        epsilon=epsilon,
+        stabilizer=stabilizer,
+        bias_factor=bias_factor,
+        gates=gates,
+    )
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
 @method("lrp-alpha1-beta0", "LRP-α1β0", "lrp")
 def lrp_alpha1_beta0(
-    model, inputs, target, rules=None, ledger=None, at=None, *,
-    epsilon: float = 1e-6, bias_factor: float = 0.0, gates: str = "signal", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    rules=None,
+    ledger=None,
+    at=None,
+    *,
+    epsilon: float = 1e-6,
+    bias_factor: float = 0.0,
+    gates: str = "signal",
+    batch_size: int = 50,
 ):
-    """Return LRP with the alpha = 1, beta = 0 rule in convolutions and dense layers, the epsilon rule elsewhere."""
-    chosen = composite({"convolution": "plus", "dense": "plus"}, rules, epsilon=epsilon, stabilizer=epsilon,
-                       bias_factor=bias_factor, gates=gates)
+    """Return LRP with the alpha = 1, beta = 0 rule in convolutions and dense layers, the epsilon
+    rule elsewhere.
+    """
+    chosen = composite(
+        {"convolution": "plus", "dense": "plus"},
+        rules,
+        epsilon=epsilon,
+        stabilizer=epsilon,
+        bias_factor=bias_factor,
+        gates=gates,
+    )
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
 @method("lrp-gamma", "LRP-γ", "lrp")
 def lrp_gamma(
-    model, inputs, target, rules=None, ledger=None, at=None, *,
-    epsilon: float = 1e-6, gamma: float = 0.25, stabilizer: float = 1e-6, bias_factor: float = 0.0,
-    gates: str = "signal", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    rules=None,
+    ledger=None,
+    at=None,
+    *,
+    epsilon: float = 1e-6,
+    gamma: float = 0.25,
+    stabilizer: float = 1e-6,
+    bias_factor: float = 0.0,
+    gates: str = "signal",
+    batch_size: int = 50,
 ):
     """Return LRP with the gamma rule in convolutions and the epsilon rule in all other sums."""
-    chosen = composite({"convolution": "gamma"}, rules, epsilon=epsilon, stabilizer=stabilizer, gamma=gamma,
-                       bias_factor=bias_factor, gates=gates)
+    chosen = composite(
+        {"convolution": "gamma"},
+        rules,
+        epsilon=epsilon,
+        stabilizer=stabilizer,
+        gamma=gamma,
+        bias_factor=bias_factor,
+        gates=gates,
+    )
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
 @method("lrp-kiyan2022", "LRP as in Kiyan et al. (2022)", "lrp")
 def lrp_kiyan2022(
-    model, inputs, target, rules=None, ledger=None, at=None, *,
-    epsilon: float = 0.01, stabilizer: float = 1e-6, bias_factor: float = 1.0, gates: str = "signal", batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    rules=None,
+    ledger=None,
+    at=None,
+    *,
+    epsilon: float = 0.01,
+    stabilizer: float = 1e-6,
+    bias_factor: float = 1.0,
+    gates: str = "signal",
+    batch_size: int = 50,
 ):
     """Return LRP as Kiyan et al. (2022) set it [kiyan2022].
 
-    Convolutions share by the alpha = 1, beta = 0 rule, dense layers and LSTMs by the epsilon rule with 0.01; the
-    relevance of biases is handed down, in LSTMs to what there is at the first step: none stays before it.
+    Convolutions share by the alpha = 1, beta = 0 rule, dense layers and LSTMs by the epsilon rule
+    with 0.01; the relevance of biases is handed down, in LSTMs to what there is at the first step:
+    none stays before it.
     """
-    chosen = composite({"convolution": "plus"}, rules, epsilon=epsilon, stabilizer=stabilizer, bias_factor=bias_factor,
-                       gates=gates, count_start=False)
+    chosen = composite(
+        {"convolution": "plus"},
+        rules,
+        epsilon=epsilon,
+        stabilizer=stabilizer,
+        bias_factor=bias_factor,
+        gates=gates,
+        count_start=False,
+    )
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
@@ -85,7 +169,9 @@ def linearised(mode: Linearised, model: nn.Module, leaf: torch.Tensor, args: tup
 
 def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
     """Return the relevance of ``inputs``, or of the output of the module ``at``."""
-    model, question = (model.model, model.question) if isinstance(model, Asked) else (model, Question())
+    model, question = (
+        (model.model, model.question) if isinstance(model, Asked) else (model, Question())
+    )
     model = original(model)
 
     def explain(x, index):
@@ -105,27 +191,32 @@ def _pass(mode, question, x, index):
     returned = linearised(mode, mode.model, leaf, fitted(question.args, len(x)))
     logit = explained(question.read(returned), index)
     start = leaf if mode.at is None else mode.stopped()
-    return mode, logit.detach(), _product(start, _derivative(logit, start))
+    return mode, logit.detach(), _product(start.detach(), _derivative(logit, start), mode.additive)
 
 
 def _derivative(logit, start):
     if not logit.requires_grad:
         raise UnsupportedOperationError(
-            "The output does not depend on the input through operations that have a derivative: part of the model runs "
-            "under torch.no_grad() or detaches its values. Explain the part behind it, or let it have gradients.")
+            "The output does not depend on the input through operations that have a derivative: "
+            "part of the model runs "
+            "under torch.no_grad() or detaches its values. Explain the part behind it, or let it "
+            "have gradients."
+        )
     try:
         (derivative,) = torch.autograd.grad(logit.sum(), start, allow_unused=True)
     except RuntimeError as error:
         if "inplace operation" not in str(error):
             raise
         raise UnsupportedOperationError(
-            "The model overwrites in place a value that the way back through the operation before it needs; PyTorch "
-            f"says: {str(error).splitlines()[0]}") from error
+            "The model overwrites in place a value that the way back through the operation before "
+            "it needs; PyTorch "
+            f"says: {str(error).splitlines()[0]}"
+        ) from error
     return torch.zeros_like(start) if derivative is None else derivative
 
 
-def _product(x, derivative):
-    product = x.detach() * derivative.conj()
+def _product(x, derivative, additive):
+    product = (away(x) if additive else x) * derivative.conj()
     return product.real if product.is_complex() else product
 
 
@@ -136,11 +227,14 @@ def _tolerance(relevance) -> float:
 def _is_off(logit, relevance, ledger) -> bool:
     """Tell whether what is explained is not what the input got and the operations kept.
 
-    Off by how much is measured on what flows: where parts of both signs cancel, rounding is not small beside the sum.
+    Off by how much is measured on what flows: where parts of both signs cancel, rounding is not
+    small beside the sum.
     """
     if not torch.isfinite(relevance).all():
-        raise ConservationError("The relevance is not finite: a value of the forward pass or a divisor overflows. "
-                                "Explain in float64, or with a larger epsilon.")
+        raise ConservationError(
+            "The relevance is not finite: a value of the forward pass or a divisor overflows. "
+            "Explain in float64, or with a larger epsilon."
+        )
     kept = [float(value) for value in ledger.entries.values()]
     off = abs(float(logit.sum() - relevance.sum()) - sum(kept))
     flow = float(relevance.abs().sum() + logit.abs().sum()) + sum(map(abs, kept))
@@ -148,27 +242,33 @@ def _is_off(logit, relevance, ledger) -> bool:
 
 
 def _name_the_cause(found) -> None:
-    """Raise ConservationError with the operation that makes or loses relevance; rounding alone is no error."""
+    """Raise ConservationError with the operation that makes or loses relevance; rounding alone is
+    no error.
+    """
     mode, _, relevance = found
     worst = mode.unbalanced(_tolerance(relevance))
     if worst:
         name, missing = worst[0]
         others = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
         raise ConservationError(
-            f"The operation {name!r} {'loses' if missing > 0 else 'makes'} relevance of {abs(missing):.3g}{others}: its "
-            "rule does not have the derivative of a linear map. Nothing is explained.")
+            f"The operation {name!r} {'loses' if missing > 0 else 'makes'} relevance of "
+            f"{abs(missing):.3g}{others}: its "
+            "rule does not have the derivative of a linear map. Nothing is explained."
+        )
 
 
 @dataclass(frozen=True)
 class Conservation:
-    """Where the explained logit went: ``explained`` = ``relevance`` + what the operations absorbed, for each clip.
+    """Where the explained logit went: ``explained`` = ``relevance`` + what the operations absorbed,
+    for each clip.
 
     Attributes
     ----------
     explained, relevance : Tensor, shape (batch,)
         The logit, and the sum of the relevance over the input.
     absorbed : dict of str -> Tensor, shape (batch,)
-        What bias, stabiliser and constants of each operation kept, by the layer's name, in forward order.
+        What bias, stabiliser and constants of each operation kept, by the layer's name, in forward
+        order.
     """
 
     explained: torch.Tensor
@@ -179,9 +279,17 @@ class Conservation:
     def joined(cls, parts: list["Conservation"]) -> "Conservation":
         """Return the balances of some clips after another."""
         names = {name: None for part in parts for name in part.absorbed}
-        absorbed = {name: torch.cat([part.absorbed.get(name, torch.zeros_like(part.relevance)) for part in parts])
-                    for name in names}
-        return cls(torch.cat([part.explained for part in parts]), torch.cat([part.relevance for part in parts]), absorbed)
+        absorbed = {
+            name: torch.cat(
+                [part.absorbed.get(name, torch.zeros_like(part.relevance)) for part in parts]
+            )
+            for name in names
+        }
+        return cls(
+            torch.cat([part.explained for part in parts]),
+            torch.cat([part.relevance for part in parts]),
+            absorbed,
+        )
 
     @property
     def bias_share(self) -> torch.Tensor:
@@ -195,27 +303,35 @@ def balance(model, inputs, target, propagate, rules=None, at=None, **options) ->
     propagate(model, inputs, target, rules, entries, at, **{**options, "batch_size": 1})
     names = {name: None for _, _, absorbed in entries for name in absorbed}
     zero = inputs.new_zeros(())
-    absorbed = {name: torch.stack([zero + kept.get(name, 0.0) for _, _, kept in entries]) for name in names}
+    absorbed = {
+        name: torch.stack([zero + kept.get(name, 0.0) for _, _, kept in entries]) for name in names
+    }
     explained_, relevance = (torch.stack([entry[i].sum() for entry in entries]) for i in (0, 1))
     return Conservation(explained_, relevance, absorbed)
 
 
 def explain_support(model, inputs, additional_forward_args: tuple = ()) -> pd.DataFrame:
-    """List every operation of a forward pass with its rule, and what is missing, before anything is explained.
+    """List every operation of a forward pass with its rule, and what is missing, before anything is
+    explained.
 
     Returns
     -------
     DataFrame
-        A row for each operation on what depends on the input: ``module`` (dotted name), ``operation``, ``rule``,
-        ``supported`` and ``line`` (file and line of the code that calls it, where it is not torch's).
+        A row for each operation on what depends on the input: ``module`` (dotted name),
+        ``operation``, ``rule``, ``supported`` and ``line`` (file and line of the code that calls
+        it, where it is not torch's).
     """
     inner, _ = prepare(model, inputs, 0)
     model = original(model)
     record: list[tuple] = []
     with frozen(model):
         chosen = composite({}, None, epsilon=1e-6, stabilizer=1e-6, bias_factor=0.0)
-        linearised(Linearised(model, chosen, TABLE, record=record), model, inner.clone().requires_grad_(),
-                   additional_forward_args)
+        linearised(
+            Linearised(model, chosen, TABLE, record=record),
+            model,
+            inner.clone().requires_grad_(),
+            additional_forward_args,
+        )
     table = pd.DataFrame(record, columns=["module", "operation", "rule", "line"])
     table.insert(3, "supported", ~table["rule"].str.startswith("missing"))
     return table

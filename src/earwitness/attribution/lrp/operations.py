@@ -1,8 +1,9 @@
 """The table operation -> rule.
 
-A rule is a function ``(mode, call)`` that returns what the operation returns. ``call.native()`` is PyTorch's own answer
-with its own derivative: right for everything that is linear in what depends on the input, and for what has its values
-from a winner. Everything else is a linear map with something taken as a constant:
+A rule is a function ``(mode, call)`` that returns what the operation returns. ``call.native()`` is
+PyTorch's own answer with its own derivative: right for everything that is linear in what depends on
+the input, and for what has its values from a winner. Everything else is a linear map with something
+taken as a constant:
 
     an activation f(x)                           x times f(x) / x
     a product with a gate, an attention weight   the gate is the constant, the signal takes all
@@ -31,7 +32,8 @@ def operation(*names: str, title: str = "", keeps_gates: bool = False):
     Parameters
     ----------
     *names : str
-        As PyTorch calls the function or method, ``"relu"`` for ``F.relu``, ``x.relu()`` and ``torch.relu_`` alike.
+        As PyTorch calls the function or method, ``"relu"`` for ``F.relu``, ``x.relu()`` and
+        ``torch.relu_`` alike.
     title : str
         What :func:`earwitness.attribution.explain_support` says of it.
     keeps_gates : bool
@@ -39,30 +41,131 @@ def operation(*names: str, title: str = "", keeps_gates: bool = False):
 
     Notes
     -----
-    The function takes ``(mode, call)`` and returns what the operation returns, with the derivative of the frozen
-    linearisation, for instance ``x * (f(x) / x).detach()`` with ``x = call.args[0]``.
+    The function takes ``(mode, call)`` and returns what the operation returns, with the derivative
+    of the frozen linearisation, for instance ``x * (f(x) / x).detach()`` with ``x = call.args[0]``.
     """
+
     def register(rule):
-        rule.title, rule.keeps_gates = title or rule.__name__.strip("_").replace("_", " "), keeps_gates
+        rule.title, rule.keeps_gates = (
+            title or rule.__name__.strip("_").replace("_", " "),
+            keeps_gates,
+        )
         TABLE.update(dict.fromkeys(names, rule))
         return rule
+
     return register
 
 
 @operation(
-    "view", "reshape", "permute", "transpose", "t", "T", "mT", "H", "mH", "adjoint", "flatten", "unflatten", "squeeze",
-    "unsqueeze", "expand", "expand_as", "repeat", "repeat_interleave", "tile", "movedim", "contiguous", "clone", "to",
-    "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda", "split", "split_with_sizes", "chunk",
-    "tensor_split", "unsafe_chunk", "unsafe_split", "hsplit", "vsplit", "dsplit", "unbind", "getitem", "select",
-    "narrow", "index_select", "gather", "take_along_dim", "take", "masked_select", "diagonal", "diag", "diag_embed",
-    "tril", "triu", "flip", "fliplr", "flipud", "roll", "rot90", "unfold", "fold", "im2col", "col2im", "as_strided",
-    "view_as", "reshape_as", "view_as_real", "view_as_complex", "real", "imag", "conj", "conj_physical", "resolve_conj",
-    "resolve_neg", "broadcast_to", "broadcast_tensors", "atleast_1d", "atleast_2d", "atleast_3d", "ravel",
-    "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "_pack_padded_sequence",
-    "_pad_packed_sequence", "requires_grad", "alias", "positive", "detach_copy", "unsafe_split_with_sizes", "iter",
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "native_dropout", "alpha_dropout",
-    "feature_alpha_dropout", "index", "slice", "squeeze_copy", "retain_grad", "identity", "view_copy",
-    title="as it is: moves values", keeps_gates=True)
+    "view",
+    "reshape",
+    "permute",
+    "transpose",
+    "t",
+    "T",
+    "mT",
+    "H",
+    "mH",
+    "adjoint",
+    "flatten",
+    "unflatten",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "expand_as",
+    "repeat",
+    "repeat_interleave",
+    "tile",
+    "movedim",
+    "contiguous",
+    "clone",
+    "to",
+    "type",
+    "type_as",
+    "float",
+    "double",
+    "half",
+    "bfloat16",
+    "cpu",
+    "cuda",
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "unsafe_chunk",
+    "unsafe_split",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+    "unbind",
+    "getitem",
+    "select",
+    "narrow",
+    "index_select",
+    "gather",
+    "take_along_dim",
+    "take",
+    "masked_select",
+    "diagonal",
+    "diag",
+    "diag_embed",
+    "tril",
+    "triu",
+    "flip",
+    "fliplr",
+    "flipud",
+    "roll",
+    "rot90",
+    "unfold",
+    "fold",
+    "im2col",
+    "col2im",
+    "as_strided",
+    "view_as",
+    "reshape_as",
+    "view_as_real",
+    "view_as_complex",
+    "real",
+    "imag",
+    "conj",
+    "conj_physical",
+    "resolve_conj",
+    "resolve_neg",
+    "broadcast_to",
+    "broadcast_tensors",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "ravel",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "native_channel_shuffle",
+    "_pack_padded_sequence",
+    "_pad_packed_sequence",
+    "requires_grad",
+    "alias",
+    "positive",
+    "detach_copy",
+    "unsafe_split_with_sizes",
+    "iter",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_dropout",
+    "native_dropout",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "index",
+    "slice",
+    "squeeze_copy",
+    "retain_grad",
+    "identity",
+    "view_copy",
+    title="as it is: moves values",
+    keeps_gates=True,
+)
 def _moved(mode, call):
     """Linear in its input, which it moves, copies or drops."""
     result = call.native()
@@ -83,20 +186,66 @@ def _carry(mode, source, result, call):
 
 
 @operation(
-    "sum", "mean", "nansum", "nanmean", "cumsum", "neg", "trace", "diff", "avg_pool1d", "avg_pool2d", "avg_pool3d",
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "upsample", "interpolate", "grid_sample",
-    "upsample_nearest", "upsample_bilinear", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
-    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "upsample_linear1d", "upsample_bilinear2d",
-    "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "fft_fft",
-    "fft_ifft", "fft_rfft", "fft_irfft", "fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn", "fft_ifftn",
-    "fft_rfftn", "fft_irfftn", "fft_hfft", "fft_ihfft", "fft_fftshift", "fft_ifftshift", "istft",
-    title="as it is: linear", keeps_gates=True)
+    "sum",
+    "mean",
+    "nansum",
+    "nanmean",
+    "cumsum",
+    "neg",
+    "trace",
+    "diff",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "upsample",
+    "interpolate",
+    "grid_sample",
+    "upsample_nearest",
+    "upsample_bilinear",
+    "upsample_nearest1d",
+    "upsample_nearest2d",
+    "upsample_nearest3d",
+    "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d",
+    "upsample_linear1d",
+    "upsample_bilinear2d",
+    "upsample_trilinear3d",
+    "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa",
+    "_upsample_bicubic2d_aa",
+    "fft_fft",
+    "fft_ifft",
+    "fft_rfft",
+    "fft_irfft",
+    "fft_fft2",
+    "fft_ifft2",
+    "fft_rfft2",
+    "fft_irfft2",
+    "fft_fftn",
+    "fft_ifftn",
+    "fft_rfftn",
+    "fft_irfftn",
+    "fft_hfft",
+    "fft_ihfft",
+    "fft_fftshift",
+    "fft_ifftshift",
+    "istft",
+    title="as it is: linear",
+    keeps_gates=True,
+)
 def _linear(mode, call):
     """Linear, without a bias."""
     if "avg_pool" in call.name:
         mode.ledger.expect(call.label)
     result = call.native()
-    if isinstance(result, torch.Tensor) and not result.is_complex() and not call.dependent[0].is_complex():
+    if (
+        isinstance(result, torch.Tensor)
+        and not result.is_complex()
+        and not call.dependent[0].is_complex()
+    ):
         _even(mode, call, result, _ones(call))
     return result
 
@@ -108,20 +257,57 @@ def _stft(mode, call):
 
 
 @operation(
-    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
-    "max_pool3d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
-    "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d_with_indices",
-    "fractional_max_pool2d", "fractional_max_pool3d", "fractional_max_pool2d_with_indices",
-    "fractional_max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d", "amax", "amin", "aminmax",
-    "median", "nanmedian", "kthvalue", "mode", "topk", "sort", "msort", "cummax", "cummin", "quantile", "nanquantile",
-    title="the winner takes all", keeps_gates=True)
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_pool1d_with_indices",
+    "max_pool2d_with_indices",
+    "max_pool3d_with_indices",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d_with_indices",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "amax",
+    "amin",
+    "aminmax",
+    "median",
+    "nanmedian",
+    "kthvalue",
+    "mode",
+    "topk",
+    "sort",
+    "msort",
+    "cummax",
+    "cummin",
+    "quantile",
+    "nanquantile",
+    title="the winner takes all",
+    keeps_gates=True,
+)
 def _winner(mode, call):
     """Hand everything to the value that was chosen."""
     return call.native()
 
 
-@operation("norm", "linalg_vector_norm", "linalg_norm", "linalg_matrix_norm", "std", "hypot", "frobenius_norm",
-           title="in proportion to what each value adds")
+@operation(
+    "norm",
+    "linalg_vector_norm",
+    "linalg_norm",
+    "linalg_matrix_norm",
+    "std",
+    "hypot",
+    "frobenius_norm",
+    title="in proportion to what each value adds",
+)
 def _homogeneous(mode, call):
     """A norm or deviation: its derivative times its input is itself."""
     order = call.argument(1, "ord" if "linalg" in call.name else "p", 2)
@@ -136,7 +322,7 @@ def _homogeneous(mode, call):
 
 
 def _dead(mode, call, result):
-    """Let relevance of a deviation that is exactly zero go evenly to the values it is taken over."""
+    """Let relevance of a deviation that is exactly zero go evenly to what it is taken over."""
     zero = result.detach() == 0
     if not mode.additive or not zero.any():
         return result
@@ -145,7 +331,8 @@ def _dead(mode, call, result):
     x = call.args[0]
     nothing = mode.run(Elementwise(x, torch.zeros_like, additive=True), x)
     return result + zero.to(result.dtype) * torch.mean(
-        nothing, axes, keepdim=bool(call.kwargs.get("keepdim", False)))
+        nothing, axes, keepdim=bool(call.kwargs.get("keepdim", False))
+    )
 
 
 @operation("abs", "relu", "leaky_relu", "prelu", title="as it is: linear on each side of zero")
@@ -177,33 +364,115 @@ def _even(mode, call, result, of_ones):
         if lost.any():
             mode.ledger.note(call.label, tiny * c[lost].real.sum())
         return torch.where(lost, 0, c * factor)
+
     result.register_hook(hand)
 
 
 def _ones(call, args=None, kwargs=None):
     """Return a function that runs a call with ones for what depends on the input."""
+
     def of_ones(_):
         ones_args, ones_kwargs = call.replaced(torch.ones_like)
         if call.in_place:
             ones_args = (torch.ones_like(call.args[0]), *ones_args[1:])
         return call.function(*ones_args, **ones_kwargs)
+
     return of_ones
 
 
-_GATES = {"sigmoid", "hardsigmoid", "softmax", "softmin", "rsqrt", "reciprocal", "exp", "relu6", "hardtanh"}
+_GATES = {
+    "sigmoid",
+    "hardsigmoid",
+    "softmax",
+    "softmin",
+    "rsqrt",
+    "reciprocal",
+    "exp",
+    "relu6",
+    "hardtanh",
+}
 _ZERO_TO_ZERO = {
-    "gelu", "silu", "elu", "selu", "celu", "mish", "hardswish", "tanh", "softshrink", "hardshrink", "relu6", "hardtanh",
-    "expm1", "log1p", "sqrt", "square", "sin", "tan", "erf", "sinh", "asinh", "atan", "arctan", "abs", "relu",
-    "leaky_relu", "prelu", "rrelu", "asin", "special_erf",
+    "gelu",
+    "silu",
+    "elu",
+    "selu",
+    "celu",
+    "mish",
+    "hardswish",
+    "tanh",
+    "softshrink",
+    "hardshrink",
+    "relu6",
+    "hardtanh",
+    "expm1",
+    "log1p",
+    "sqrt",
+    "square",
+    "sin",
+    "tan",
+    "erf",
+    "sinh",
+    "asinh",
+    "atan",
+    "arctan",
+    "abs",
+    "relu",
+    "leaky_relu",
+    "prelu",
+    "rrelu",
+    "asin",
+    "special_erf",
 }
 
 
 @operation(
-    "gelu", "silu", "elu", "selu", "celu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh", "softplus",
-    "softshrink", "hardshrink", "relu6", "hardtanh", "logsigmoid", "log_sigmoid", "softmax", "log_softmax", "softmin",
-    "exp", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "square", "sin", "cos", "tan", "erf", "erfc", "sinh",
-    "cosh", "asinh", "atan", "arctan", "threshold", "rrelu", "sinc", "exp2", "acosh", "asin", "logit", "special_erf",
-    title="activation: x times f(x) / x")
+    "gelu",
+    "silu",
+    "elu",
+    "selu",
+    "celu",
+    "mish",
+    "hardswish",
+    "hardsigmoid",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softshrink",
+    "hardshrink",
+    "relu6",
+    "hardtanh",
+    "logsigmoid",
+    "log_sigmoid",
+    "softmax",
+    "log_softmax",
+    "softmin",
+    "exp",
+    "expm1",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "square",
+    "sin",
+    "cos",
+    "tan",
+    "erf",
+    "erfc",
+    "sinh",
+    "cosh",
+    "asinh",
+    "atan",
+    "arctan",
+    "threshold",
+    "rrelu",
+    "sinc",
+    "exp2",
+    "acosh",
+    "asin",
+    "logit",
+    "special_erf",
+    title="activation: x times f(x) / x",
+)
 def _activation(mode, call):
     """f(x) is x times a constant."""
     x = call.argument(0, "input")
@@ -213,7 +482,10 @@ def _activation(mode, call):
     function, arguments = _out_of_place(call), call.args[1:]
     note = None if call.name in _ZERO_TO_ZERO else (lambda kept: mode.ledger.note(call.label, kept))
     source = x.clone() if call.in_place else x
-    result = mode.run(Elementwise(source, lambda x: function(x, *arguments, **kwargs), mode.additive, note), source)
+    result = mode.run(
+        Elementwise(source, lambda x: function(x, *arguments, **kwargs), mode.additive, note),
+        source,
+    )
     call.trace = mode.trace(gate=call.name in _GATES, deep=x._trace.deep)
     return x.copy_(result) if call.in_place else result
 
@@ -221,14 +493,20 @@ def _activation(mode, call):
 def _out_of_place(call):
     if not call.in_place:
         return call.function
-    return getattr(torch, call.name, None) or getattr(F, call.name, None) or getattr(torch._C._nn, call.name)
+    return (
+        getattr(torch, call.name, None)
+        or getattr(F, call.name, None)
+        or getattr(torch._C._nn, call.name)
+    )
 
 
 @operation("pow", "float_power", title="activation: x times f(x) / x")
 def _power(mode, call):
     """A power is x times a constant; its exponent is a constant."""
     base, exponent = call.args[0], call.argument(1, "exponent")
-    if not isinstance(base, torch.Tensor) or not base.requires_grad:  # a constant to the power of a value
+    if (
+        not isinstance(base, torch.Tensor) or not base.requires_grad
+    ):  # a constant to the power of a value
         function = _out_of_place(call)
         step = Elementwise(exponent, lambda e: function(base, e), mode.additive)
         return mode.run(step, exponent)
@@ -242,51 +520,79 @@ def _power(mode, call):
 
 @operation("log", "log2", "log10", title="logarithm over that of the least value")
 def _logarithm(mode, call):
-    """log x = log x0 + x times a constant; x0 is what a constant or a clamp before it leaves of silence, 1 without."""
+    """log x = log x0 + x times a constant; x0 is what a constant or a clamp before it leaves of
+    silence, 1 without.
+    """
     x = call.args[0]
     floor, function = x._trace.floor, _out_of_place(call)
     start = 0.0 if floor is None else float(function(torch.tensor(floor, dtype=torch.float64)))
     start *= 1 - mode.composite.bias_factor  # what silence would keep is handed down
     source = x.clone() if call.in_place else x
-    result = start + mode.run(Elementwise(source, lambda x: function(x) - start, mode.additive), source)
+    result = start + mode.run(
+        Elementwise(source, lambda x: function(x) - start, mode.additive), source
+    )
     mode.on_way_back(call, result, torch.as_tensor(start, dtype=result.dtype, device=result.device))
     return x.copy_(result) if call.in_place else result
 
 
 @operation("clamp", "clamp_min", "clamp_max", title="the limit keeps what it takes")
 def _clamped(mode, call):
-    """A limit that excludes zero is a constant that wins over the value; other limits make an activation."""
+    """A limit that excludes zero is a constant that wins over the value; other limits make an
+    activation.
+    """
     low = call.argument(1, "min") if call.name != "clamp_max" else None
-    high = call.argument(2, "max") if call.name == "clamp" else (
-        call.argument(1, "max") if call.name == "clamp_max" else None)
+    high = (
+        call.argument(2, "max")
+        if call.name == "clamp"
+        else (call.argument(1, "max") if call.name == "clamp_max" else None)
+    )
     limits = [value.detach() if isinstance(value, torch.Tensor) else value for value in (low, high)]
     x = call.args[0]
     low, high = limits
-    excludes_zero = any(value is not None and bool((torch.as_tensor(value) * sign > 0).any())
-                        for value, sign in ((low, 1), (high, -1)))
+    excludes_zero = any(
+        value is not None and bool((torch.as_tensor(value) * sign > 0).any())
+        for value, sign in ((low, 1), (high, -1))
+    )
     deep, gate = x._trace.deep, x._trace.gate or (low == 0 and high == 1)
     source = x.clone() if call.in_place else x
     if excludes_zero:
         y = torch.clamp(source, low, high)
         mode.on_way_back(call, y, torch.where(y.detach() == source.detach(), 0, y.detach()))
     else:
-        y = mode.run(Elementwise(source, lambda x: torch.clamp(x, low, high), mode.additive), source)
+        y = mode.run(
+            Elementwise(source, lambda x: torch.clamp(x, low, high), mode.additive), source
+        )
     floor = float(low) if excludes_zero and isinstance(low, int | float) and low > 0 else None
     call.trace = mode.trace(gate=gate, deep=deep, floor=floor)
     return x.copy_(y) if call.in_place else y
 
 
-@operation("maximum", "minimum", "fmax", "fmin", "max", "min", title="the winner takes all", keeps_gates=True)
+@operation(
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "max",
+    "min",
+    title="the winner takes all",
+    keeps_gates=True,
+)
 def _larger(mode, call):
     """The larger of two; a constant among them keeps what it wins."""
     result = call.native()
-    both = [value for value in (*call.args[:2], *call.kwargs.values()) if isinstance(value, torch.Tensor)]
+    both = [
+        value
+        for value in (*call.args[:2], *call.kwargs.values())
+        if isinstance(value, torch.Tensor)
+    ]
     constants = [value for value in both if not value.requires_grad and value.is_floating_point()]
     if isinstance(result, torch.Tensor) and constants:
         (constant,) = constants
         x = call.dependent[0].detach()
         wins, ties = result.detach() != x, x == constant
-        mode.on_way_back(call, result, result.detach() * (wins.to(result.dtype) + 0.5 * ties.to(result.dtype)))
+        mode.on_way_back(
+            call, result, result.detach() * (wins.to(result.dtype) + 0.5 * ties.to(result.dtype))
+        )
         if constant.numel() == 1 and constant > 0 and call.name in ("maximum", "max", "fmax"):
             trace = call.dependent[0]._trace
             call.trace = mode.trace(gate=trace.gate, deep=trace.deep, floor=float(constant))
@@ -297,10 +603,16 @@ def _larger(mode, call):
 def _added(mode, call):
     """A sum or difference of values; a constant term keeps its part, or hands it down."""
     terms = [*call.args[:2], *[call.kwargs[name] for name in ("other",) if name in call.kwargs]]
-    constants = [term for term in terms if not (isinstance(term, torch.Tensor) and term.requires_grad)]
+    constants = [
+        term for term in terms if not (isinstance(term, torch.Tensor) and term.requires_grad)
+    ]
     if not constants and call.name == "sub" and mode.additive and not call.kwargs:
         with mode:
-            return call.args[0].add_(-call.args[1]) if call.in_place else torch.add(call.args[0], -call.args[1])
+            return (
+                call.args[0].add_(-call.args[1])
+                if call.in_place
+                else torch.add(call.args[0], -call.args[1])
+            )
     if not constants or (not isinstance(constants[0], torch.Tensor) and constants[0] == 0):
         result = call.native()
         if not result.is_complex():
@@ -318,20 +630,29 @@ def _added(mode, call):
 
 def _shape(call):
     """Return the shape of a sum."""
-    return torch.broadcast_shapes(*(term.shape for term in call.args[:2] if isinstance(term, torch.Tensor)))
+    return torch.broadcast_shapes(
+        *(term.shape for term in call.args[:2] if isinstance(term, torch.Tensor))
+    )
 
 
 def _handing(bias_factor, x, y, call):
     """Return a hook that hands down a part of what an added constant would keep."""
-    sign = -1 if call.name == "rsub" or (call.name == "sub" and call.args[0] is not call.dependent[0]) else 1
+    sign = (
+        -1
+        if call.name == "rsub" or (call.name == "sub" and call.args[0] is not call.dependent[0])
+        else 1
+    )
 
     def hand(c):
         return (1 - bias_factor) * c + sign * bias_factor * c * away(y) / away(x)
+
     return hand
 
 
 def _affine(mode, call, keeps=1):
-    """Run an operation that is affine in what depends on the input, and note what its constant part keeps."""
+    """Run an operation that is affine in what depends on the input, and note what its constant part
+    keeps.
+    """
     args, kwargs = call.replaced(torch.zeros_like)
     if (call.in_place or call.name == "setitem") and not call.args[0].requires_grad:
         args = (call.args[0].clone(), *args[1:])
@@ -347,7 +668,9 @@ def _affine(mode, call, keeps=1):
 
 
 def _with_zeros(call, result, constant, before):
-    """Return the constant part of an output, a tiny value where a constant is zero: relevance can reach it."""
+    """Return the constant part of an output, a tiny value where a constant is zero: relevance can
+    reach it.
+    """
     args, kwargs = call.replaced(torch.ones_like)
     target = call.args[0] if call.name == "setitem" else result
     if call.name == "setitem" or call.in_place:
@@ -360,31 +683,87 @@ def _with_zeros(call, result, constant, before):
 
 
 @operation(
-    "cat", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack", "block_diag", "where", "masked_fill",
-    "masked_scatter", "index_add", "index_copy", "index_fill", "index_put", "scatter", "scatter_add", "scatter_reduce",
-    "setitem", "copy", "pad", "constant_pad_nd", "nan_to_num", "fill_diagonal", "select_scatter", "slice_scatter",
-    "diagonal_scatter", "lerp", "fill", "zero",
-    title="as it is: constants keep their part", keeps_gates=True)
+    "cat",
+    "stack",
+    "hstack",
+    "vstack",
+    "dstack",
+    "column_stack",
+    "row_stack",
+    "block_diag",
+    "where",
+    "masked_fill",
+    "masked_scatter",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "setitem",
+    "copy",
+    "pad",
+    "constant_pad_nd",
+    "nan_to_num",
+    "fill_diagonal",
+    "select_scatter",
+    "slice_scatter",
+    "diagonal_scatter",
+    "lerp",
+    "fill",
+    "zero",
+    title="as it is: constants keep their part",
+    keeps_gates=True,
+)
 def _assembled(mode, call):
     """Values put together with others; constants among them keep their part."""
     if call.name == "lerp":
-        call.args = tuple(value.detach() if i == 2 and isinstance(value, torch.Tensor) else value
-                          for i, value in enumerate(call.args))
+        call.args = tuple(
+            value.detach() if i == 2 and isinstance(value, torch.Tensor) else value
+            for i, value in enumerate(call.args)
+        )
     if call.name == "nan_to_num" or (
-            call.name == "pad" and not call.argument(3, "value") and not mode.additive):
+        call.name == "pad" and not call.argument(3, "value") and not mode.additive
+    ):
         return call.native()
     only_dependent = {id(value) for value in call.dependent}
     if call.name in ("cat", "stack", "hstack", "vstack") and all(
-            id(value) in only_dependent for value in call.args[0]):
+        id(value) in only_dependent for value in call.args[0]
+    ):
         return call.native()
     return _affine(mode, call)
 
 
-@operation("mul", "dot", "mv", "mm", "bmm", "matmul", "rmatmul", "einsum", "inner", "outer", "tensordot", "chain_matmul",
-           "linalg_multi_dot", "kron", "vdot", "cross", "ger", title="product: a gate is constant, signals share")
+@operation(
+    "mul",
+    "dot",
+    "mv",
+    "mm",
+    "bmm",
+    "matmul",
+    "rmatmul",
+    "einsum",
+    "inner",
+    "outer",
+    "tensordot",
+    "chain_matmul",
+    "linalg_multi_dot",
+    "kron",
+    "vdot",
+    "cross",
+    "ger",
+    title="product: a gate is constant, signals share",
+)
 def _product(mode, call):
-    """A product: linear in one value that depends on the input; of two, gates are constants and signals share."""
-    if call.name in ("mm", "matmul") and len(call.dependent) == 1 and call.args[0] is call.dependent[0]:
+    """A product: linear in one value that depends on the input; of two, gates are constants and
+    signals share.
+    """
+    if (
+        call.name in ("mm", "matmul")
+        and len(call.dependent) == 1
+        and call.args[0] is call.dependent[0]
+    ):
         other = call.argument(1, "other", call.kwargs.get("mat2"))
         if mode.is_weight(other) and other.ndim == 2:
             return _dense(mode, call, call.args[0], other.mT, None)
@@ -412,12 +791,15 @@ def _tensors(values):
 
 def _learned_product(mode, call, x, weight):
     """A product with one learned tensor is a dense layer, however it is written."""
+
     def product(value, other):
         known = {id(x): value, id(weight): other}
         swap = lambda given: known.get(id(given), given)  # noqa: E731
         return call.function(*(_swapped(given, swap) for given in call.args), **call.kwargs)
 
-    return mode.layer(call, layers.Product(x, weight, product, name=call.place, module=call.module), x)
+    return mode.layer(
+        call, layers.Product(x, weight, product, name=call.place, module=call.module), x
+    )
 
 
 def _shared_product(mode, call):
@@ -431,7 +813,11 @@ def _shared_product(mode, call):
     into_gate = call.in_place and any(value is call.args[0] for value in frozen)
     if len(signals) > 1 or into_gate:
         function = _out_of_place(call)
-        result = _halves(mode, call, function, args, kwargs, signals) if len(signals) > 1 else function(*args, **kwargs)
+        result = (
+            _halves(mode, call, function, args, kwargs, signals)
+            if len(signals) > 1
+            else function(*args, **kwargs)
+        )
         return call.args[0].copy_(result) if call.in_place else result
     result = call.function(*args, **kwargs)
     if not result.is_complex() and not signals[0].is_complex():
@@ -439,8 +825,14 @@ def _shared_product(mode, call):
 
         def of_ones(_):
             ones = (torch.ones_like(given) if given is signal else given for given in args)
-            return _out_of_place(call)(*(_swapped(given, lambda v: torch.ones_like(v) if v is signal else v)
-                                         for given in ones), **kwargs)
+            return _out_of_place(call)(
+                *(
+                    _swapped(given, lambda v: torch.ones_like(v) if v is signal else v)
+                    for given in ones
+                ),
+                **kwargs,
+            )
+
         if not call.in_place:
             _even(mode, call, result, of_ones)
     return result
@@ -450,19 +842,27 @@ def _halves(mode, call, function, args, kwargs, signals):
     """Return a product of several signals, of which each takes an equal part."""
     if mode.additive and call.name == "mul" and not any(value.is_complex() for value in signals):
         first, second = torch.broadcast_tensors(*args[:2])
-        parts = [mode.run(Elementwise(one, lambda v, o=other: v * o.detach(), True), one)
-                 for one, other in ((first, second), (second, first))]
+        parts = [
+            mode.run(Elementwise(one, lambda v, o=other: v * o.detach(), True), one)
+            for one, other in ((first, second), (second, first))
+        ]
         return parts[0] / 2 + parts[1] / 2
     parts = {id(value): mode.run(Scaled(1 / len(signals)), value) for value in signals}
     swap = lambda value: parts.get(id(value), value)  # noqa: E731
-    return function(*(_swapped(value, swap) for value in args),
-                    **{name: _swapped(value, swap) for name, value in kwargs.items()})
+    return function(
+        *(_swapped(value, swap) for value in args),
+        **{name: _swapped(value, swap) for name, value in kwargs.items()},
+    )
 
 
 def _swapped(value, swap):
     if isinstance(value, torch.Tensor):
         return swap(value)
-    return type(value)(_swapped(inner, swap) for inner in value) if type(value) in (list, tuple) else value
+    return (
+        type(value)(_swapped(inner, swap) for inner in value)
+        if type(value) in (list, tuple)
+        else value
+    )
 
 
 @operation("div", "floor_divide", title="quotient: the divisor is constant")
@@ -480,10 +880,17 @@ def _quotient(mode, call):
     if isinstance(number, torch.Tensor) and number.requires_grad:
         result = call.function(number, divisor.detach(), **kwargs)
         if not result.is_complex() and not call.in_place:
-            _even(mode, call, result, lambda _: call.function(torch.ones_like(number), divisor.detach(), **kwargs))
+            _even(
+                mode,
+                call,
+                result,
+                lambda _: call.function(torch.ones_like(number), divisor.detach(), **kwargs),
+            )
         return result
     call.trace.gate = True
-    return mode.run(Elementwise(divisor, lambda divisor: torch.div(number, divisor), mode.additive), divisor)
+    return mode.run(
+        Elementwise(divisor, lambda divisor: torch.div(number, divisor), mode.additive), divisor
+    )
 
 
 @operation("addmm", "addmv", "addbmm", "baddbmm", "addcmul", "addcdiv", title="product and sum")
@@ -491,14 +898,23 @@ def _product_and_sum(mode, call):
     """A product that is added to something."""
     start, first, second = call.args[:3]
     beta, alpha = call.kwargs.get("beta", 1), call.kwargs.get("alpha", call.kwargs.get("value", 1))
-    if call.name == "addmm" and beta == alpha == 1 and not start.requires_grad and mode.is_weight(second):
+    if (
+        call.name == "addmm"
+        and beta == alpha == 1
+        and not start.requires_grad
+        and mode.is_weight(second)
+    ):
         bias = start if start.ndim == 1 else None
         if bias is not None:
             return _dense(mode, call, first, second.mT, bias)
     with mode:
         product = {
-            "addmm": torch.matmul, "addmv": torch.matmul, "baddbmm": torch.matmul, "addcmul": torch.mul,
-            "addcdiv": torch.div, "addbmm": lambda a, b: torch.matmul(a, b).sum(0),
+            "addmm": torch.matmul,
+            "addmv": torch.matmul,
+            "baddbmm": torch.matmul,
+            "addcmul": torch.mul,
+            "addcdiv": torch.div,
+            "addbmm": lambda a, b: torch.matmul(a, b).sum(0),
         }[call.name](first, second)
         if beta == 0:
             return product * alpha
@@ -535,9 +951,13 @@ def _glu(mode, call):
 def _attention(mode, call):
     """What is read, by weights that are constant."""
     query, key, value = (call.argument(i, name) for i, name in enumerate(("query", "key", "value")))
-    rest = {name: inner for name, inner in call.kwargs.items() if name not in ("query", "key", "value")}
+    rest = {
+        name: inner for name, inner in call.kwargs.items() if name not in ("query", "key", "value")
+    }
     mask = call.argument(3, "attn_mask")
-    arguments = [inner.detach() if isinstance(inner, torch.Tensor) else inner for inner in call.args[3:]]
+    arguments = [
+        inner.detach() if isinstance(inner, torch.Tensor) else inner for inner in call.args[3:]
+    ]
     if isinstance(mask, torch.Tensor) and "attn_mask" in rest:
         rest["attn_mask"] = mask.detach()
     if not value.requires_grad:
@@ -569,13 +989,20 @@ def _convolution(mode, call):
     """A convolution."""
     n = _AXES[call.name]
     x, weight, bias = (call.argument(i, name) for i, name in enumerate(("input", "weight", "bias")))
-    stride, padding, dilation, groups = (call.argument(i, name, default) for i, (name, default) in enumerate(
-        (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)), start=3))
+    stride, padding, dilation, groups = (
+        call.argument(i, name, default)
+        for i, (name, default) in enumerate(
+            (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)), start=3
+        )
+    )
     if weight.requires_grad:
         return _shared_product(mode, call)
     dilation = _sizes(dilation, n)
     if isinstance(padding, str):
-        total = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        total = [
+            d * (k - 1) if padding == "same" else 0
+            for d, k in zip(dilation, weight.shape[2:], strict=True)
+        ]
         odd = [width % 2 for width in total]
         if any(odd):
             with mode:
@@ -590,11 +1017,31 @@ def _transposed_convolution(mode, call):
     """A transposed convolution."""
     n = int(call.name[-2])
     x, weight, bias = (call.argument(i, name) for i, name in enumerate(("input", "weight", "bias")))
-    stride, padding, output_padding, groups, dilation = (call.argument(i, name, default) for i, (name, default) in (
-        enumerate((("stride", 1), ("padding", 0), ("output_padding", 0), ("groups", 1), ("dilation", 1)), start=3)))
+    stride, padding, output_padding, groups, dilation = (
+        call.argument(i, name, default)
+        for i, (name, default) in (
+            enumerate(
+                (
+                    ("stride", 1),
+                    ("padding", 0),
+                    ("output_padding", 0),
+                    ("groups", 1),
+                    ("dilation", 1),
+                ),
+                start=3,
+            )
+        )
+    )
     if weight.requires_grad:
         return _shared_product(mode, call)
-    sizes = _sizes(stride, n), _sizes(padding, n), _sizes(dilation, n), True, _sizes(output_padding, n), groups
+    sizes = (
+        _sizes(stride, n),
+        _sizes(padding, n),
+        _sizes(dilation, n),
+        True,
+        _sizes(output_padding, n),
+        groups,
+    )
     return _convolved(mode, call, x, weight, bias, sizes)
 
 
@@ -619,34 +1066,68 @@ def _convolved(mode, call, x, weight, bias, sizes):
 
 @operation("batch_norm", title="layer; merged with a convolution or dense layer right before it")
 def _batch_norm(mode, call):
-    """A batch norm with running statistics: a linear map, part of the layer before it where there is one."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps") if isinstance(
-        call.function, type(_sizes)) else (
-        "input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps")
-    given = {"weight": None, "bias": None, "training": False, "eps": 1e-5} | dict(
-        zip(names, call.args, strict=False)) | call.kwargs
+    """A batch norm with running statistics: a linear map, part of the layer before it where there
+    is one.
+    """
+    names = (
+        ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+        if isinstance(call.function, type(_sizes))
+        else (
+            "input",
+            "weight",
+            "bias",
+            "running_mean",
+            "running_var",
+            "training",
+            "momentum",
+            "eps",
+        )
+    )
+    given = (
+        {"weight": None, "bias": None, "training": False, "eps": 1e-5}
+        | dict(zip(names, call.args, strict=False))
+        | call.kwargs
+    )
     x, variance = given["input"], given["running_var"]
     if given["training"] or variance is None:
-        mode.refuse(call, "a batch norm without running statistics mixes the clips of a batch: train it with "
-                          "track_running_stats=True, or explain a network without it.")
+        mode.refuse(
+            call,
+            "a batch norm without running statistics mixes the clips of a batch: train it with "
+            "track_running_stats=True, or explain a network without it.",
+        )
     scale = (variance + given["eps"]).rsqrt()
     scale = scale if given["weight"] is None else scale * given["weight"]
     shift = -given["running_mean"] * scale
     shift = shift if given["bias"] is None else shift + given["bias"]
     before, source, version = x._trace.layer or (None, None, None)
-    merges = before is not None and source._version == version and (before.kind == "convolution" or x.ndim == 2)
+    merges = (
+        before is not None
+        and source._version == version
+        and (before.kind == "convolution" or x.ndim == 2)
+    )
     norm = layers.Affine(x, scale, shift, name=call.place, module=call.module)
     with torch.no_grad():
         known = call.native()
     norm.value = lambda _: known
-    return mode.merged(call, before.scaled(scale, shift), norm, source, x) if merges else mode.layer(call, norm, x)
+    return (
+        mode.merged(call, before.scaled(scale, shift), norm, source, x)
+        if merges
+        else mode.layer(call, norm, x)
+    )
 
 
 @operation("layer_norm", title="norm: its scale is constant")
 def _layer_norm(mode, call):
     """A layer norm."""
     given = _given(call, ("input", "normalized_shape", "weight", "bias", "eps"), eps=1e-5)
-    return _normalised(mode, call, given, *_last_axes(given["input"], given["normalized_shape"]))
+    x, shape = given["input"], given["normalized_shape"]
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    with torch.no_grad():
+        known, _, scale = torch.native_layer_norm(
+            x, shape, given["weight"], given["bias"], given["eps"]
+        )
+    scale = scale.flatten(-len(shape)).to(x.dtype)
+    return _normalised(mode, call, given, *_last_axes(x, shape), known=known, scale=scale)
 
 
 @operation("rms_norm", title="norm: its scale is constant")
@@ -655,38 +1136,73 @@ def _rms_norm(mode, call):
     given = _given(call, ("input", "normalized_shape", "weight", "eps"), eps=None, bias=None)
     if given["eps"] is None:
         given["eps"] = torch.finfo(given["input"].dtype).eps
-    return _normalised(mode, call, given, *_last_axes(given["input"], given["normalized_shape"]), centres=False)
+    return _normalised(
+        mode, call, given, *_last_axes(given["input"], given["normalized_shape"]), centres=False
+    )
 
 
 @operation("group_norm", title="norm: its scale is constant")
 def _group_norm(mode, call):
     """A group norm."""
     given = _given(call, ("input", "num_groups", "weight", "bias", "eps"), eps=1e-5)
-    return _normalised(mode, call, _channelwise(given), *_channel_groups(given["input"], given["num_groups"]))
+    return _normalised(
+        mode, call, _channelwise(given), *_channel_groups(given["input"], given["num_groups"])
+    )
 
 
 @operation("instance_norm", title="norm: its scale is constant")
 def _instance_norm(mode, call):
     """An instance norm: statistics of each channel of each clip, or running ones."""
-    given = _given(call, ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum",
-                          "eps"), eps=1e-5, use_input_stats=True)
+    given = _given(
+        call,
+        (
+            "input",
+            "running_mean",
+            "running_var",
+            "weight",
+            "bias",
+            "use_input_stats",
+            "momentum",
+            "eps",
+        ),
+        eps=1e-5,
+        use_input_stats=True,
+    )
     if not given["use_input_stats"]:
-        call.args, call.kwargs = (), {"input": given["input"], "running_mean": given["running_mean"],
-                                      "running_var": given["running_var"], "weight": given["weight"],
-                                      "bias": given["bias"], "training": False, "eps": given["eps"]}
+        call.args, call.kwargs = (
+            (),
+            {
+                "input": given["input"],
+                "running_mean": given["running_mean"],
+                "running_var": given["running_var"],
+                "weight": given["weight"],
+                "bias": given["bias"],
+                "training": False,
+                "eps": given["eps"],
+            },
+        )
         call.function = F.batch_norm
         return _batch_norm(mode, call)
-    return _normalised(mode, call, _channelwise(given), *_channel_groups(given["input"], given["input"].shape[1]))
+    return _normalised(
+        mode, call, _channelwise(given), *_channel_groups(given["input"], given["input"].shape[1])
+    )
 
 
 def _given(call, names, **defaults):
-    return {"weight": None, "bias": None} | defaults | dict(zip(names, call.args, strict=False)) | call.kwargs
+    return (
+        {"weight": None, "bias": None}
+        | defaults
+        | dict(zip(names, call.args, strict=False))
+        | call.kwargs
+    )
 
 
 def _channelwise(given):
     """Return the arguments with weight and bias as (channel, 1, ...)."""
     shape = (-1, *[1] * (given["input"].ndim - 2))
-    return given | {name: given[name].view(shape) for name in ("weight", "bias") if given[name] is not None}
+    return given | {
+        name: given[name].view(shape) for name in ("weight", "bias") if given[name] is not None
+    }
 
 
 def _last_axes(x, shape):
@@ -697,15 +1213,30 @@ def _last_axes(x, shape):
 
 def _channel_groups(x, n_groups):
     shape = x.shape
-    return (lambda values: values.reshape(shape[0], n_groups, -1)), (lambda values: values.reshape(shape))
+    return (lambda values: values.reshape(shape[0], n_groups, -1)), (
+        lambda values: values.reshape(shape)
+    )
 
 
-def _normalised(mode, call, given, fold, unfold, centres=True):
+def _normalised(mode, call, given, fold, unfold, centres=True, known=None, scale=None):
     x = given["input"]
-    with torch.no_grad():
-        known = call.native()
-    step = layers.Centred(x, given["weight"], given["bias"], lambda: known, fold, unfold, given["eps"], centres,
-                          name=call.place, module=call.module)
+    if known is None:
+        with torch.no_grad():
+            known, folded = call.native(), fold(x)
+            spread = folded.var(-1, correction=0) if centres else folded.square().mean(-1)
+            scale = (spread + given["eps"]).rsqrt()[..., None]
+    step = layers.Centred(
+        x,
+        given["weight"],
+        given["bias"],
+        known,
+        scale,
+        fold,
+        unfold,
+        centres,
+        name=call.place,
+        module=call.module,
+    )
     return mode.layer(call, step, x)
 
 
@@ -715,7 +1246,13 @@ def _recurrent(mode, call):
     return recurrent.layer(mode, call)
 
 
-@operation("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", title="recurrent layer: gates are constant")
+@operation(
+    "lstm_cell",
+    "gru_cell",
+    "rnn_tanh_cell",
+    "rnn_relu_cell",
+    title="recurrent layer: gates are constant",
+)
 def _cell(mode, call):
     """One step of a recurrent layer."""
     return recurrent.cell(mode, call)
@@ -727,8 +1264,20 @@ def _looked_up(mode, call):
     mode.refuse(call, "a look-up by an index that depends on the input carries no relevance.")
 
 
-@operation("sign", "floor", "ceil", "round", "trunc", "angle", "frac", "heaviside", "sgn", "detach", "data",
-           title="constant")
+@operation(
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "angle",
+    "frac",
+    "heaviside",
+    "sgn",
+    "detach",
+    "data",
+    title="constant",
+)
 def _constant(mode, call):
     """A value that tells how, not what: a phase, a sign, a whole number."""
     return call.native().detach()

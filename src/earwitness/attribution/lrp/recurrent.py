@@ -1,18 +1,20 @@
-"""Recurrent layers: LSTM, GRU and the plain recurrent network, at every time step, for a batch at once.
+"""Recurrent layers: LSTM, GRU and the plain recurrent network, at every time step, for a batch at
+once.
 
-They multiply and add. Of a product gate x signal all relevance goes to the signal: the gate says how much of the signal
-passes, the signal says what. Sums share by the epsilon rule, like dense layers. So relevance runs back in time along
-sums, where the gates i, f, o, r, z are constants:
+They multiply and add. Of a product gate x signal all relevance goes to the signal: the gate says
+how much of the signal passes, the signal says what. Sums share by the epsilon rule, like dense
+layers. So relevance runs back in time along sums, where the gates i, f, o, r, z are constants:
 
-    LSTM   c_t = f_t c_(t-1) + i_t g_t,            g_t = tanh(b + W x_t + V h_(t-1)),           h_t = o_t tanh(c_t)
-    GRU    h_t = z_t h_(t-1) + (1 - z_t) n_t,      n_t = tanh(b + W x_t + r_t (d + V h_(t-1)))
-    RNN    h_t = tanh(b + W x_t + V h_(t-1)), or relu
+    LSTM   c_t = f_t c_(t-1) + i_t g_t,            g_t = tanh(b + W x_t + V h_(t-1)),           h_t
+    = o_t tanh(c_t) GRU    h_t = z_t h_(t-1) + (1 - z_t) n_t,      n_t = tanh(b + W x_t + r_t (d + V
+    h_(t-1))) RNN    h_t = tanh(b + W x_t + V h_(t-1)), or relu
 
-and relevance enters h_t wherever a later layer uses it: at every step, not at the last one alone. Only the recursion
-itself is a loop over time; the gates need none, since the forward pass has left every h_t.
+and relevance enters h_t wherever a later layer uses it: at every step, not at the last one alone.
+Only the recursion itself is a loop over time; the gates need none, since the forward pass has left
+every h_t.
 
-The rule for LSTMs is that of Arras et al. (2017), section 3 [arras2017], whose published code it equals; with relevance
-injected at every step as Kiyan et al. (2022) do [kiyan2022].
+The rule for LSTMs is that of Arras et al. (2017), section 3 [arras2017], whose published code it
+equals; with relevance injected at every step as Kiyan et al. (2022) do [kiyan2022].
 """
 
 from dataclasses import dataclass
@@ -26,12 +28,12 @@ from earwitness.attribution.lrp.steps import Step, away, signs
 class Weights:
     """One layer's parameters, its directions stacked: (directions, ...)."""
 
-    of_x: torch.Tensor               # (D, gates * units, features)
-    of_h: torch.Tensor               # (D, gates * units, states)
-    bias_x: torch.Tensor             # (D, gates * units)
+    of_x: torch.Tensor  # (D, gates * units, features)
+    of_h: torch.Tensor  # (D, gates * units, states)
+    bias_x: torch.Tensor  # (D, gates * units)
     bias_h: torch.Tensor
     projection: torch.Tensor | None  # (D, states, units)
-    flat: list                       # as torch.lstm takes them
+    flat: list  # as torch.lstm takes them
     has_bias: bool
 
 
@@ -46,8 +48,8 @@ class Sharing:
     bias_factor : float
         Which part of what bias and stabiliser take is handed down, evenly to all terms of the sum.
     count_start : bool
-        Whether zero states before the first step are terms of its sums, and so take what is handed to them, as in the
-        published code. If not, the first step hands down to its input alone.
+        Whether zero states before the first step are terms of its sums, and so take what is handed
+        to them, as in the published code. If not, the first step hands down to its input alone.
     additive : bool
         Whether relevance can arrive at zeros.
     """
@@ -59,11 +61,17 @@ class Sharing:
 
 
 def layer(mode, call):
-    """Run ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` or ``torch.rnn_relu`` with the derivative of its rule."""
-    packed = len(call.args) == 9 and isinstance(call.args[2], torch.Tensor | tuple) and isinstance(call.args[3], list
-                                                                                                   | tuple)
+    """Run ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` or ``torch.rnn_relu`` with the
+    derivative of its rule.
+    """
+    packed = (
+        len(call.args) == 9
+        and isinstance(call.args[2], torch.Tensor | tuple)
+        and isinstance(call.args[3], list | tuple)
+    )
     data, sizes, states, flat, has_bias, n_layers, _, _, bidirectional = (
-        call.args if packed else (call.args[0], None, *call.args[1:8]))
+        call.args if packed else (call.args[0], None, *call.args[1:8])
+    )
     states = (states,) if isinstance(states, torch.Tensor) else tuple(states)
     weights = _weights(list(flat), has_bias, n_layers * (1 + bidirectional), 1 + bidirectional)
     return _run(mode, call, data, sizes, states, weights, not packed and call.args[8])
@@ -73,7 +81,9 @@ def cell(mode, call):
     """Run one step: the same as a layer for a sequence of one."""
     x, states, *flat = call.args
     states = (states,) if isinstance(states, torch.Tensor) else tuple(states)
-    weights = _weights([value for value in flat if value is not None], len(flat) == 4 and flat[2] is not None, 1, 1)
+    weights = _weights(
+        [value for value in flat if value is not None], len(flat) == 4 and flat[2] is not None, 1, 1
+    )
     alone = x.ndim == 1
     call.name = call.name.removesuffix("_cell")
     with mode:
@@ -94,9 +104,19 @@ def _weights(flat, has_bias, n_groups, n_directions):
     for first in range(0, n_groups, n_directions):
         group = each[first : first + n_directions]
         of_x, of_h, *others = (torch.stack(values) for values in zip(*group, strict=True))
-        biases, others = (others[:2], others[2:]) if has_bias else ([torch.zeros_like(of_x[..., 0])] * 2, others)
-        layers.append(Weights(of_x, of_h, *biases, others[0] if others else None,
-                              [value for part in group for value in part], has_bias))
+        biases, others = (
+            (others[:2], others[2:]) if has_bias else ([torch.zeros_like(of_x[..., 0])] * 2, others)
+        )
+        layers.append(
+            Weights(
+                of_x,
+                of_h,
+                *biases,
+                others[0] if others else None,
+                [value for part in group for value in part],
+                has_bias,
+            )
+        )
     return layers
 
 
@@ -132,36 +152,60 @@ class Recurrent(Step):
             own = tuple(state[n * number : n * (number + 1)] for state in states)
             own = own if self.kind == "lstm" else own[0]
             rest = (own, weights.flat, weights.has_bias, 1, 0.0, False, n == 2)
-            data, *final = function(data, self.sizes, *rest) if self.sizes is not None else function(
-                data, *rest, self.batch_first)
+            data, *final = (
+                function(data, self.sizes, *rest)
+                if self.sizes is not None
+                else function(data, *rest, self.batch_first)
+            )
             self.sequences.append(self.frame.padded(data.detach()))
             last.append(final)
         return data, *(torch.cat(parts) for parts in zip(*last, strict=True))
 
     def keep(self, pointer):
         """Copy sequences that are about to be overwritten."""
-        self.sequences = [values.clone() if values.untyped_storage().data_ptr() == pointer else values
-                          for values in self.sequences]
+        self.sequences = [
+            values.clone() if values.untyped_storage().data_ptr() == pointer else values
+            for values in self.sequences
+        ]
+
+    def _known(self, of_output, of_states):
+        """Return zeros for what nothing reads."""
+        last = self.sequences[-1]
+        of_output = self.frame.unpadded(torch.zeros_like(last)) if of_output is None else of_output
+        return of_output, [
+            torch.zeros_like(state) if value is None else value
+            for state, value in zip(self.states, of_states, strict=True)
+        ]
 
     def pull(self, of_output, *of_states):
         """Return the derivatives of the sequences and of the states before the first step."""
+        of_output, of_states = self._known(of_output, of_states)
         derivative, starts, n = self.frame.padded(of_output), [], self.frame.n_directions
         for number in reversed(range(len(self.weights))):
             own = slice(n * number, n * (number + 1))
             derivative, start = _layer_rule(
-                self, self.weights[number], *self.sequences[number : number + 2], derivative,
-                [values[own] for values in of_states], [state[own] for state in self.states])
+                self,
+                self.weights[number],
+                *self.sequences[number : number + 2],
+                derivative,
+                [values[own] for values in of_states],
+                [state[own] for state in self.states],
+            )
             starts.insert(0, start)
         if not self.reads_input:  # only its states depend on the input
             sequence = self.sequences[0]
             self.note(((away(sequence) if self.sharing.additive else sequence) * derivative).sum())
-        of_starts = [torch.cat(parts) if wanted else None for parts, wanted in zip(
-            zip(*starts, strict=True), self.wanted, strict=True)]
+        of_starts = [
+            torch.cat(parts) if wanted else None
+            for parts, wanted in zip(zip(*starts, strict=True), self.wanted, strict=True)
+        ]
         return self.frame.unpadded(derivative), *of_starts
 
 
 class _Frame:
-    """Sequences as (time, batch, features) whatever layout they came in, and time as each direction reads it."""
+    """Sequences as (time, batch, features) whatever layout they came in, and time as each direction
+    reads it.
+    """
 
     def __init__(self, sizes, batch_first, n_directions):
         self.batch_first, self.n_directions, self.inside = batch_first, n_directions, None
@@ -183,7 +227,9 @@ class _Frame:
         return values.transpose(0, 1) if self.batch_first else values
 
     def own_time(self, values):
-        """Turn (directions, time, batch, ...) so that time runs as each direction reads it; twice is as before."""
+        """Turn (directions, time, batch, ...) so that time runs as each direction reads it; twice
+        is as before.
+        """
         if self.n_directions == 1:
             return values
         if self.inside is None:
@@ -193,7 +239,9 @@ class _Frame:
         return torch.stack([values[0], values[1].gather(0, index[..., None].expand_as(values[1]))])
 
     def at_the_end(self, values, n_steps):
-        """Return (directions, time, batch, ...) with ``values`` (directions, batch, ...) at each clip's last step."""
+        """Return (directions, time, batch, ...) with ``values`` (directions, batch, ...) at each
+        clip's last step.
+        """
         result = values.new_zeros(values.shape[0], n_steps, *values.shape[1:])
         clips = torch.arange(values.shape[1], device=values.device)
         last = n_steps - 1 if self.inside is None else self.inside.sum(0).to(values.device) - 1
@@ -205,13 +253,13 @@ class _Frame:
 class _Shares:
     """What does not depend on relevance, each (direction, time, batch, units)."""
 
-    kept: torch.Tensor | None     # share of the old cell or state in the new one
+    kept: torch.Tensor | None  # share of the old cell or state in the new one
     written: torch.Tensor | None  # share of the new content
-    cell: torch.Tensor            # stabilised sum of both
-    content: torch.Tensor         # stabilised pre-activation of the content
-    bias: torch.Tensor            # bias in it
-    passed: torch.Tensor | None   # factor of V h in it
-    cells: torch.Tensor | None    # cells, of an LSTM
+    cell: torch.Tensor  # stabilised sum of both
+    content: torch.Tensor  # stabilised pre-activation of the content
+    bias: torch.Tensor  # bias in it
+    passed: torch.Tensor | None  # factor of V h in it
+    cells: torch.Tensor | None  # cells, of an LSTM
     inner: torch.Tensor | None = None  # o tanh(c), which is projected
 
 
@@ -220,7 +268,9 @@ def _stable(values, epsilon):
 
 
 def _layer_rule(step, weights, x, h, of_h, of_last, starts):
-    """Return the derivative (time, batch, features) of one layer's input, and those of its states at the start."""
+    """Return the derivative (time, batch, features) of one layer's input, and those of its states
+    at the start.
+    """
     frame, sharing = step.frame, step.sharing
     n_directions, d = len(weights.of_h), weights.of_h.shape[-1]
     x = frame.own_time(x.expand(n_directions, *x.shape))  # (direction, time, batch, features)
@@ -233,16 +283,22 @@ def _layer_rule(step, weights, x, h, of_h, of_last, starts):
     of_cells = None
     if step.kind == "lstm" and of_last[1].any():
         of_cells = frame.at_the_end(of_last[1], h.shape[1]) * shares.cells
-    ratio, at_start = _back_in_time(step, weights, x, h, before, relevance, of_cells, shares, starts)
+    ratio, at_start = _back_in_time(
+        step, weights, x, h, before, relevance, of_cells, shares, starts
+    )
     content = _content(step.kind, weights.of_x)
     derivative = torch.bmm(ratio.flatten(1, 2), content).view(*ratio.shape[:3], -1)
     if sharing.bias_factor:
-        derivative = derivative + (_surplus(shares, sharing, x, d) * ratio).sum(-1, keepdim=True) / away(x)
+        derivative = derivative + (_surplus(shares, sharing, x, d) * ratio).sum(
+            -1, keepdim=True
+        ) / away(x)
     return frame.own_time(derivative).sum(0), at_start
 
 
 def _content(kind, weight):
-    """Return the rows of (directions, gates * units, ...) that make the content: relevance passes through them."""
+    """Return the rows of (directions, gates * units, ...) that make the content: relevance passes
+    through them.
+    """
     n_gates, place = {"lstm": (4, 2), "gru": (3, 2)}.get(kind, (1, 0))
     units = weight.shape[1] // n_gates
     return weight[:, place * units : (place + 1) * units]
@@ -260,7 +316,9 @@ def _surplus(shares, sharing, x, d):
 
 
 def _back_in_time(step, weights, x, h, before, relevance, of_cells, shares, starts):
-    """Return the relevance of the content over its pre-activation, and the derivatives of the states at the start."""
+    """Return the relevance of the content over its pre-activation, and the derivatives of the
+    states at the start.
+    """
     sharing, lstm = step.sharing, step.kind == "lstm"
     w_h, d = _content(step.kind, weights.of_h), h.shape[-1]
     hands = sharing.bias_factor > 0
@@ -363,7 +421,9 @@ def _lstm_shares(weights, x, before, h, starts, epsilon):
     cell, old = torch.stack(cells[1:], dim=1), keep * torch.stack(cells[:-1], dim=1)
     stable = _stable(cell, epsilon)
     bias = _content("lstm", (weights.bias_x + weights.bias_h)[..., None])[..., 0][:, None, None]
-    shares = _Shares(old / stable, new / stable, stable, _stable(content, epsilon), bias, None, cell)
+    shares = _Shares(
+        old / stable, new / stable, stable, _stable(content, epsilon), bias, None, cell
+    )
     if projects:
         shares.inner = opening[0].sigmoid() * cell.tanh()
     return shares
@@ -372,20 +432,39 @@ def _lstm_shares(weights, x, before, h, starts, epsilon):
 def _gru_shares(weights, x, before, h, starts, epsilon):
     of_x = _affine(x, weights.of_x, weights.bias_x)
     of_h = _affine(before, weights.of_h, weights.bias_h)
-    (reset, keep, new), (reset_h, keep_h, new_h) = of_x.chunk(3, dim=-1), of_h.chunk(3, dim=-1)  # torch's order
+    (reset, keep, new), (reset_h, keep_h, new_h) = (
+        of_x.chunk(3, dim=-1),
+        of_h.chunk(3, dim=-1),
+    )  # torch's order
     reset, keep = (reset + reset_h).sigmoid(), (keep + keep_h).sigmoid()
     content = new + reset * new_h
     stable = _stable(h, epsilon)
-    bias_x, bias_h = (_content("gru", bias[..., None])[..., 0][:, None, None] for bias in (
-        weights.bias_x, weights.bias_h))
-    return _Shares(keep * before / stable, (1 - keep) * content.tanh() / stable, stable, _stable(content, epsilon),
-                   bias_x + reset * bias_h, reset, None)
+    bias_x, bias_h = (
+        _content("gru", bias[..., None])[..., 0][:, None, None]
+        for bias in (weights.bias_x, weights.bias_h)
+    )
+    return _Shares(
+        keep * before / stable,
+        (1 - keep) * content.tanh() / stable,
+        stable,
+        _stable(content, epsilon),
+        bias_x + reset * bias_h,
+        reset,
+        None,
+    )
 
 
 def _rnn_shares(weights, x, before, h, starts, epsilon):
-    content = _affine(x, weights.of_x, weights.bias_x) + _affine(before, weights.of_h, weights.bias_h)
+    content = _affine(x, weights.of_x, weights.bias_x) + _affine(
+        before, weights.of_h, weights.bias_h
+    )
     bias = (weights.bias_x + weights.bias_h)[:, None, None]
     return _Shares(None, None, content, _stable(content, epsilon), bias, None, None)
 
 
-_SHARES = {"lstm": _lstm_shares, "gru": _gru_shares, "rnn_tanh": _rnn_shares, "rnn_relu": _rnn_shares}
+_SHARES = {
+    "lstm": _lstm_shares,
+    "gru": _gru_shares,
+    "rnn_tanh": _rnn_shares,
+    "rnn_relu": _rnn_shares,
+}

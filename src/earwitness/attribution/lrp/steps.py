@@ -1,14 +1,21 @@
-"""Operations that need a derivative of their own: their value, and how what travels back goes through them."""
+"""Operations that need a derivative of their own: their value, and how what travels back goes
+through them.
+"""
 
 import torch
 
 TINY = {torch.float16: 1e-7}
-"""What stands for a value of exactly zero that relevance is handed to, by precision; 1e-20 where nothing is said."""
+"""What stands for a value of exactly zero that relevance is handed to, by precision; 1e-20 where
+nothing is said.
+"""
 
 
 def away(x: torch.Tensor) -> torch.Tensor:
-    """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a finite ratio to it."""
-    return torch.where(x == 0, TINY.get(x.dtype, 1e-20), x)
+    """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a
+    finite ratio to it.
+    """
+    zero = x == 0
+    return torch.where(zero, TINY.get(x.dtype, 1e-20), x) if zero.any() else x
 
 
 def signs(values: torch.Tensor) -> torch.Tensor:
@@ -47,9 +54,10 @@ class Step:
 
     def keep(self, pointer: int) -> None:
         """Copy what is needed of a memory that is about to be overwritten."""
-        for name, held in vars(self).items():
-            if isinstance(held, torch.Tensor) and held.untyped_storage().data_ptr() == pointer:
-                setattr(self, name, held.detach().clone())
+        for name in ("x", "y"):
+            held = getattr(self, name)
+            if held is not None and held.untyped_storage().data_ptr() == pointer:
+                setattr(self, name, held.clone())
 
 
 class Elementwise(Step):
@@ -65,18 +73,19 @@ class Elementwise(Step):
         return y.clone() if y.data_ptr() == x.data_ptr() else y
 
     def pull(self, c):
-        """Return f(x) / x times what arrives; where x is zero and f(x) is not, a constant keeps it."""
-        y = away(self.y) if self.additive else self.y
-        x = away(self.x)
-        if self.note is not None:
-            kept = torch.where(self.x == 0, c * self.y, 0).sum()
-            if kept:
-                self.note(kept)
-        return c.mul(y).div_(x) if self.additive else torch.where(self.x == 0, 0, c * y / x)
+        """Return f(x) / x times what arrives; where only x is zero, a constant keeps it."""
+        zero = self.x == 0
+        if self.additive or not zero.any():
+            y, x = (away(self.y), away(self.x)) if self.additive else (self.y, self.x)
+        else:
+            y, x = torch.where(zero, 0, self.y), torch.where(zero, 1, self.x)
+        if self.note is not None and zero.any():
+            self.note((c * self.y)[zero].sum())
+        return c.mul(y).div_(x)
 
 
 class Scaled(Step):
-    """The identity, with a derivative of ``factor``: each of two factors of a product takes half."""
+    """The identity with a derivative of ``factor``: two factors of a product take half each."""
 
     def __init__(self, factor):
         super().__init__(None)
