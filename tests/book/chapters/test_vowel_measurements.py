@@ -145,7 +145,7 @@ def test_the_controls_fail_where_the_words_pass(words, measured):
 
 @pytest.mark.parametrize(("change", "error", "said"), [
     ({"signals": [np.ones(100)]}, AudioError, "Signal 0: The clip lasts 6.2 ms"),
-    ({"signals": [np.full(4000, np.nan)]}, AudioError, "Signal 0: A signal must be one channel of finite"),
+    ({"signals": [np.full(4000, np.nan)]}, AudioError, "Signal 0: The signal holds 4000 values"),
     ({"signals": [np.ones((2, 4000))]}, AudioError, "one channel"), ({"steady_s": [0.3]}, ParameterError, "no 0.300 s"),
     ({"steady_s": []}, ParameterError, "1 signals and 0 moments"), ({"n_frames": 0}, ParameterError, "n_frames"),
     ({"lp_rate_hz": 44100}, ParameterError, "2000 to 16000"),
