@@ -5,11 +5,12 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from benchmarks import faults
 from benchmarks.faults import Try, fault_of
-from earwitness import cli
-from earwitness.errors import DamagedDataError
+from earwitness import attribution, cli
+from earwitness.errors import DamagedDataError, ParameterError
 from earwitness_book import records
 
 
@@ -22,14 +23,19 @@ def raising(error):
 
 def test_the_right_value_and_a_sentence_of_ours_are_good_ends():
     assert fault_of(Try("value", lambda: 3, lambda value: value == 3)) == ""
-    assert fault_of(Try("ours", raising(DamagedDataError("x.wav is cut off; fetch it again.")))) == ""
+    assert (
+        fault_of(Try("ours", raising(DamagedDataError("x.wav is cut off; fetch it again.")))) == ""
+    )
 
 
-@pytest.mark.parametrize("act, said", [
-    (lambda: 4, "returns 4"),
-    (raising(DamagedDataError("bad")), "says only 'bad'"),
-    (raising(KeyError("x")), "KeyError"),
-])
+@pytest.mark.parametrize(
+    "act, said",
+    [
+        (lambda: 4, "returns 4"),
+        (raising(DamagedDataError("bad")), "says only 'bad'"),
+        (raising(KeyError("x")), "KeyError"),
+    ],
+)
 def test_wrong_values_words_and_foreign_errors_are_bad_ends(act, said):
     assert said in fault_of(Try("bad", act, lambda value: value == 3))
 
@@ -50,14 +56,20 @@ def test_what_is_left_half_written_is_a_bad_end(tmp_path):
 def test_a_row_counts_tries_and_quotes_the_first_bad_one():
     tries = [Try("a", lambda: 1, bool), Try("b|c", lambda: 0, bool), Try("d", lambda: 0, bool)]
     assert faults.row("kind", tries) == {
-        "kind": "kind", "tries": 3, "good": 1, "first bad": "b\\|c: returns 0",
+        "kind": "kind",
+        "tries": 3,
+        "good": 1,
+        "first bad": "b\\|c: returns 0",
     }
 
 
 def test_flipped_bytes_differ_in_as_many_places_at_most():
     content = bytes(1000)
     changed = faults.flipped(content, np.random.default_rng(0), 3)
-    assert len(changed) == 1000 and 1 <= sum(a != b for a, b in zip(content, changed, strict=True)) <= 3
+    assert (
+        len(changed) == 1000
+        and 1 <= sum(a != b for a, b in zip(content, changed, strict=True)) <= 3
+    )
 
 
 @pytest.mark.parametrize("content", ["[]", "", "{", '{"a": []}', '{"a": {"id": "x"}}', "[" * 3000])
@@ -89,3 +101,17 @@ def test_parameters_are_shown_of_profiles_that_exist(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["params", "audiomnist/pixel-flipping", "--profile", "no-such"])
     assert ended.value.code == 2 and "no profile 'no-such'" in capsys.readouterr().err
+
+
+def test_a_corpus_without_a_name_is_refused_before_anything_is_trained(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["train", "AudioNet", "--corpus", ""])
+    assert ended.value.code == 2 and "no corpus ''" in capsys.readouterr().err.lower()
+
+
+@pytest.mark.parametrize(
+    "ask", [attribution.explain_support, lambda model, x: attribution.attribute(model, x, 0)]
+)
+def test_what_is_no_network_is_refused(ask):
+    with pytest.raises(ParameterError, match="A model is a torch.nn.Module, got str"):
+        ask("model", torch.ones(1, 1, 8))

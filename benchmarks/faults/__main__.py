@@ -19,17 +19,30 @@ KINDS = sounds.KINDS | calls.KINDS | files.KINDS | commands.KINDS | disk.KINDS
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
-    parser.add_argument("words", nargs="*", help="only kinds whose name holds one; nothing is written then")
+    parser.add_argument(
+        "words", nargs="*", help="only kinds whose name holds one; nothing is written then"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of what is damaged, and where")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable()
-    chosen = [name for name in KINDS if not asked.words or any(word in name for word in asked.words)]
+    chosen = [
+        name for name in KINDS if not asked.words or any(word in name for word in asked.words)
+    ]
     rows = [_tried(name, asked.seed) for name in chosen]
     tries, good = (sum(each[key] for each in rows) for key in ("tries", "good"))
-    rows.append({"kind": "all", "tries": tries, "good": good, "first bad": f"{100 * good / tries:.2f} % good"})
+    rows.append(
+        {
+            "kind": "all",
+            "tries": tries,
+            "good": good,
+            "first bad": f"{100 * good / tries:.2f} % good",
+        }
+    )
     if not asked.words:
-        about = f"Faults injected, seed {asked.seed}, commit {provenance.commit(RESULTS.parents[1])}"
+        about = (
+            f"Faults injected, seed {asked.seed}, commit {provenance.commit(RESULTS.parents[1])}"
+        )
         write(RESULTS, "faults", about, {"Kinds": rows})
 
 

@@ -21,12 +21,25 @@ from earwitness.training import experiment, loop, recipes
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
-    "empty": b"", "mapping": b"{}", "list": b"[]", "null": b"null", "number": b"1",
-    "text": b"no such thing", "open": b"a: [1, {", "tabs": b"a:\n\t- b", "latin-1": b"a: \xfcber",
-    "zeros": bytes(200), "nested": b"[" * 3000, "nested mapping": b"a: " * 300,
-    "html": b"<!DOCTYPE html><html><body>404</body></html>", "nan": b"a: .nan\nb: .inf",
-    "twice": b"a: 1\na: 2\n", "anchor": b"a: &a [*a]", "tag": b"!!python/object/apply:os.abort []",
-    "list of null": b"- null\n- null\n", "keys": b"? [1, 2]\n: 3\n1: {2: null}\n",
+    "empty": b"",
+    "mapping": b"{}",
+    "list": b"[]",
+    "null": b"null",
+    "number": b"1",
+    "text": b"no such thing",
+    "open": b"a: [1, {",
+    "tabs": b"a:\n\t- b",
+    "latin-1": b"a: \xfcber",
+    "zeros": bytes(200),
+    "nested": b"[" * 3000,
+    "nested mapping": b"a: " * 300,
+    "html": b"<!DOCTYPE html><html><body>404</body></html>",
+    "nan": b"a: .nan\nb: .inf",
+    "twice": b"a: 1\na: 2\n",
+    "anchor": b"a: &a [*a]",
+    "tag": b"!!python/object/apply:os.abort []",
+    "list of null": b"- null\n- null\n",
+    "keys": b"? [1, 2]\n: 3\n1: {2: null}\n",
 }
 
 
@@ -53,19 +66,29 @@ def damages(content: bytes, rng, n: int) -> Iterator[tuple[str, bytes]]:
 
 def archives(folder: Path, rng, n: int = 40) -> Iterator[Try]:
     """Archives that lead out of their folder, swell, or are damaged."""
+    many = _tar([(str(k), b"") for k in range(200_001)], "")
     good = _zip({"a/1.txt": b"one" * 50, "a/2.txt": b"two" * 50})
-    packed = {k: _tar({"a/1.txt": b"one" * 50, "a/2.txt": b"two" * 50}, k) for k in ("gz", "xz", "bz2", "")}
+    packed = {
+        k: _tar({"a/1.txt": b"one" * 50, "a/2.txt": b"two" * 50}, k)
+        for k in ("gz", "xz", "bz2", "")
+    }
     names = ["../x", "/x", "a/../../x", "..\\x", "C:/x", "a/..", "x" * 300, "a\0b"]
     hostile = {f"zip with {name!r}"[:60]: lambda name=name: _zip({name: b"x"}) for name in names}
-    hostile |= {f"tar with {name!r}"[:60]: lambda name=name: _tar({name: b"x"}, "") for name in names}
-    hostile |= {f"tar with {kind} to {to}": lambda kind=kind, to=to: _tar({}, "", link=(kind, to))
-                for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
-                for to in ("/etc/passwd", "../x", "a")}
-    hostile |= {"zip bomb": lambda: _zip({"x": bytes(3 * 10**8)}),
-                "tar.gz bomb": lambda: _tar({"x": bytes(3 * 10**8)}, "gz"),
-                "tar of too many": lambda many=_tar([(str(k), b"") for k in range(200_001)], ""): many,
-                "two of one name": lambda: _tar([("x", b"1"), ("x", b"2")], ""),
-                "file as folder": lambda: _tar([("x", b"1"), ("x/y", b"2")], "")}
+    hostile |= {
+        f"tar with {name!r}"[:60]: lambda name=name: _tar({name: b"x"}, "") for name in names
+    }
+    hostile |= {
+        f"tar with {kind} to {to}": lambda kind=kind, to=to: _tar({}, "", link=(kind, to))
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
+        for to in ("/etc/passwd", "../x", "a")
+    }
+    hostile |= {
+        "zip bomb": lambda: _zip({"x": bytes(3 * 10**8)}),
+        "tar.gz bomb": lambda: _tar({"x": bytes(3 * 10**8)}, "gz"),
+        "tar of too many": lambda: many,
+        "two of one name": lambda: _tar([("x", b"1"), ("x", b"2")], ""),
+        "file as folder": lambda: _tar([("x", b"1"), ("x/y", b"2")], ""),
+    }
     for name, make in hostile.items():
         yield _unpacking(folder, name, make)
     for ending, content in {"zip": good, **{f"tar.{k}": v for k, v in packed.items()}}.items():
@@ -119,8 +142,13 @@ def cached_pairs(folder: Path, rng, n: int = 60) -> Iterator[Try]:
                 yield _storing(folder, f"{which}, {what}", lambda t=target, b=bad: t.write_bytes(b))
             yield _storing(folder, f"{which} is a folder", lambda t=target: (t.unlink(), t.mkdir()))
             yield _storing(folder, f"{which} is gone", target.unlink)
-        yield _storing(folder, "pair of another specification", lambda: [
-            shutil.copy(a, b) for a, b in ((other, path), (f"{other}.json", f"{path}.json"))])
+        yield _storing(
+            folder,
+            "pair of another specification",
+            lambda: [
+                shutil.copy(a, b) for a, b in ((other, path), (f"{other}.json", f"{path}.json"))
+            ],
+        )
 
 
 def _store(number: int) -> Path:
@@ -151,11 +179,14 @@ def checkpoints(folder: Path, rng, n: int = 25) -> Iterator[Try]:
     bad = list(damages(kept.read_bytes(), rng, n))
     bad += [(path.stem, path.read_bytes()) for path in sorted(folder.glob("*.ckpt"))]
     for what, content in [("whole", kept.read_bytes()), *bad]:
+
         def act(content=content):
             _interrupted(folder / "run").write_bytes(content)
             return _trained(folder / "run")
 
-        yield Try(what, act, lambda state: all(torch.equal(state[k], expected[k]) for k in expected))
+        yield Try(
+            what, act, lambda state: all(torch.equal(state[k], expected[k]) for k in expected)
+        )
 
 
 class _Stopped(Exception):
@@ -227,10 +258,14 @@ def yaml_files(folder: Path, rng, n: int = 25) -> Iterator[Try]:
         base / "data/corpora.yaml": lambda: [catalogue.about(name) for name in catalogue.corpora()],
         base / "data/manifests/fsdd.sha256": lambda: catalogue.manifest("fsdd"),
         base / "data/published/audiomnist.yaml": lambda: records.scoreboard(),
-        base / "data/recorded/audiomnist.yaml": lambda: [measurements.recorded("audiomnist"), records.scoreboard()],
+        base / "data/recorded/audiomnist.yaml": lambda: [
+            measurements.recorded("audiomnist"),
+            records.scoreboard(),
+        ],
         base / "book/_toc.yml": lambda: [site.chapters(), notebooks.toc_pages()],
-        sorted((base / "notebooks/audiomnist").glob("*.ipynb"))[0]:
-            lambda: [(each.title(), each.parameters) for each in notebooks.every()],
+        sorted((base / "notebooks/audiomnist").glob("*.ipynb"))[0]: lambda: [
+            (each.title(), each.parameters) for each in notebooks.every()
+        ],
     }
     if profile.is_relative_to(base):
         readers[profile / "demo.yaml"] = lambda: profiles.load("demo")
@@ -259,7 +294,9 @@ def weights(folder: Path, rng, n: int = 40) -> Iterator[Try]:
         path = base / "data/weights" / f"phone-cnn{ending}"
         whole = path.read_bytes()
         for what, bad in damages(whole, rng, count):
-            one = _reading_damaged(base, path, bad, whole, what, lambda: models.pretrained("phone-cnn"))
+            one = _reading_damaged(
+                base, path, bad, whole, what, lambda: models.pretrained("phone-cnn")
+            )
             yield one if ending == ".md" else Try(one.name, one.act, folder=base)
 
 
@@ -278,39 +315,62 @@ def built_files(folder: Path, rng, n: int = 25) -> Iterator[Try]:
     content["metadata"]["earwitness"] = {"records": [], "profile": "demo"}
     whole = json.dumps(content).encode()
     for what, bad in damages(whole, rng, n):
-        yield _reading_damaged(base, path, bad, whole, what, lambda: site.executed("demo", notebook))
+        yield _reading_damaged(
+            base, path, bad, whole, what, lambda: site.executed("demo", notebook)
+        )
     kept = path.with_suffix(".records.json")
     kept.write_text(json.dumps({"a": measurements.recorded("audiomnist")[0] | {"profile": "demo"}}))
     whole = kept.read_bytes()
     for what, bad in damages(whole, rng, 2 * n):
-        yield _reading_damaged(base, kept, bad, whole, what, lambda: records.scoreboard(site.folder("demo")))
+        yield _reading_damaged(
+            base, kept, bad, whole, what, lambda: records.scoreboard(site.folder("demo"))
+        )
 
 
 def tables(folder: Path, rng, n: int = 60) -> Iterator[Try]:
     """Tables beside recordings: damaged ones are refused, or every clip keeps finite labels."""
     tone = 0.1 * np.sin(np.arange(320) / 5)
     own, aev, az = (folder / name for name in ("own", "aev", "az"))
-    for path in [*(own / f"{k}.wav" for k in range(3)), *(az / "data" / s / f"0_{s}_1.wav" for s in ("01", "02")),
-                 *(aev / "all" / f"{g}01{v}.wav" for g in "mwbg" for v in ("ae", "iy"))]:
+    for path in [
+        *(own / f"{k}.wav" for k in range(3)),
+        *(az / "data" / s / f"0_{s}_1.wav" for s in ("01", "02")),
+        *(aev / "all" / f"{g}01{v}.wav" for g in "mwbg" for v in ("ae", "iy")),
+    ]:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, tone, 16000)
     ids = [f"{g}01{v}" for g in "mwbg" for v in ("ae", "iy")]
     (aev / "timedata.dat").write_text("\n".join(f"{name} 100.0 343.0 180.0 190.0" for name in ids))
-    (aev / "vowdata.dat").write_text("\n".join(f"{name} 243 174 0 2293 2752 4000 1 1" for name in ids))
+    (aev / "vowdata.dat").write_text(
+        "\n".join(f"{name} 243 174 0 2293 2752 4000 1 1" for name in ids)
+    )
     (own / "labels.csv").write_text("path,word,speaker\n0.wav,yes,a\n1.wav,no,b\n2.wav,yes,c\n")
     (az / "metadata.txt").write_text("ID,0,Gender\n1,1,M\n2,1,F\n")
-    for path, name, clips in ((own / "labels.csv", own, 3), (aev / "vowdata.dat", "aev", 8),
-                              (aev / "timedata.dat", "aev", 8), (az / "metadata.txt", "audiomnist_az", 2)):
+    for path, name, clips in (
+        (own / "labels.csv", own, 3),
+        (aev / "vowdata.dat", "aev", 8),
+        (aev / "timedata.dat", "aev", 8),
+        (az / "metadata.txt", "audiomnist_az", 2),
+    ):
         root = None if name == own else path.parent
         whole = path.read_bytes()
         for what, bad in damages(whole, rng, n):
-            one = _reading_damaged(folder, path, bad, whole, what,
-                                   lambda name=name, root=root: corpora.load(name, root=root))
+            one = _reading_damaged(
+                folder,
+                path,
+                bad,
+                whole,
+                what,
+                lambda name=name, root=root: corpora.load(name, root=root),
+            )
             yield Try(one.name, one.act, lambda value, clips=clips: 0 < len(value[1]) <= clips)
 
 
 KINDS = {
-    "archives": archives, "cached pairs": cached_pairs, "checkpoints": checkpoints,
-    "weights and cards": weights, "YAML, manifests, contents, notebooks": yaml_files,
-    "executed notebooks of a build": built_files, "tables beside recordings": tables,
+    "archives": archives,
+    "cached pairs": cached_pairs,
+    "checkpoints": checkpoints,
+    "weights and cards": weights,
+    "YAML, manifests, contents, notebooks": yaml_files,
+    "executed notebooks of a build": built_files,
+    "tables beside recordings": tables,
 }

@@ -11,14 +11,22 @@ from earwitness import audio
 
 RATE = 16000
 CONTAINERS = {
-    "wav": ("WAV", "PCM_16", "FILE"), "wav-float": ("WAV", "FLOAT", "FILE"),
-    "wav-ulaw": ("WAV", "ULAW", "FILE"), "wav-ima": ("WAV", "IMA_ADPCM", "FILE"),
-    "wav-gsm": ("WAV", "GSM610", "FILE"), "wavex": ("WAVEX", "PCM_24", "FILE"),
-    "rifx": ("WAV", "PCM_16", "BIG"), "rf64": ("RF64", "PCM_16", "FILE"),
-    "w64": ("W64", "PCM_16", "FILE"), "aiff": ("AIFF", "PCM_16", "FILE"),
-    "au": ("AU", "PCM_16", "FILE"), "caf": ("CAF", "PCM_16", "FILE"),
-    "sphere": ("NIST", "PCM_16", "FILE"), "flac": ("FLAC", "PCM_16", "FILE"),
-    "ogg": ("OGG", "VORBIS", "FILE"), "opus": ("OGG", "OPUS", "FILE"),
+    "wav": ("WAV", "PCM_16", "FILE"),
+    "wav-float": ("WAV", "FLOAT", "FILE"),
+    "wav-ulaw": ("WAV", "ULAW", "FILE"),
+    "wav-ima": ("WAV", "IMA_ADPCM", "FILE"),
+    "wav-gsm": ("WAV", "GSM610", "FILE"),
+    "wavex": ("WAVEX", "PCM_24", "FILE"),
+    "rifx": ("WAV", "PCM_16", "BIG"),
+    "rf64": ("RF64", "PCM_16", "FILE"),
+    "w64": ("W64", "PCM_16", "FILE"),
+    "aiff": ("AIFF", "PCM_16", "FILE"),
+    "au": ("AU", "PCM_16", "FILE"),
+    "caf": ("CAF", "PCM_16", "FILE"),
+    "sphere": ("NIST", "PCM_16", "FILE"),
+    "flac": ("FLAC", "PCM_16", "FILE"),
+    "ogg": ("OGG", "VORBIS", "FILE"),
+    "opus": ("OGG", "OPUS", "FILE"),
     "mp3": ("MP3", "MPEG_LAYER_III", "FILE"),
 }
 
@@ -29,8 +37,10 @@ def cut_off(folder: Path, rng, n: int = 20) -> Iterator[Try]:
         for at in np.unique(rng.integers(0, len(whole), n)):
             path = folder / f"{name}-cut.{_ending(name)}"
             yield Try(
-                f"{name} cut off after {at} of {len(whole)} bytes", _reading(path, whole[:at]),
-                lambda value, n_samples=n_samples: len(value) == n_samples, folder,
+                f"{name} cut off after {at} of {len(whole)} bytes",
+                _reading(path, whole[:at]),
+                lambda value, n_samples=n_samples: len(value) == n_samples,
+                folder,
             )
 
 

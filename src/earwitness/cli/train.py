@@ -47,7 +47,7 @@ def train(
 
     runtime.tune()
     kind = training.experiment.find(model)
-    corpus = corpus or kind.default_corpus
+    corpus = kind.default_corpus if corpus is None else corpus
     options = _options(option or []) | ({"source": source} if source else {})
     how = {"recipe": recipe, "seed": seed, "device": device, "progress": True, "corpus_options": options}
     if fold == "all":

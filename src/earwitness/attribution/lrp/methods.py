@@ -321,8 +321,8 @@ def explain_support(model, inputs, additional_forward_args: tuple = ()) -> pd.Da
         ``operation``, ``rule``, ``supported`` and ``line`` (file and line of the code that calls
         it, where it is not torch's).
     """
-    inner, _ = prepare(model, inputs, 0)
     model = original(model)
+    inner, _ = prepare(model, inputs, 0)
     record: list[tuple] = []
     with frozen(model):
         chosen = composite({}, None, epsilon=1e-6, stabilizer=1e-6, bias_factor=0.0)
