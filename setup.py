@@ -1,4 +1,6 @@
-"""Puts what lies outside ``src`` into the wheel: the catalogue of data, and the player of the book for reports."""
+"""Puts what lies outside ``src`` into the wheel: the catalogue of data, and the player of the book
+for reports.
+"""
 
 import shutil
 from pathlib import Path
@@ -7,8 +9,12 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 TRAVELS = ("corpora.yaml", "manifests", "weights")
-PLAYER = ("_static/player.js", "_static/earwitness.css", "_extra/vendor/wavesurfer/wavesurfer.min.js",
-          "_extra/vendor/wavesurfer/LICENSE")
+PLAYER = (
+    "_static/player.js",
+    "_static/earwitness.css",
+    "_extra/vendor/wavesurfer/wavesurfer.min.js",
+    "_extra/vendor/wavesurfer/LICENSE",
+)
 
 
 class BuildWithCatalogue(build_py):

@@ -1,1 +1,3 @@
-"""Speed as ratios to the lower bound and to peers; ``python -m benchmarks`` runs all and writes ``results/``."""
+"""Speed as ratios to the lower bound and to peers; ``python -m benchmarks`` runs all and writes
+``results/``.
+"""

@@ -6,13 +6,27 @@ from pathlib import Path
 
 from benchmarks.measure import write
 
-NAMES = ["runtime", "relevance", "flipping", "sliding", "dft_lrp", "audiolime", "recurrent", "quality", "scenes"]
+NAMES = [
+    "runtime",
+    "relevance",
+    "flipping",
+    "sliding",
+    "dft_lrp",
+    "audiolime",
+    "recurrent",
+    "quality",
+    "scenes",
+]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", default=NAMES, help=f"which ones, of {', '.join(NAMES)}; default: all")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the tables")
+    parser.add_argument(
+        "names", nargs="*", default=NAMES, help=f"which ones, of {', '.join(NAMES)}; default: all"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results", help="folder of the tables"
+    )
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.names) - set(NAMES)):
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")

@@ -1,4 +1,6 @@
-"""Ratios that survive a shared machine: contenders take turns, each round is divided by its own reference."""
+"""Ratios that survive a shared machine: contenders take turns, each round is divided by its own
+reference.
+"""
 
 import json
 import os
@@ -13,13 +15,14 @@ import torch
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 5) -> list[dict]:
-    """Time callables in turns; the first is the reference that the others are divided by, round by round.
+    """Time callables in turns; the first is the reference that the others are divided by, round by
+    round.
 
     Returns
     -------
     list of dict
-        name, seconds (median over rounds), ratio (median over rounds of time / the reference's time of that round),
-        and the least and largest of these ratios.
+        name, seconds (median over rounds), ratio (median over rounds of time / the reference's time
+        of that round), and the least and largest of these ratios.
     """
     for call in contenders.values():
         call()  # warm-up
@@ -33,8 +36,15 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 
     rows = []
     for name, taken in times.items():
         ratios = [one / other for one, other in zip(taken, reference, strict=True)]
-        rows.append({"name": name, "seconds": statistics.median(taken), "ratio": statistics.median(ratios),
-                     "least": min(ratios), "largest": max(ratios)})
+        rows.append(
+            {
+                "name": name,
+                "seconds": statistics.median(taken),
+                "ratio": statistics.median(ratios),
+                "least": min(ratios),
+                "largest": max(ratios),
+            }
+        )
     return rows
 
 
@@ -42,18 +52,29 @@ def machine() -> dict:
     """Return what the numbers depend on."""
     capabilities = torch.cpu.get_capabilities()
     return {
-        "date": date.today().isoformat(), "processor": str(capabilities.get("cpu_name") or platform.processor()),
-        "avx512_bf16": bool(capabilities.get("avx512_bf16")), "amx_bf16": bool(capabilities.get("amx_bf16")),
-        "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),  # of the whole machine: above the number of cores, others compete
+        "date": date.today().isoformat(),
+        "processor": str(capabilities.get("cpu_name") or platform.processor()),
+        "avx512_bf16": bool(capabilities.get("avx512_bf16")),
+        "amx_bf16": bool(capabilities.get("amx_bf16")),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "load": round(
+            os.getloadavg()[0], 1
+        ),  # of the whole machine: above the number of cores, others compete
         "system": f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
     }
 
 
 def _markdown(rows: list[dict]) -> str:
     names = list(rows[0])
-    cells = [[f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name]) for name in names] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [names, ["---"] * len(names), *cells])
+    cells = [
+        [f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name]) for name in names]
+        for row in rows
+    ]
+    return "\n".join(
+        "| " + " | ".join(line) + " |" for line in [names, ["---"] * len(names), *cells]
+    )
 
 
 def write(folder: Path, name: str, title: str, tables: Mapping[str, list[dict]]) -> str:
@@ -64,5 +85,7 @@ def write(folder: Path, name: str, title: str, tables: Mapping[str, list[dict]])
     text = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    (folder / f"{name}.json").write_text(json.dumps({"machine": about, "tables": tables}, indent=1), encoding="utf-8")
+    (folder / f"{name}.json").write_text(
+        json.dumps({"machine": about, "tables": tables}, indent=1), encoding="utf-8"
+    )
     return text

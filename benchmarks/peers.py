@@ -139,7 +139,8 @@ def _patched_by_lxt():
     keep = partial(patches.patch_method, patches.non_linear_forward, keep_original=True)
     kinds = (nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Tanh, nn.Hardswish, nn.Mish, nn.PReLU)
     attention = partial(
-        patches.patch_method, patches.cp_multi_head_attention_forward, keep_original=True)
+        patches.patch_method, patches.cp_multi_head_attention_forward, keep_original=True
+    )
     norm = partial(patches.patch_method, patches.layer_norm_forward)
     patch_map = dict.fromkeys(kinds, keep) | {nn.LayerNorm: norm, nn.MultiheadAttention: attention}
     originals = {kind: kind.forward for kind in patch_map}
@@ -176,8 +177,10 @@ def _complete(network, reference):
     """Return how far a map is from summing to what the logit gains over that of zeros."""
     model = network.model()
     with torch.no_grad():
-        ends = [network.pick(model(x))[..., network.target].reshape(len(x), -1).sum(1)
-                for x in (network.inputs(), torch.zeros_like(network.inputs()))]
+        ends = [
+            network.pick(model(x))[..., network.target].reshape(len(x), -1).sum(1)
+            for x in (network.inputs(), torch.zeros_like(network.inputs()))
+        ]
     gain = ends[0] - ends[1]
     return lambda found: float(((found.flatten(1).sum(1) - gain) / gain).abs().max())
 
@@ -215,8 +218,15 @@ def outcome(network: Network, reference: Reference, package: str, explain, held)
         return {"kind": kind, "message": f"{type(error).__name__}: {first[:160]}"}
     error = error_of(found)
     kind = "right" if error <= TOLERANCE else "wrong"
-    own = sorted({str(w.message)[:160] for w in said if f"/{package}/" in str(w.filename)
-                  and "required_grads" not in str(w.message) and "hooks" not in str(w.message)})
+    own = sorted(
+        {
+            str(w.message)[:160]
+            for w in said
+            if f"/{package}/" in str(w.filename)
+            and "required_grads" not in str(w.message)
+            and "hooks" not in str(w.message)
+        }
+    )
     return {"kind": kind, "error": float(f"{error:.2g}"), "message": " ".join(own)}
 
 
@@ -227,8 +237,11 @@ def comparable() -> dict[str, Reference]:
     question.
     """
     references = {name: reference_of(network) for name, network in NETWORKS.items()}
-    return {name: r for name, r in references.items() if r.start.shape == r.output.shape
-            and torch.equal(r.start, r.output)}
+    return {
+        name: r
+        for name, r in references.items()
+        if r.start.shape == r.output.shape and torch.equal(r.start, r.output)
+    }
 
 
 def run(names: list[str]) -> list[dict]:
@@ -256,8 +269,12 @@ def record() -> dict:
     kept = [row for row in before["rows"] if row["peer"] in PEERS and row["peer"] not in names]
     versions = before["versions"] | {package: _installed(package) for package in (*here, "torch")}
     rows = sorted(run(names) + kept, key=lambda row: (row["family"], row["network"]))
-    return {"date": date.today().isoformat(), "tolerance": TOLERANCE, "versions": versions,
-            "rows": rows}
+    return {
+        "date": date.today().isoformat(),
+        "tolerance": TOLERANCE,
+        "versions": versions,
+        "rows": rows,
+    }
 
 
 def main() -> None:
@@ -267,6 +284,7 @@ def main() -> None:
         torch.set_num_threads(1)
         RESULTS.write_text(json.dumps(record(), indent=1) + "\n")
     from benchmarks.peers_page import PAGE, page
+
     PAGE.write_text(page(json.loads(RESULTS.read_text())))
 
 

@@ -98,8 +98,15 @@ def page(results: dict) -> str:
     versions = results["versions"]
     named = ", ".join(f"{package} {versions[package]}" for package in sorted(versions))
     return TEXT.format(
-        n_networks=len({row["network"] for row in rows}), tolerance=results["tolerance"],
-        date=results["date"], versions=named, tally=_tally(rows, peers), n_maps=len(rows),
-        n_right=kinds["right"], n_wrong=kinds["wrong"], n_refused=kinds["refused"],
+        n_networks=len({row["network"] for row in rows}),
+        tolerance=results["tolerance"],
+        date=results["date"],
+        versions=named,
+        tally=_tally(rows, peers),
+        n_maps=len(rows),
+        n_right=kinds["right"],
+        n_wrong=kinds["wrong"],
+        n_refused=kinds["refused"],
         n_crashed=kinds["crashed"],
-        tables="\n".join(_table(rows, family, peers) for family in FAMILIES))
+        tables="\n".join(_table(rows, family, peers) for family in FAMILIES),
+    )

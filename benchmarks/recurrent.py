@@ -1,4 +1,6 @@
-"""LRP through LSTMs and self-attention: against published numpy code, and whole networks against one gradient."""
+"""LRP through LSTMs and self-attention: against published numpy code, and whole networks against
+one gradient.
+"""
 
 import time
 
@@ -13,12 +15,15 @@ from earwitness.models.nisqa import Nisqa
 
 TITLE = "Recurrent networks: cost of relevance"
 PUBLISHED_MS = 13.6
-"""lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with 60 features and 60
-units in each direction, on 2 cores of the machine that this was written on. Its licence keeps it out of here."""
+"""lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with
+60 features and 60 units in each direction, on 2 cores of the machine that this was written on. Its
+licence keeps it out of here."""
 
 
 class _LastStates(nn.Module):
-    """The network that the published code explains: a bidirectional LSTM, a dense layer on what each has heard last."""
+    """The network that the published code explains: a bidirectional LSTM, a dense layer on what
+    each has heard last.
+    """
 
     def __init__(self, features: int = 60, units: int = 60, n_classes: int = 5):
         super().__init__()
@@ -50,7 +55,9 @@ def _rows(model, inputs, methods: dict[str, dict], target: int = 1) -> list[dict
 
 
 def _processor_ms(call, n_rounds: int = 10) -> float:
-    """Return the least processor time of one call on one thread: what others do on the machine hardly counts."""
+    """Return the least processor time of one call on one thread: what others do on the machine
+    hardly counts.
+    """
     n_threads, taken = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:
@@ -64,7 +71,9 @@ def _processor_ms(call, n_rounds: int = 10) -> float:
 
 
 def run() -> dict[str, list[dict]]:
-    """Return tables for an LSTM alone, the network of Kiyan et al., and NISQA's with self-attention."""
+    """Return tables for an LSTM alone, the network of Kiyan et al., and NISQA's with
+    self-attention.
+    """
     runtime.tune()
     torch.manual_seed(0)
     alone = _LastStates().eval().requires_grad_(False)

@@ -1,4 +1,6 @@
-"""LRP against the cost that no method can go below, one forward and one backward pass, and against zennit's hooks."""
+"""LRP against the cost that no method can go below, one forward and one backward pass, and against
+zennit's hooks.
+"""
 
 from functools import partial
 

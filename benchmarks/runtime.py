@@ -1,4 +1,6 @@
-"""What ``earwitness.runtime.tune`` is worth: the same forward passes in fresh processes with and without it."""
+"""What ``earwitness.runtime.tune`` is worth: the same forward passes in fresh processes with and
+without it.
+"""
 
 import json
 import os
@@ -14,7 +16,8 @@ import numpy as np, torch
 from earwitness import runtime
 from earwitness.models import AudioNet
 runtime.tune()
-model, clips, matrix = AudioNet(10).eval().requires_grad_(False), torch.randn(100, 1, 8000), np.random.rand(400, 400)
+model, clips, matrix = AudioNet(10).eval().requires_grad_(False), torch.randn(100, 1, 8000),
+np.random.rand(400, 400)
 
 def forward(size=100, product=False):
     with torch.no_grad():
@@ -43,8 +46,13 @@ print(json.dumps(taken))
 
 
 def _one_process(tune: str) -> dict[str, float]:
-    answer = subprocess.run([sys.executable, "-c", WORK], env={**os.environ, "EARWITNESS_TUNE": tune},
-                            capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", WORK],
+        env={**os.environ, "EARWITNESS_TUNE": tune},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(answer.stdout)
 
 
@@ -53,10 +61,14 @@ def run(n_rounds: int = 3) -> dict[str, list[dict]]:
     rounds = [(_one_process("0"), _one_process("1")) for _ in range(n_rounds)]
     rows = []
     for name in rounds[0][0]:
-        rows.append({
-            "AudioNet, 100 clips": name,
-            "untuned (s)": statistics.median(plain[name] for plain, _ in rounds),
-            "tuned (s)": statistics.median(tuned[name] for _, tuned in rounds),
-            "untuned / tuned": statistics.median(plain[name] / tuned[name] for plain, tuned in rounds),
-        })
+        rows.append(
+            {
+                "AudioNet, 100 clips": name,
+                "untuned (s)": statistics.median(plain[name] for plain, _ in rounds),
+                "tuned (s)": statistics.median(tuned[name] for _, tuned in rounds),
+                "untuned / tuned": statistics.median(
+                    plain[name] / tuned[name] for plain, tuned in rounds
+                ),
+            }
+        )
     return {"EARWITNESS_TUNE=0 against 1, in processes of their own": rows}

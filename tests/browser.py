@@ -1,10 +1,12 @@
-"""Look at the built site in Debian's Chromium, network cut: ``make look`` or ``python tests/browser.py [PROFILE]``.
+"""Look at the built site in Debian's Chromium, network cut: ``make look`` or ``python
+tests/browser.py [PROFILE]``.
 
-Every page of the table of contents at desktop and phone width, light and dark: errors on the console, requests to
-other hosts, a page wider than its window, images that did not load, formulas that were not set, players without a
-duration, and a search that finds nothing. Then the players are played (:mod:`browser_players`) and the listening study
-is taken (:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it needs a
-browser (``apt-get install chromium``).
+Every page of the table of contents at desktop and phone width, light and dark: errors on the
+console, requests to other hosts, a page wider than its window, images that did not load, formulas
+that were not set, players without a duration, and a search that finds nothing. Then the players are
+played (:mod:`browser_players`) and the listening study is taken (:mod:`browser_study`). Screenshots
+go to ``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install
+chromium``).
 """
 
 import asyncio
@@ -29,12 +31,24 @@ from earwitness_book.runner import notebooks, site
 from earwitness_book.runner.server import server as make_server
 
 WIDTHS = {"desktop": 1280, "phone": 360}
-ALONE = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "about:blank"]
+ALONE = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--remote-debugging-port=0",
+    "about:blank",
+]
 INSPECT = """(async () => {
   await new Promise((done) => setTimeout(done, 300));
-  for (let i = 0; i < 100 && document.querySelector('.math') && !document.querySelector('.math .katex'); i++) {
+  for (let i = 0; i < 100 && document.querySelector('.math') && !document.querySelector('.math
+  .katex'); i++) {
     await new Promise((done) => setTimeout(done, 50));
   }
   const players = [...document.querySelectorAll('audio')];
@@ -48,18 +62,23 @@ INSPECT = """(async () => {
   return {
     wide,
     widest: wide > 1 ? [...document.querySelectorAll('article *')].filter((e) =>
-      e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)) : [],
+      e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0,
+      120)) : [],
     images: document.querySelectorAll('article img').length,
-    broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth).map((i) => i.src.slice(0, 80)),
-    unset: [...document.querySelectorAll('.math')].filter((m) => !m.querySelector('.katex') || m.querySelector('.katex-error')).length,
-    formulas: document.querySelectorAll('.katex').length,
-    players: players.length,
-    mute: players.filter((player) => !(player.duration > 0)).length,
-    widgets: document.querySelectorAll('.jupyter-widgets').length,
-    filters: [...document.querySelectorAll('article img')].filter((i) => getComputedStyle(i).filter !== 'none').length,
+    broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth).map((i) =>
+    i.src.slice(0, 80)), unset: [...document.querySelectorAll('.math')].filter((m) =>
+    !m.querySelector('.katex') || m.querySelector('.katex-error')).length, formulas:
+    document.querySelectorAll('.katex').length, players: players.length, mute:
+    players.filter((player) => !(player.duration > 0)).length, widgets:
+    document.querySelectorAll('.jupyter-widgets').length, filters:
+    [...document.querySelectorAll('article img')].filter((i) => getComputedStyle(i).filter !==
+    'none').length,
   };
 })()"""
-FOUND = "new Promise((done) => setTimeout(() => done(document.querySelectorAll('#search-results li').length), 2500))"
+FOUND = (
+    "new Promise((done) => setTimeout(() => "
+    "done(document.querySelectorAll('#search-results li').length), 2500))"
+)
 
 
 class Tab:
@@ -96,7 +115,9 @@ class Tab:
         """Send a command and return its result."""
         self.number += 1
         answer = self.answers[self.number] = asyncio.get_running_loop().create_future()
-        await self.socket.write_message(json.dumps({"id": self.number, "method": method, "params": parameters}))
+        await self.socket.write_message(
+            json.dumps({"id": self.number, "method": method, "params": parameters})
+        )
         said = await asyncio.wait_for(answer, 60)
         if "error" in said:
             raise RuntimeError(f"{method}: {said['error']}")
@@ -110,15 +131,22 @@ class Tab:
 
     async def evaluate(self, script: str):
         """Return the value of a script."""
-        said = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        said = await self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         if "exceptionDetails" in said:
             raise RuntimeError(json.dumps(said["exceptionDetails"])[:500])
         return said["result"].get("value")
 
     async def resize(self, form: str, height: float = 900) -> None:
         """Make the window as wide as a desktop's or a phone's."""
-        await self.call("Emulation.setDeviceMetricsOverride", width=WIDTHS[form], height=int(height),
-                        deviceScaleFactor=1, mobile=form == "phone")
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=WIDTHS[form],
+            height=int(height),
+            deviceScaleFactor=1,
+            mobile=form == "phone",
+        )
 
     async def picture(self, path: Path, form: str) -> None:
         """Save the whole page as a PNG, in a window as tall as the page."""
@@ -134,8 +162,12 @@ def problems(seen: dict, tab: Tab) -> list[str]:
     wrong = [f"console: {error}" for error in tab.errors]
     wrong += [f"asks {host}" for host in tab.hosts - {"127.0.0.1", ""}]
     wrong += [f"{seen['wide']} px too wide: {seen['widest']}"] if seen["wide"] > 1 else []
-    counts = {"broken": "images did not load", "unset": "formulas are not set", "mute": "players have no sound",
-              "filters": "figures are filtered"}
+    counts = {
+        "broken": "images did not load",
+        "unset": "formulas are not set",
+        "mute": "players have no sound",
+        "filters": "figures are filtered",
+    }
     for key, words in counts.items():
         number = len(seen[key]) if isinstance(seen[key], list) else seen[key]
         wrong += [f"{number} {words}"] if number else []
@@ -144,7 +176,9 @@ def problems(seen: dict, tab: Tab) -> list[str]:
 
 async def look(base: str, port: int, folder: Path) -> int:
     """Visit every page in every form; print a line each; return how many have a problem."""
-    (page,) = [tab for tab in json.load(urlopen(f"http://127.0.0.1:{port}/json")) if tab["type"] == "page"]
+    (page,) = [
+        tab for tab in json.load(urlopen(f"http://127.0.0.1:{port}/json")) if tab["type"] == "page"
+    ]
     tab, bad = Tab(await websocket_connect(page["webSocketDebuggerUrl"], max_message_size=2**30)), 0
     listening = asyncio.ensure_future(tab.listen())
     for domain in ("Page", "Runtime", "Log", "Network"):
@@ -152,7 +186,10 @@ async def look(base: str, port: int, folder: Path) -> int:
     for form in WIDTHS:
         await tab.resize(form)
         for mode in ("light", "dark"):
-            await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
+            await tab.call(
+                "Emulation.setEmulatedMedia",
+                features=[{"name": "prefers-color-scheme", "value": mode}],
+            )
             for name in notebooks.toc_pages():
                 tab.errors.clear()
                 tab.hosts.clear()
@@ -161,8 +198,15 @@ async def look(base: str, port: int, folder: Path) -> int:
                 await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png", form)
                 wrong = problems(seen, tab)
                 bad += bool(wrong)
-                counted = {key: seen[key] for key in ("images", "formulas", "players", "widgets") if seen[key]}
-                print(f"{'✗' if wrong else '✓'} {name} {form} {mode} {counted or ''} {'; '.join(wrong)}")
+                counted = {
+                    key: seen[key]
+                    for key in ("images", "formulas", "players", "widgets")
+                    if seen[key]
+                }
+                print(
+                    f"{'✗' if wrong else '✓'} {name} {form} {mode} {counted or ''} "
+                    f"{'; '.join(wrong)}"
+                )
     await tab.open(f"{base}/search.html?q=relevance")
     found = await tab.evaluate(FOUND)
     print(f"{'✓' if found else '✗'} search finds {found} pages")
@@ -190,19 +234,27 @@ async def tried(tab: Tab, what: str, work) -> bool:
 
 
 def main(profile: str = "demo") -> int:
-    """Serve a built site (or read it as files with FILES=1), look at it, and return the number of bad pages."""
+    """Serve a built site (or read it as files with FILES=1), look at it, and return the number of
+    bad pages.
+    """
     html, folder = site.folder(profile) / "html", site.folder(profile) / "look"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     server = make_server(html, 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = html.resolve().as_uri() if os.environ.get("FILES") else f"http://127.0.0.1:{server.server_port}"
+    base = (
+        html.resolve().as_uri()
+        if os.environ.get("FILES")
+        else f"http://127.0.0.1:{server.server_port}"
+    )
     with tempfile.TemporaryDirectory() as home:
         command = ["chromium", f"--user-data-dir={home}", *ALONE]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser:
             try:
                 said = next(line for line in browser.stderr if "DevTools listening" in line)
-                threading.Thread(target=browser.stderr.read, daemon=True).start()   # it blocks when the pipe is full
+                threading.Thread(
+                    target=browser.stderr.read, daemon=True
+                ).start()  # it blocks when the pipe is full
                 return asyncio.run(look(base, urlsplit(said.split()[-1]).port, folder))
             finally:
                 browser.terminate()

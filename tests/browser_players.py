@@ -1,6 +1,8 @@
-"""Press the players' keys in Chromium: they play, switch at the same position without a gap, and say what they do.
+"""Press the players' keys in Chromium: they play, switch at the same position without a gap, and
+say what they do.
 
-A page of its own, made of ``audition.compare`` and the site's scripts, so that any state of the book can be checked.
+A page of its own, made of ``audition.compare`` and the site's scripts, so that any state of the
+book can be checked.
 """
 
 import shutil
@@ -15,14 +17,19 @@ from earwitness_book import project
 from earwitness_book.runner.server import server
 
 RATE, SECONDS = 8000, 2.0
-KEYS = {" ": ("Space", 32), "ArrowRight": ("ArrowRight", 39), "Home": ("Home", 36), "Enter": ("Enter", 13)}
-# What leaves the loudspeakers, block by block: the smallest level around a switch tells whether there was a gap.
+KEYS = {
+    " ": ("Space", 32),
+    "ArrowRight": ("ArrowRight", 39),
+    "Home": ("Home", 36),
+    "Enter": ("Enter", 13),
+}
+# What leaves the loudspeakers, block by block: the smallest level around a switch tells whether
+# there was a gap.
 LISTEN = """(() => {
   const connect = AudioNode.prototype.connect, levels = window.levels = [];
   AudioNode.prototype.connect = function (target, ...rest) {
-    if (target !== this.context.destination || this.ears) return connect.call(this, target, ...rest);
-    const context = this.context;
-    if (!context.ears) {
+    if (target !== this.context.destination || this.ears) return connect.call(this, target,
+    ...rest); const context = this.context; if (!context.ears) {
       context.ears = context.createScriptProcessor(256, 1, 1);
       context.ears.ears = true;
       context.ears.onaudioprocess = ({ inputBuffer }) => {
@@ -45,14 +52,22 @@ def page(before: str = "") -> str:
     tone, high = (0.3 * np.sin(2 * np.pi * hertz * seconds) for hertz in (437, 1313))
     parts = [
         audition.compare([(tone, RATE, "low"), (high, RATE, "high")], label="Two tones"),
-        audition.compare([(tone, RATE, "low"), (0.1 * high, RATE, "high")], label="The same", picture="spectrogram"),
+        audition.compare(
+            [(tone, RATE, "low"), (0.1 * high, RATE, "high")],
+            label="The same",
+            picture="spectrogram",
+        ),
         audition.players([(tone[:4000], RATE, "half a second"), (high, RATE, "two seconds")]),
     ]
     body = "".join(part._repr_html_() for part in parts)
-    return (f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Players</title>'
-            f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-            f'<link rel="stylesheet" href="_static/earwitness.css">{before}<script src="_static/player.js"></script>'
-            f'<body class="bd-content">{body}</body></html>')
+    return (
+        '<!doctype html><html lang="en" data-theme="light"><meta '
+        'charset="utf-8"><title>Players</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f'<link rel="stylesheet" href="_static/earwitness.css">{before}<script '
+        'src="_static/player.js"></script>'
+        f'<body class="bd-content">{body}</body></html>'
+    )
 
 
 async def press(tab, key: str) -> None:
@@ -66,7 +81,8 @@ async def press(tab, key: str) -> None:
 
 async def wait(tab, script: str, what: str) -> None:
     """Wait until a script is true, five seconds at most."""
-    said = await tab.evaluate(f"""(async () => {{ for (let i = 0; i < 250; i++) {{ if ({script}) return true;
+    said = await tab.evaluate(f"""(async () => {{ for (let i = 0; i < 250; i++) {{ if ({script})
+    return true;
         await new Promise((done) => setTimeout(done, 20)); }} return false; }})()""")
     if not said:
         raise AssertionError(f"waited in vain: {what}")
@@ -78,8 +94,10 @@ async def check(tab, base: str) -> None:
     await tab.open(f"{base}/players.html")
     await tab.call("Page.removeScriptToEvaluateOnNewDocument", **ears)
     await wait(tab, "document.querySelectorAll('.ew-deck').length === 4", "four decks")
-    await tab.evaluate("deck = document.querySelector('.ew-compare').deck; "
-                       "document.querySelector('.ew-wave').focus(); at = () => deck.currentTime; 0")
+    await tab.evaluate(
+        "deck = document.querySelector('.ew-compare').deck; "
+        "document.querySelector('.ew-wave').focus(); at = () => deck.currentTime; 0"
+    )
     await press(tab, " ")
     await wait(tab, "!deck.paused && at() > 0.1", "playing after the space bar")
     moved = await tab.evaluate("""(async () => {
@@ -95,7 +113,11 @@ async def check(tab, base: str) -> None:
     await press(tab, "1")
     await wait(tab, "deck.chosen === 0", "the digit 1")
     await press(tab, "2")
-    await wait(tab, "deck.chosen === 1 && document.querySelectorAll('.ew-choice input')[1].checked", "the digit 2")
+    await wait(
+        tab,
+        "deck.chosen === 1 && document.querySelectorAll('.ew-choice input')[1].checked",
+        "the digit 2",
+    )
     await tab.evaluate("new Promise((done) => setTimeout(done, 150))")
     low, high = await tab.evaluate("[Math.min(...levels.slice(2)), Math.max(...levels)]")
     assert low > 0.6 * high, f"a gap while switching: level {low:.3f} of {high:.3f}"
@@ -125,12 +147,16 @@ async def check(tab, base: str) -> None:
     await tab.evaluate("document.querySelectorAll('.ew-play')[3].click()")
     ids = await tab.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids)), ids
-    await tab.open(f"{base}/beside-require.html")                     # as on pages with widgets
-    await wait(tab, "document.querySelectorAll('.ew-deck').length === 4", "four decks beside require.js")
+    await tab.open(f"{base}/beside-require.html")  # as on pages with widgets
+    await wait(
+        tab, "document.querySelectorAll('.ew-deck').length === 4", "four decks beside require.js"
+    )
     await tab.call("Emulation.setScriptExecutionDisabled", value=True)
     await tab.open(f"{base}/players.html")
     await tab.call("Emulation.setScriptExecutionDisabled", value=False)
-    native = await tab.evaluate("[...document.querySelectorAll('audio')].filter((a) => a.checkVisibility()).length")
+    native = await tab.evaluate(
+        "[...document.querySelectorAll('audio')].filter((a) => a.checkVisibility()).length"
+    )
     assert native == 6, f"{native} of 6 native players without scripts"
 
 

@@ -23,7 +23,9 @@ def foreign_kernel(tmp_path_factory):
 
 @pytest.fixture
 def make_toy(tmp_path, monkeypatch, foreign_kernel):
-    """Return a function that writes a toy project and makes it the one in use, with an empty cache."""
+    """Return a function that writes a toy project and makes it the one in use, with an empty
+    cache.
+    """
 
     def make(more=None):
         home = toy.project(tmp_path / "toy", more)

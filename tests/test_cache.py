@@ -163,7 +163,8 @@ def test_two_processes_that_want_the_same_do_the_work_once(own_cache):
 def test_a_process_killed_while_it_works_does_not_block_the_next(own_cache):
     code = (
         "import time; from earwitness import cache\n"
-        "def produce(path):\n    path.write_text('half'); print('working', flush=True); time.sleep(60)\n"
+        "def produce(path):\n    path.write_text('half'); print('working', flush=True); "
+        "time.sleep(60)\n"
         "cache.stored('kind', {'a': 1}, '.txt', produce)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -278,7 +279,8 @@ def test_an_error_that_is_none_of_the_disk_stays_what_it_is():
 
 HOLD = (
     "import sys, time; from earwitness import cache\n"
-    "with cache.locked(sys.argv[1]):\n    print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
+    "with cache.locked(sys.argv[1]):\n    print('held', flush=True); "
+    "time.sleep(float(sys.argv[2]))\n"
 )
 
 

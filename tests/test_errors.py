@@ -7,7 +7,9 @@ import pytest
 from earwitness import errors
 from earwitness.errors import ParameterError, check_number
 
-KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+KINDS = [
+    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -15,10 +17,17 @@ def test_every_error_is_an_earwitness_error(kind):
     assert issubclass(kind, errors.EarwitnessError)
 
 
-@pytest.mark.parametrize(("kind", "built_in"), [
-    (errors.AudioError, ValueError), (errors.UnknownNameError, ValueError), (errors.ParameterError, ValueError),
-    (errors.FoldError, ValueError), (errors.MissingDataError, FileNotFoundError), (errors.NotebookError, RuntimeError),
-])
+@pytest.mark.parametrize(
+    ("kind", "built_in"),
+    [
+        (errors.AudioError, ValueError),
+        (errors.UnknownNameError, ValueError),
+        (errors.ParameterError, ValueError),
+        (errors.FoldError, ValueError),
+        (errors.MissingDataError, FileNotFoundError),
+        (errors.NotebookError, RuntimeError),
+    ],
+)
 def test_errors_are_also_the_built_in_that_a_caller_would_catch(kind, built_in):
     assert issubclass(kind, built_in)
 
@@ -30,7 +39,10 @@ def test_choose_returns_a_name_that_is_allowed():
 def test_choose_names_the_nearest_and_lists_all_in_order():
     with pytest.raises(errors.UnknownNameError) as caught:
         errors.check_choice("fsd", ["timit", "fsdd", "aev"], "corpus")
-    assert str(caught.value) == "There is no corpus 'fsd'. Did you mean 'fsdd'? Known: aev, fsdd, timit."
+    assert (
+        str(caught.value)
+        == "There is no corpus 'fsd'. Did you mean 'fsdd'? Known: aev, fsdd, timit."
+    )
 
 
 def test_choose_guesses_nothing_where_no_name_is_near():

@@ -342,7 +342,10 @@ def test_a_shipped_network_needs_its_name_alone():
 
 
 def test_importing_the_package_imports_nothing_heavy_and_explain_is_there():
-    code = "import sys, earwitness; assert 'torch' not in sys.modules; from earwitness import explain; explain.__name__"
+    code = (
+        "import sys, earwitness; assert 'torch' not in sys.modules; "
+        "from earwitness import explain; explain.__name__"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     with pytest.raises(AttributeError, match="explains"):
         earwitness.explains  # noqa: B018

@@ -11,10 +11,44 @@ import earwitness_book
 
 LIBRARY, BOOK = (Path(package.__file__).parent for package in (earwitness, earwitness_book))
 NEVER = {  # room: what it must not know (DESIGN: the way of the data)
-    "audio": {"corpora", "features", "models", "attribution", "evaluation", "audition", "figures", "training"},
-    "acoustics": {"corpora", "features", "models", "attribution", "evaluation", "audition", "figures", "training"},
-    "corpora": {"features", "models", "attribution", "evaluation", "audition", "figures", "training"},
-    "features": {"corpora", "models", "attribution", "evaluation", "audition", "figures", "training"},
+    "audio": {
+        "corpora",
+        "features",
+        "models",
+        "attribution",
+        "evaluation",
+        "audition",
+        "figures",
+        "training",
+    },
+    "acoustics": {
+        "corpora",
+        "features",
+        "models",
+        "attribution",
+        "evaluation",
+        "audition",
+        "figures",
+        "training",
+    },
+    "corpora": {
+        "features",
+        "models",
+        "attribution",
+        "evaluation",
+        "audition",
+        "figures",
+        "training",
+    },
+    "features": {
+        "corpora",
+        "models",
+        "attribution",
+        "evaluation",
+        "audition",
+        "figures",
+        "training",
+    },
     "models": {"corpora", "attribution", "evaluation", "audition", "figures", "training"},
     "attribution": {"corpora", "evaluation", "audition", "figures", "training"},
     "evaluation": {"corpora", "figures", "training"},
@@ -51,8 +85,11 @@ def by_room():
 
 
 def test_the_library_never_imports_the_book():
-    assert not [path for path in LIBRARY.rglob("*.py")
-                if any(module.startswith("earwitness_book") for module in imported(path))]
+    assert not [
+        path
+        for path in LIBRARY.rglob("*.py")
+        if any(module.startswith("earwitness_book") for module in imported(path))
+    ]
 
 
 @pytest.mark.parametrize("name", NEVER)
@@ -62,5 +99,9 @@ def test_a_room_knows_only_what_is_upstream(name):
 
 
 def test_the_rooms_have_no_circles():
-    graph = {name: set(others) - {name} for name, others in by_room().items() if name not in ("__init__", "cli")}
+    graph = {
+        name: set(others) - {name}
+        for name, others in by_room().items()
+        if name not in ("__init__", "cli")
+    }
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle

@@ -1,4 +1,6 @@
-"""What the prose promises holds: its example runs, its citations exist, its licence is the one it names."""
+"""What the prose promises holds: its example runs, its citations exist, its licence is the one it
+names.
+"""
 
 import re
 
@@ -13,9 +15,13 @@ from earwitness_book import project, records
 ROOT = project.root()
 PAGES = sorted((ROOT / "book").rglob("*.md"))
 REQUIRED = {
-    "article": {"journal", "volume", "year"}, "inproceedings": {"booktitle", "year"},
-    "incollection": {"booktitle", "year"}, "misc": {"year"}, "techreport": {"institution", "year"},
-    "unpublished": {"note", "year"}, "book": {"publisher", "year"},
+    "article": {"journal", "volume", "year"},
+    "inproceedings": {"booktitle", "year"},
+    "incollection": {"booktitle", "year"},
+    "misc": {"year"},
+    "techreport": {"institution", "year"},
+    "unpublished": {"note", "year"},
+    "book": {"publisher", "year"},
 }
 
 
@@ -39,7 +45,10 @@ def test_every_citation_of_the_pages_and_notebooks_is_in_the_bibliography(biblio
 
 def test_the_paper_of_each_chapter_with_published_values_is_in_the_bibliography(bibliography):
     for chapter in records.chapters():
-        assert yaml.safe_load((ROOT / f"data/published/{chapter}.yaml").read_text())["paper"] in bibliography
+        assert (
+            yaml.safe_load((ROOT / f"data/published/{chapter}.yaml").read_text())["paper"]
+            in bibliography
+        )
 
 
 def test_every_link_to_a_page_leads_to_a_page_or_notebook():
@@ -52,7 +61,8 @@ def test_every_link_to_a_page_leads_to_a_page_or_notebook():
 
 
 def test_roles_are_those_that_the_book_can_resolve():
-    # the site has no pages of the library, so {func}`...` finds nothing there, and the build refuses a warning
+    # the site has no pages of the library, so {func}`...` finds nothing there, and the build
+    # refuses a warning
     for path in [*PAGES, *(ROOT / "notebooks").rglob("*.ipynb")]:
         used = set(re.findall(r"\{([a-z:-]+)\}`", path.read_text()))
         assert used <= {"cite", "cite:t", "doc", "math", "term"}, path.name
@@ -60,10 +70,14 @@ def test_roles_are_those_that_the_book_can_resolve():
 
 def test_every_term_that_is_linked_is_in_the_glossary_which_is_in_alphabetical_order():
     glossary = (ROOT / "book" / "glossary.md").read_text()
-    entries = re.findall(r"^(\S.*)\n  \S", re.search(r"\{glossary\}\n(.*?)```", glossary, re.DOTALL)[1], re.MULTILINE)
+    entries = re.findall(
+        r"^(\S.*)\n  \S", re.search(r"\{glossary\}\n(.*?)```", glossary, re.DOTALL)[1], re.MULTILINE
+    )
     assert entries == sorted(entries, key=str.lower)
     texts = [path.read_text() for path in [*PAGES, *(ROOT / "notebooks").rglob("*.ipynb")]]
-    linked = {term for text in texts for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", text)}
+    linked = {
+        term for text in texts for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", text)
+    }
     assert "formant" in linked and linked <= set(entries)
 
 
@@ -75,11 +89,15 @@ def test_every_image_of_a_page_is_there_and_described():
 
 
 def test_the_corpus_class_of_the_own_data_page_works_as_printed(tmp_path):
-    code = re.search(r"```python\n(from pathlib.*?)```", (ROOT / "book" / "own-data.md").read_text(), re.DOTALL)[1]
+    code = re.search(
+        r"```python\n(from pathlib.*?)```", (ROOT / "book" / "own-data.md").read_text(), re.DOTALL
+    )[1]
     rng = np.random.default_rng(0)
     for speaker in "abcde":
         for digit in (0, 9):
-            soundfile.write(tmp_path / f"{digit}_{speaker}_0.wav", rng.uniform(-0.1, 0.1, 4000), 8000)
+            soundfile.write(
+                tmp_path / f"{digit}_{speaker}_0.wav", rng.uniform(-0.1, 0.1, 4000), 8000
+            )
     namespace = {}
     exec(compile(code, "own-data.md", "exec"), namespace)
     corpus = namespace["Mine"](tmp_path)
@@ -87,7 +105,9 @@ def test_the_corpus_class_of_the_own_data_page_works_as_printed(tmp_path):
     folds = corpus.folds("digit")
     assert len(folds) == 5
     for fold in folds:
-        heard, tested = (set(corpus.table["speaker"].iloc[part]) for part in (fold.train, fold.test))
+        heard, tested = (
+            set(corpus.table["speaker"].iloc[part]) for part in (fold.train, fold.test)
+        )
         assert len(heard) == 3 and len(tested) == 1 and not heard & tested
 
 

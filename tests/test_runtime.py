@@ -35,15 +35,23 @@ def recorded(monkeypatch):
     calls.clear()
     limits = []
     monkeypatch.setattr(ctypes, "CDLL", RecordingLibrary)
-    monkeypatch.setattr(runtime, "threadpool_limits", lambda *args, **kwargs: limits.append((args, kwargs)))
+    monkeypatch.setattr(
+        runtime, "threadpool_limits", lambda *args, **kwargs: limits.append((args, kwargs))
+    )
     monkeypatch.delenv("EARWITNESS_TUNE", raising=False)
     return limits
 
 
-def test_tune_keeps_large_blocks_in_the_heap_and_numpys_products_on_one_thread(recorded, monkeypatch):
+def test_tune_keeps_large_blocks_in_the_heap_and_numpys_products_on_one_thread(
+    recorded, monkeypatch
+):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
     assert runtime.tune() is True
-    assert calls == [(-4, 0), (-1, 2**31 - 1), (-2, 2**28)]  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of malloc.h
+    assert calls == [
+        (-4, 0),
+        (-1, 2**31 - 1),
+        (-2, 2**28),
+    ]  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of malloc.h
     assert recorded == [((1,), {"user_api": "blas"})]
 
 
@@ -61,11 +69,17 @@ def test_tune_switched_off_leaves_everything_alone(recorded, monkeypatch):
 
 @pytest.mark.parametrize(("switch", "expected"), [("1", {1}), ("0", None)])
 def test_the_pools_of_numpy_follow_the_switch_in_a_process_of_its_own(switch, expected):
-    code = ("import json, numpy; from threadpoolctl import threadpool_info; from earwitness import runtime\n"
-            "def count(): return [pool['num_threads'] for pool in threadpool_info() if pool['user_api'] == 'blas']\n"
-            "before = count(); runtime.tune(); print(json.dumps([before, count()]))")
+    code = (
+        "import json, numpy; from threadpoolctl import threadpool_info; from earwitness import "
+        "runtime\n"
+        "def count(): return [pool['num_threads'] for pool in threadpool_info() if "
+        "pool['user_api'] == 'blas']\n"
+        "before = count(); runtime.tune(); print(json.dumps([before, count()]))"
+    )
     environment = {"EARWITNESS_TUNE": switch, "OPENBLAS_NUM_THREADS": "2", "PATH": ""}
-    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     before, after = json.loads(answer.stdout)
     assert 2 in before and (after == before if expected is None else set(after) == expected)
 
@@ -118,19 +132,32 @@ def test_threads_are_what_they_were_after_the_block_and_after_an_error():
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(("wanted", "dtype", "fast", "enabled"), [
-    (True, torch.float32, False, True), (False, torch.float32, True, False), ("auto", torch.float32, True, True),
-    ("auto", torch.float32, False, False), ("auto", torch.float64, True, False),
-])
-def test_bfloat16_is_used_where_it_is_wanted_or_fast_and_the_model_is_float32(monkeypatch, wanted, dtype, fast, enabled):
+@pytest.mark.parametrize(
+    ("wanted", "dtype", "fast", "enabled"),
+    [
+        (True, torch.float32, False, True),
+        (False, torch.float32, True, False),
+        ("auto", torch.float32, True, True),
+        ("auto", torch.float32, False, False),
+        ("auto", torch.float64, True, False),
+    ],
+)
+def test_bfloat16_is_used_where_it_is_wanted_or_fast_and_the_model_is_float32(
+    monkeypatch, wanted, dtype, fast, enabled
+):
     monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: fast)
     with runtime.autocast(torch.device("cpu"), wanted, dtype):
         assert torch.is_autocast_enabled("cpu") is enabled
 
 
-@pytest.mark.parametrize(("wanted", "dtype", "sentence"), [
-    ("yes", torch.float32, "True, False or 'auto', got 'yes'"), (1, torch.float32, "got 1"),
-    (True, torch.float64, "for float32 models, this one is torch.float64")])
+@pytest.mark.parametrize(
+    ("wanted", "dtype", "sentence"),
+    [
+        ("yes", torch.float32, "True, False or 'auto', got 'yes'"),
+        (1, torch.float32, "got 1"),
+        (True, torch.float64, "for float32 models, this one is torch.float64"),
+    ],
+)
 def test_other_wishes_for_bfloat16_are_refused(wanted, dtype, sentence):
     with pytest.raises(ParameterError, match=sentence):
         runtime.autocast(torch.device("cpu"), wanted, dtype)

@@ -10,7 +10,7 @@ import soundfile
 
 from earwitness_book import project
 
-ALONE = '''
+ALONE = """
 import importlib.util
 import sys
 
@@ -24,8 +24,10 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 importlib.util.find_spec = lambda name, *more: None if name in BOOK else found(name, *more)
-'''
-USE = ALONE + '''
+"""
+USE = (
+    ALONE
+    + """
 import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -52,7 +54,8 @@ tone = np.sin(np.arange(4000, dtype="float32"))
 page = earwitness.explain((tone, 16000), "phone-cnn").save("why") / "report.html"
 assert "WaveSurfer" in page.read_text()
 print("done", len(heard))
-'''
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +64,45 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     listed = subprocess.run(
-        ["git", "-C", str(project.root()), "ls-files", "-z", "--cached", "--others", "--exclude-standard",
-         "src", "data", "book/_static", "book/_extra/vendor/wavesurfer", "pyproject.toml", "setup.py", "README.md", "LICENSE"],
-        capture_output=True, text=True, check=True).stdout.split("\0")
+        [
+            "git",
+            "-C",
+            str(project.root()),
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "src",
+            "data",
+            "book/_static",
+            "book/_extra/vendor/wavesurfer",
+            "pyproject.toml",
+            "setup.py",
+            "README.md",
+            "LICENSE",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
     for name in filter(None, listed):  # a copy, so that the build leaves nothing in the checkout
         if (project.root() / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((project.root() / name).read_bytes())
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-             "--wheel-dir", str(folder), str(source)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        str(folder),
+        str(source),
+    ]
     subprocess.run(build, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     with zipfile.ZipFile(built) as archive:
@@ -78,10 +111,20 @@ def wheel(tmp_path_factory):
 
 
 def run(wheel, code, *arguments):
-    environment = {"PYTHONPATH": str(wheel), "PATH": "", "HOME": str(wheel.parent / "home"), "OMP_NUM_THREADS": "1",
-                   "EARWITNESS_CACHE": str(wheel.parent / "cache")}
-    return subprocess.run([sys.executable, "-c", code, *arguments], env=environment, cwd=wheel.parent,
-                          capture_output=True, text=True)
+    environment = {
+        "PYTHONPATH": str(wheel),
+        "PATH": "",
+        "HOME": str(wheel.parent / "home"),
+        "OMP_NUM_THREADS": "1",
+        "EARWITNESS_CACHE": str(wheel.parent / "cache"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        cwd=wheel.parent,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_the_library_alone_loads_explains_flips_filters_and_draws(wheel, tmp_path):
@@ -94,13 +137,16 @@ def test_the_library_alone_loads_explains_flips_filters_and_draws(wheel, tmp_pat
 
 
 def test_a_command_of_the_book_says_in_a_sentence_that_it_is_not_installed(wheel):
-    code = ALONE + '''
+    code = (
+        ALONE
+        + """
 from earwitness import cli
 cli.main(["build"])
-'''
+"""
+    )
     done = run(wheel, code)
     assert done.returncode and "Traceback" not in done.stderr
-    assert 'belongs to the book' in done.stderr and 'pip install "earwitness[book]"' in done.stderr
+    assert "belongs to the book" in done.stderr and 'pip install "earwitness[book]"' in done.stderr
 
 
 def test_the_catalogue_travels_and_what_is_the_books_does_not(wheel):

@@ -35,7 +35,9 @@ _former.install()
 
 
 def __getattr__(name: str):
-    """Return :func:`explain` where it is first used: importing the package imports nothing heavy."""
+    """Return :func:`explain` where it is first used: importing the package imports nothing
+    heavy.
+    """
     if name != "explain":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from earwitness.explaining import explain

@@ -1,6 +1,7 @@
 """What can go wrong, each in a sentence that says what, where and what to do.
 
-The command line prints the sentence alone; code can catch :class:`EarwitnessError` or the built-in it also is.
+The command line prints the sentence alone; code can catch :class:`EarwitnessError` or the built-in
+it also is.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Names of the first edition: kept for one release, each with a warning that says what to write instead."""
+"""Names of the first edition: kept for one release, each with a warning that says what to write
+instead.
+"""
 
 import sys
 import warnings
@@ -9,17 +11,25 @@ from importlib.machinery import ModuleSpec
 
 _BOOK = "earwitness_book"
 MODULES = {
-    **{f"earwitness.corpora.{name}": f"earwitness.acoustics.{name}"
-       for name in ("codecs", "degradations", "rooms", "sphere")},
+    **{
+        f"earwitness.corpora.{name}": f"earwitness.acoustics.{name}"
+        for name in ("codecs", "degradations", "rooms", "sphere")
+    },
     "earwitness.evaluation.bins": "earwitness.evaluation.flipping",
     "earwitness.evaluation.inference": "earwitness.models.inference",
     "earwitness.evaluation.randomisation": "earwitness.evaluation.controls",
-    **{f"earwitness.evaluation.{name}": "earwitness.evaluation.scenes"
-       for name in ("direct_sound", "directions")},
-    **{f"earwitness.evaluation.{name}": "earwitness.evaluation.shares"
-       for name in ("concentration", "phonetic", "segments")},
-    **{f"earwitness.evaluation.{name}": "earwitness.evaluation.speech"
-       for name in ("fratio", "intelligibility", "resemblance")},
+    **{
+        f"earwitness.evaluation.{name}": "earwitness.evaluation.scenes"
+        for name in ("direct_sound", "directions")
+    },
+    **{
+        f"earwitness.evaluation.{name}": "earwitness.evaluation.shares"
+        for name in ("concentration", "phonetic", "segments")
+    },
+    **{
+        f"earwitness.evaluation.{name}": "earwitness.evaluation.speech"
+        for name in ("fratio", "intelligibility", "resemblance")
+    },
     "earwitness.evaluation.masking": f"{_BOOK}.chapters.disturbances",
     "earwitness.evaluation.study": f"{_BOOK}.chapters.listening_study",
     "earwitness.evaluation.vowels": f"{_BOOK}.chapters.vowel_measurements",
@@ -34,25 +44,46 @@ MODULES = {
     "earwitness.project": f"{_BOOK}.project",
     "earwitness.records": f"{_BOOK}.records",
     "earwitness.runner": f"{_BOOK}.runner",
-    **{f"earwitness.runner.{name}": f"{_BOOK}.runner.{name}" for name in (
-        "check", "execute", "kernel", "notebooks", "pages", "parallel", "parameters", "profiles",
-        "recording", "render", "site", "sweep")},
+    **{
+        f"earwitness.runner.{name}": f"{_BOOK}.runner.{name}"
+        for name in (
+            "check",
+            "execute",
+            "kernel",
+            "notebooks",
+            "pages",
+            "parallel",
+            "parameters",
+            "profiles",
+            "recording",
+            "render",
+            "site",
+            "sweep",
+        )
+    },
 }
 NAMES = {
     "earwitness.audition": {
         "without": "earwitness.audition:silence_region",
-        **{name: f"{_BOOK}.chapters.study_page:{name}" for name in ("Session", "Study", "StudyItem")},
+        **{
+            name: f"{_BOOK}.chapters.study_page:{name}"
+            for name in ("Session", "Study", "StudyItem")
+        },
     },
     "earwitness.audition.silencing": {"without": "earwitness.audition:silence_region"},
     "earwitness.corpora.base": {
-        name: f"earwitness.audio:{name}" for name in ("check_rate", "check_samples", "MAX_DURATION_S")},
+        name: f"earwitness.audio:{name}"
+        for name in ("check_rate", "check_samples", "MAX_DURATION_S")
+    },
     "earwitness.corpora.store": {
-        "describe": "earwitness.catalogue:corpora", "folder": "earwitness.catalogue:corpus_folder",
+        "describe": "earwitness.catalogue:corpora",
+        "folder": "earwitness.catalogue:corpus_folder",
         "manifest": "earwitness.catalogue:manifest",
     },
     "earwitness.errors": {"choose": "earwitness.errors:check_choice"},
     "earwitness.evaluation": {
-        "directions": "earwitness.evaluation.scenes", "masking": f"{_BOOK}.chapters.disturbances",
+        "directions": "earwitness.evaluation.scenes",
+        "masking": f"{_BOOK}.chapters.disturbances",
         "study": f"{_BOOK}.chapters.listening_study",
         "vowels": f"{_BOOK}.chapters.vowel_measurements",
     },
@@ -83,7 +114,9 @@ def names_of(module: str) -> Callable[[str], object]:
 
 
 def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} is {new} now; the old name goes with the next release.", FutureWarning, stacklevel=3)
+    warnings.warn(
+        f"{old} is {new} now; the old name goes with the next release.", FutureWarning, stacklevel=3
+    )
 
 
 class _Moved(MetaPathFinder, Loader):

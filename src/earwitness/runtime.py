@@ -1,6 +1,7 @@
 """Settings of the process that decide how fast the same arithmetic runs, and on which device.
 
-Set once where work starts (command line, notebooks, tests); ``EARWITNESS_TUNE=0`` leaves everything as it is.
+Set once where work starts (command line, notebooks, tests); ``EARWITNESS_TUNE=0`` leaves everything
+as it is.
 """
 
 import ctypes
@@ -16,18 +17,20 @@ from threadpoolctl import threadpool_limits
 
 from earwitness.errors import ParameterError
 
-# glibc's mallopt parameters (malloc.h): keep large blocks in the heap instead of mapping and faulting them anew.
+# glibc's mallopt parameters (malloc.h): keep large blocks in the heap instead of mapping and
+# faulting them anew.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def tune() -> bool:
-    """Keep large tensors in the heap and BLAS of numpy on one thread; return whether anything was set.
+    """Keep large tensors in the heap and BLAS of numpy on one thread; return whether anything was
+    set.
 
     Notes
     -----
-    With glibc's default settings every large CPU tensor is mapped and page-faulted at each operation, which doubles
-    the time of AudioNet at batch 100; a numpy BLAS pool that spins between torch's forward passes triples it.
-    ``benchmarks/runtime.py`` measures both.
+    With glibc's default settings every large CPU tensor is mapped and page-faulted at each
+    operation, which doubles the time of AudioNet at batch 100; a numpy BLAS pool that spins between
+    torch's forward passes triples it. ``benchmarks/runtime.py`` measures both.
     """
     if os.environ.get("EARWITNESS_TUNE", "1") == "0":
         return False
@@ -55,7 +58,9 @@ def device(name: str = "auto") -> torch.device:
         found = torch.device(name)
         torch.ones(1, device=found).item()  # "meta" holds shapes only and cannot
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        raise ParameterError(f"This machine offers no device {name!r}; use 'auto' or 'cpu'. ({error})") from None
+        raise ParameterError(
+            f"This machine offers no device {name!r}; use 'auto' or 'cpu'. ({error})"
+        ) from None
     return found
 
 
@@ -73,7 +78,8 @@ def check_seed(value: int) -> int:
 
 
 def seed(value: int) -> np.random.Generator:
-    """Seed torch, numpy's and Python's global generators and return a generator of its own for explicit use.
+    """Seed torch, numpy's and Python's global generators and return a generator of its own for
+    explicit use.
 
     Raises
     ------
@@ -89,7 +95,9 @@ def seed(value: int) -> np.random.Generator:
 
 @contextmanager
 def torch_threads(n: int) -> Iterator[None]:
-    """Compute on ``n`` threads in the block: torch adds up in another order on another number of them."""
+    """Compute on ``n`` threads in the block: torch adds up in another order on another number of
+    them.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -98,7 +106,9 @@ def torch_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def autocast(device: torch.device, wanted: bool | str = "auto", dtype: torch.dtype = torch.float32) -> torch.autocast:
+def autocast(
+    device: torch.device, wanted: bool | str = "auto", dtype: torch.dtype = torch.float32
+) -> torch.autocast:
     """Return the context in which matrices multiply in bfloat16, or one in which nothing changes.
 
     Parameters
@@ -123,7 +133,9 @@ def autocast(device: torch.device, wanted: bool | str = "auto", dtype: torch.dty
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Tell whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU)."""
+    """Tell whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX on a CPU, Ampere or
+    later on a GPU).
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities()
@@ -131,7 +143,9 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def progress(work: Iterable, what: str, total: int | None = None) -> Iterator:
-    """Yield the items of ``work``; a terminal shows a bar from the third second on, anything else nothing."""
+    """Yield the items of ``work``; a terminal shows a bar from the third second on, anything else
+    nothing.
+    """
     from tqdm import tqdm
 
     return iter(tqdm(work, what, total, delay=2, disable=None, leave=False))

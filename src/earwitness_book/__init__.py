@@ -1,8 +1,11 @@
-"""The executable book: what runs, records and renders the chapters; the library is :mod:`earwitness`."""
+"""The executable book: what runs, records and renders the chapters; the library is
+:mod:`earwitness`.
+"""
 
 
 def begin(seed: int = 0):
-    """Seed every generator, set the style of figures and the process, and return what the numbers depend on.
+    """Seed every generator, set the style of figures and the process, and return what the numbers
+    depend on.
 
     Parameters
     ----------
@@ -12,7 +15,8 @@ def begin(seed: int = 0):
     Returns
     -------
     DataFrame
-        A row for commit, profile, each package that matters, and the processor; shown at the top of a notebook.
+        A row for commit, profile, each package that matters, and the processor; shown at the top of
+        a notebook.
     """
     import pandas as pd  # here, because the command line must not load what only notebooks need
 

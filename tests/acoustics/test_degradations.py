@@ -1,4 +1,6 @@
-"""Each degradation against its own definition: measured ratio, loss, bandwidth, share, decay, level."""
+"""Each degradation against its own definition: measured ratio, loss, bandwidth, share, decay,
+level.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ RATE = 16000
 
 @pytest.fixture(scope="module")
 def speech():
-    """Three seconds of a buzz with syllables, between silences: harmonics to 7 kHz, level like speech."""
+    """Three seconds of a buzz with syllables, between silences: harmonics to 7 kHz, level like
+    speech.
+    """
     time = np.arange(3 * RATE) / RATE
     buzz = sum(np.cos(2 * np.pi * 140 * k * time + k * k) / k for k in range(1, 50))
     syllables = np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None) * (time > 0.3) * (time < 2.7)
@@ -28,8 +32,13 @@ def rms(x):
 
 
 def apply(speech, what, seed=0, **options):
-    degraded, (disturbance,) = degrade(speech, RATE, [(what, options)], np.random.default_rng(seed),
-                                       lambda n, rng: rng.laplace(size=n))
+    degraded, (disturbance,) = degrade(
+        speech,
+        RATE,
+        [(what, options)],
+        np.random.default_rng(seed),
+        lambda n, rng: rng.laplace(size=n),
+    )
     assert degraded.shape == speech.shape
     assert degraded.dtype == np.float32
     return degraded, disturbance
@@ -44,8 +53,9 @@ def inside(disturbance, n):
 
 def test_the_active_level_leaves_pauses_out(speech):
     tone = np.sin(np.arange(RATE) * 0.3)
-    assert active_level(np.concatenate([np.zeros(RATE), tone, np.zeros(2 * RATE)]), RATE) == pytest.approx(
-        rms(tone), rel=1e-3)
+    assert active_level(
+        np.concatenate([np.zeros(RATE), tone, np.zeros(2 * RATE)]), RATE
+    ) == pytest.approx(rms(tone), rel=1e-3)
 
 
 @pytest.mark.parametrize("gain_db", [-20.0, 3.0])
@@ -96,7 +106,9 @@ def test_a_band_keeps_what_is_inside_and_removes_what_is_outside(low_hz, high_hz
     assert np.abs(gain[passed]).max() < 0.1
     assert gain[removed].max() < -40
     assert np.abs(np.angle(ratio[passed])).max() < 0.01, "no delay"
-    assert disturbance.bands_hz == tuple(gap for gap in ((0.0, low_hz), (high_hz, 8000.0)) if gap[0] < gap[1])
+    assert disturbance.bands_hz == tuple(
+        gap for gap in ((0.0, low_hz), (high_hz, 8000.0)) if gap[0] < gap[1]
+    )
 
 
 def test_a_band_as_wide_as_the_signal_changes_nothing(speech):
@@ -145,7 +157,9 @@ def test_concealment_goes_on_with_the_last_period_and_fades_out():
     tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
     past, length = tone[:8000], 1600
     filled = degradations._concealed(past, length, RATE)
-    np.testing.assert_allclose(filled[:160], tone[8000:8160], atol=0.02)  # the first 10 ms at full level
+    np.testing.assert_allclose(
+        filled[:160], tone[8000:8160], atol=0.02
+    )  # the first 10 ms at full level
     assert np.abs(filled[320:480]).max() < 0.85
     assert not filled[1000:].any()
 
@@ -164,15 +178,28 @@ def test_a_room_decays_by_60_db_in_its_time_and_is_as_strong_as_said(t60_s):
     response, _ = apply(click, "reverberation", t60_s=t60_s, direct_db=6.0)
     assert response[0] == pytest.approx(1)
     assert 10 * np.log10(np.sum(response[1:].astype(float) ** 2)) == pytest.approx(-6, abs=1e-3)
-    decay = 10 * np.log10(np.cumsum(response[::-1].astype(float)[: -1] ** 2)[::-1] + 1e-30)  # Schroeder
+    decay = 10 * np.log10(
+        np.cumsum(response[::-1].astype(float)[:-1] ** 2)[::-1] + 1e-30
+    )  # Schroeder
     decay -= decay[0]
     reached = [np.argmax(decay < level) / RATE for level in (-5, -35)]
     assert 2 * (reached[1] - reached[0]) == pytest.approx(t60_s, rel=0.1)
 
 
-@pytest.mark.parametrize(("name", "bit_rate"), [
-    ("g711-mu", 0), ("g711-a", 0), ("g721", 0), ("ima-adpcm", 0), ("gsm", 0), ("amr-nb", 12200), ("g722", 64000),
-    ("opus", 24000), ("mp3", 32000)])
+@pytest.mark.parametrize(
+    ("name", "bit_rate"),
+    [
+        ("g711-mu", 0),
+        ("g711-a", 0),
+        ("g721", 0),
+        ("ima-adpcm", 0),
+        ("gsm", 0),
+        ("amr-nb", 12200),
+        ("g722", 64000),
+        ("opus", 24000),
+        ("mp3", 32000),
+    ],
+)
 def test_a_codec_keeps_time_and_level_and_its_own_bandwidth(name, bit_rate):
     rng = np.random.default_rng(0)
     time = np.arange(RATE) / RATE
@@ -194,6 +221,7 @@ def test_a_codec_keeps_time_and_level_and_its_own_bandwidth(name, bit_rate):
 def test_fewer_bits_are_worse(speech):
     def error(bit_rate):
         return rms(codecs.through_codec(speech, RATE, "mp3", bit_rate) - speech)
+
     assert error(8000) > 2 * error(32000)
 
 
@@ -208,27 +236,36 @@ def test_steps_follow_each_other(speech):
 NONE = np.zeros(0, np.float32)
 
 
-@pytest.mark.parametrize(("what", "options", "sentence"), [
-    ("clipping", {"share": 2}, "share must be a share from 0 to 1, got 2"), ("clipping", {"share": np.nan}, "got nan"),
-    ("packet_loss", {"loss": 0.1, "burst": 0}, "burst must be a positive integer, got 0"),
-    ("packet_loss", {"loss": 0.1, "burst": 1.5}, "burst must be a positive integer, got 1.5"),
-    ("packet_loss", {"loss": 0.0}, "loss must be above 0 and at most 1"),
-    ("reverberation", {"t60_s": 0}, "t60_s must be from 0.01 to 60 s, got 0"),
-    ("reverberation", {"t60_s": 0.5, "direct_db": np.inf}, "direct_db must be a finite number"),
-    ("noise", {"snr_db": np.nan}, "snr_db must be a finite number, got nan"),
-    ("noise", {"snr_db": "20"}, "snr_db must be a finite number, got '20'"),
-    ("mnru", {"q_db": np.nan}, "q_db must be a finite"), ("level", {"gain_db": None}, "gain_db must be a finite"),
-    ("level", {"gain_db": 3.0, "part": 1.5}, "part must be a share"),
-    ("band", {"low_hz": -1, "high_hz": 4000}, "low_hz must be 0 Hz or more"),
-    ("band", {"low_hz": 3400, "high_hz": 300}, "Between 3400 and 300 Hz there is no band"),
-    ("band", {"low_hz": 9000, "high_hz": 10000}, "no band below 8000 Hz"),
-    ("interruptions", {"length_s": 0.1, "n": 0}, "n must be a positive integer"),
-    ("interruptions", {"length_s": 0}, "length_s must be above 0 s"),
-    ("codec", {"name": "mp3", "bit_rate": -1}, "bit_rate must be an integer >= 0"),
-    ("codec", {"name": "opus", "bit_rate": 1}, "libopus does not open with a bit_rate of 1"),
-    ("clipping", {}, "degradation clipping: missing a required argument: 'share'"),
-    ("clipping", {"share": 0.1, "loud": 1}, "degradation clipping: got an unexpected keyword argument 'loud'"),
-])
+@pytest.mark.parametrize(
+    ("what", "options", "sentence"),
+    [
+        ("clipping", {"share": 2}, "share must be a share from 0 to 1, got 2"),
+        ("clipping", {"share": np.nan}, "got nan"),
+        ("packet_loss", {"loss": 0.1, "burst": 0}, "burst must be a positive integer, got 0"),
+        ("packet_loss", {"loss": 0.1, "burst": 1.5}, "burst must be a positive integer, got 1.5"),
+        ("packet_loss", {"loss": 0.0}, "loss must be above 0 and at most 1"),
+        ("reverberation", {"t60_s": 0}, "t60_s must be from 0.01 to 60 s, got 0"),
+        ("reverberation", {"t60_s": 0.5, "direct_db": np.inf}, "direct_db must be a finite number"),
+        ("noise", {"snr_db": np.nan}, "snr_db must be a finite number, got nan"),
+        ("noise", {"snr_db": "20"}, "snr_db must be a finite number, got '20'"),
+        ("mnru", {"q_db": np.nan}, "q_db must be a finite"),
+        ("level", {"gain_db": None}, "gain_db must be a finite"),
+        ("level", {"gain_db": 3.0, "part": 1.5}, "part must be a share"),
+        ("band", {"low_hz": -1, "high_hz": 4000}, "low_hz must be 0 Hz or more"),
+        ("band", {"low_hz": 3400, "high_hz": 300}, "Between 3400 and 300 Hz there is no band"),
+        ("band", {"low_hz": 9000, "high_hz": 10000}, "no band below 8000 Hz"),
+        ("interruptions", {"length_s": 0.1, "n": 0}, "n must be a positive integer"),
+        ("interruptions", {"length_s": 0}, "length_s must be above 0 s"),
+        ("codec", {"name": "mp3", "bit_rate": -1}, "bit_rate must be an integer >= 0"),
+        ("codec", {"name": "opus", "bit_rate": 1}, "libopus does not open with a bit_rate of 1"),
+        ("clipping", {}, "degradation clipping: missing a required argument: 'share'"),
+        (
+            "clipping",
+            {"share": 0.1, "loud": 1},
+            "degradation clipping: got an unexpected keyword argument 'loud'",
+        ),
+    ],
+)
 def test_options_that_cannot_be_are_told(speech, what, options, sentence):
     with pytest.raises(ParameterError, match=sentence):
         apply(speech, what, **options)
@@ -241,30 +278,47 @@ def test_the_ends_of_what_is_allowed_are_allowed(speech):
     flat = np.abs(apply(speech, "clipping", share=1)[0]).max()
     assert flat == pytest.approx(0.01 * active_level(speech, RATE), rel=0.1)
     assert np.isfinite(apply(speech, "reverberation", t60_s=0.01)[0]).all()
-    np.testing.assert_array_equal(apply(speech, "level", gain_db=-6.0, part=np.float32(0))[0], speech)
+    np.testing.assert_array_equal(
+        apply(speech, "level", gain_db=-6.0, part=np.float32(0))[0], speech
+    )
 
 
-@pytest.mark.parametrize(("what", "options"), [("clipping", {"share": 0.1}), ("noise", {"snr_db": 10.0})])
+@pytest.mark.parametrize(
+    ("what", "options"), [("clipping", {"share": 0.1}), ("noise", {"snr_db": 10.0})]
+)
 @pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.ones(319, np.float32)])
 def test_what_has_no_level_of_speech_cannot_be_degraded_by_it(what, options, samples):
     with pytest.raises(AudioError, match=r"no frame of 20 ms with sound: speech has no level"):
         apply(samples, what, **options)
 
 
-@pytest.mark.parametrize(("samples", "sentence"), [
-    (NONE, "is empty"), (np.array([0.1, np.nan]), "1 samples that are NaN"), (np.ones((9, 2)), "one channel"),
-    (np.ones(9, np.int16), "whole numbers")])
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (NONE, "is empty"),
+        (np.array([0.1, np.nan]), "1 samples that are NaN"),
+        (np.ones((9, 2)), "one channel"),
+        (np.ones(9, np.int16), "whole numbers"),
+    ],
+)
 def test_samples_that_cannot_be_degraded_are_told(samples, sentence):
     rng = np.random.default_rng(0)
-    for call in (lambda: degrade(samples, RATE, [], rng), lambda: codecs.through_codec(samples, RATE, "gsm"),
-                 lambda: degradations.level(samples, RATE, rng, 3.0)):
+    for call in (
+        lambda: degrade(samples, RATE, [], rng),
+        lambda: codecs.through_codec(samples, RATE, "gsm"),
+        lambda: degradations.level(samples, RATE, rng, 3.0),
+    ):
         with pytest.raises(AudioError, match=sentence):
             call()
 
 
 def test_silence_stays_silence_where_no_level_is_needed():
     silence = np.zeros(RATE, np.float32)
-    for what, options in (("level", {"gain_db": 3.0}), ("codec", {"name": "gsm"}), ("reverberation", {"t60_s": 0.3})):
+    for what, options in (
+        ("level", {"gain_db": 3.0}),
+        ("codec", {"name": "gsm"}),
+        ("reverberation", {"t60_s": 0.3}),
+    ):
         assert np.abs(apply(silence, what, **options)[0]).max() < 1e-3
 
 
@@ -274,4 +328,6 @@ def test_unknown_degradations_and_codecs_and_missing_babble_are_told(speech):
     with pytest.raises(UnknownNameError, match="g722"):
         codecs.through_codec(speech, RATE, "g72")
     with pytest.raises(ParameterError, match="Babble needs voices"):
-        degrade(speech, RATE, [("noise", {"snr_db": 3.0, "colour": "babble"})], np.random.default_rng(0))
+        degrade(
+            speech, RATE, [("noise", {"snr_db": 3.0, "colour": "babble"})], np.random.default_rng(0)
+        )

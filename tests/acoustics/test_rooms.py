@@ -1,4 +1,6 @@
-"""Rooms: image sources where a peer has them, reverberation as long and as loud as asked, nonsense refused."""
+"""Rooms: image sources where a peer has them, reverberation as long and as loud as asked, nonsense
+refused.
+"""
 
 import numpy as np
 import pyroomacoustics
@@ -38,6 +40,7 @@ def test_image_sources_are_where_pyroomacoustics_has_them():
 
     def listed(positions, counts):
         return sorted(tuple(row) for row in np.column_stack([counts, positions]).round(6).tolist())
+
     assert listed(ours, n_reflections) == listed(theirs[near], peer.sources[0].orders[near])
 
 
@@ -49,7 +52,11 @@ def test_the_first_image_source_is_the_source_itself():
 
 def test_there_is_no_direct_sound_in_the_reverberation():
     position, _ = rooms.image_sources(ROOM, 12.0)
-    first = (np.sort(np.linalg.norm(position, axis=1))[1] - ROOM.distance_m) / rooms.SPEED_OF_SOUND * RATE
+    first = (
+        (np.sort(np.linalg.norm(position, axis=1))[1] - ROOM.distance_m)
+        / rooms.SPEED_OF_SOUND
+        * RATE
+    )
     response = rooms.reverberation(ROOM, 1, RATE, rng())
     assert np.abs(response[:, : int(first) - 16]).max() < 1e-3 and first > 20
     assert np.abs(response[0, int(first) - 2 : int(first) + 3]).max() > 0.1
@@ -62,17 +69,25 @@ def test_a_reflection_comes_when_and_whence_and_as_loud_as_geometry_says():
     late = (4.0 - 2.0) / rooms.SPEED_OF_SOUND * RATE
     around = slice(int(late) - 12, int(late) + 14)
     gain = response[:, around].sum(1)  # a delayed impulse keeps its sum
-    np.testing.assert_allclose(gain, 2 / 4 * room.reflection * sphere.harmonics(np.array([0, 0, -1.0]), 1), atol=0.01)
-    centre = (np.arange(around.start, around.stop) * response[0, around] ** 2).sum() / (response[0, around] ** 2).sum()
+    np.testing.assert_allclose(
+        gain, 2 / 4 * room.reflection * sphere.harmonics(np.array([0, 0, -1.0]), 1), atol=0.01
+    )
+    centre = (np.arange(around.start, around.stop) * response[0, around] ** 2).sum() / (
+        response[0, around] ** 2
+    ).sum()
     assert centre == pytest.approx(late, abs=0.3)
 
 
 @pytest.mark.parametrize("t60_s", [0.2, 0.5, 0.8])
 def test_reverberation_lasts_as_long_as_asked(t60_s):
-    # T60 is measured above 100 Hz: below, image sources of one sign add up, as in every image-source model
+    # T60 is measured above 100 Hz: below, image sources of one sign add up, as in every image-
+    # source model
     high = signal.butter(4, 100, "high", fs=RATE, output="sos")
     room = Room((7.0, 6.0, 3.4), (4.0, 3.2, 1.2), (2.1, 1.8, 1.6), t60_s)
-    found = [decay_s(signal.sosfilt(high, rooms.reverberation(room, 1, RATE, rng(seed))[0])) for seed in range(3)]
+    found = [
+        decay_s(signal.sosfilt(high, rooms.reverberation(room, 1, RATE, rng(seed))[0]))
+        for seed in range(3)
+    ]
     assert np.mean(found) == pytest.approx(t60_s, rel=0.1)
 
 
@@ -80,8 +95,10 @@ def test_the_diffuse_tail_is_as_loud_as_image_sources_would_be():
     room = Room((8.0, 7.0, 4.0), (4.0, 3.0, 1.2), (2.0, 2.4, 1.8), 0.7)
     part = slice(int(0.06 * RATE), int(0.12 * RATE))
     high = signal.butter(4, 150, "high", fs=RATE, output="sos")
-    images, tail = (signal.sosfilt(high, rooms.reverberation(room, 1, RATE, rng(), mixing_time_s=time))[:, part]
-                    for time in (0.15, 0.02))
+    images, tail = (
+        signal.sosfilt(high, rooms.reverberation(room, 1, RATE, rng(), mixing_time_s=time))[:, part]
+        for time in (0.15, 0.02)
+    )
     assert 10 * np.log10((images**2).sum() / (tail**2).sum()) == pytest.approx(0, abs=1.5)
 
 
@@ -102,24 +119,34 @@ def test_the_same_seed_gives_the_same_tail_and_another_seed_another():
     assert not np.array_equal(rooms.reverberation(ROOM, 1, RATE, rng(1)), same)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"source_m": (7.0, 1.0, 1.0)}, "source at .* outside the room"),
-    ({"receiver_m": (1.0, 0.0, 1.0)}, "receiver at .* outside the room"),
-    ({"source_m": (1.0, 1.0)}, "outside the room"),
-    ({"source_m": (2.1, 1.8, 1.65)}, "inside the array"),
-    ({"size_m": (6.0, -5.0, 3.0)}, "three positive edges"),
-    ({"t60_s": 0.0}, "reverberation time must be positive"),
-    ({"t60_s": np.nan}, "reverberation time must be positive"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"source_m": (7.0, 1.0, 1.0)}, "source at .* outside the room"),
+        ({"receiver_m": (1.0, 0.0, 1.0)}, "receiver at .* outside the room"),
+        ({"source_m": (1.0, 1.0)}, "outside the room"),
+        ({"source_m": (2.1, 1.8, 1.65)}, "inside the array"),
+        ({"size_m": (6.0, -5.0, 3.0)}, "three positive edges"),
+        ({"t60_s": 0.0}, "reverberation time must be positive"),
+        ({"t60_s": np.nan}, "reverberation time must be positive"),
+    ],
+)
 def test_an_impossible_room_is_refused_in_a_sentence(change, sentence):
-    possible = {"size_m": ROOM.size_m, "source_m": ROOM.source_m, "receiver_m": ROOM.receiver_m, "t60_s": ROOM.t60_s}
+    possible = {
+        "size_m": ROOM.size_m,
+        "source_m": ROOM.source_m,
+        "receiver_m": ROOM.receiver_m,
+        "t60_s": ROOM.t60_s,
+    }
     with pytest.raises(ParameterError, match=sentence):
         Room(**(possible | change))
 
 
 @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.9])
 def test_a_delay_by_parts_of_a_sample_is_flat_up_to_four_fifths_of_the_band(fraction):
-    """One image, delayed by a fraction; a sinc cut off without a window ripples by 0.08 to 0.46 dB."""
+    """One image, delayed by a fraction; a sinc cut off without a window ripples by 0.08 to 0.46
+    dB.
+    """
     distance = ROOM.distance_m + (100 + fraction) * rooms.SPEED_OF_SOUND / RATE
     position = np.array([[distance, 0, 0]])
     response = rooms._encoded(ROOM, position, np.array([0]), 1, RATE, 400)[0]

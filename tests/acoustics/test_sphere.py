@@ -1,4 +1,6 @@
-"""Directions and harmonics: the grid, its classes, gains as the textbook has them, turns that are exact."""
+"""Directions and harmonics: the grid, its classes, gains as the textbook has them, turns that are
+exact.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ def test_the_grid_has_425_unit_vectors_of_which_no_two_are_nearer_than_eight_deg
     assert grid.shape == (425, 3)
     np.testing.assert_allclose(np.linalg.norm(grid, axis=1), 1)
     between = grid @ grid.T - 2 * np.eye(425)
-    assert np.rad2deg(np.arccos(between.max())) > 8  # 8.6 at 80 degrees of elevation, where 7 azimuths share a circle
+    assert (
+        np.rad2deg(np.arccos(between.max())) > 8
+    )  # 8.6 at 80 degrees of elevation, where 7 azimuths share a circle
 
 
 def test_the_grid_has_the_published_number_of_azimuths_at_every_elevation():
@@ -34,7 +38,10 @@ def test_every_direction_of_the_grid_is_its_own_class_whatever_its_length():
 
 
 def test_the_nearest_class_is_the_one_at_the_smallest_angle(vectors):
-    angle = [[sphere.angle_between(vector, point) for point in sphere.directions()] for vector in vectors[:20]]
+    angle = [
+        [sphere.angle_between(vector, point) for point in sphere.directions()]
+        for vector in vectors[:20]
+    ]
     np.testing.assert_array_equal(sphere.nearest(vectors[:20]), np.argmin(angle, 1))
 
 
@@ -61,14 +68,24 @@ def test_harmonics_equal_those_of_scipy(vectors):
     for n in range(5):
         for m in range(-n, n + 1):
             # scipy: orthonormal, with the Condon-Shortley phase (-1)^m
-            complex_one = sph_harm_y(n, abs(m), np.pi / 2 - elevation, azimuth) * np.sqrt(4 * np.pi) * (-1) ** m
-            real = complex_one.real if m == 0 else np.sqrt(2) * (complex_one.real if m > 0 else complex_one.imag)
+            complex_one = (
+                sph_harm_y(n, abs(m), np.pi / 2 - elevation, azimuth)
+                * np.sqrt(4 * np.pi)
+                * (-1) ** m
+            )
+            real = (
+                complex_one.real
+                if m == 0
+                else np.sqrt(2) * (complex_one.real if m > 0 else complex_one.imag)
+            )
             np.testing.assert_allclose(gains[:, n * n + n + m], real, atol=1e-12)
 
 
 def test_the_first_order_is_one_and_root_three_times_y_z_x(vectors):
     x, y, z = vectors.T
-    np.testing.assert_allclose(sphere.harmonics(vectors, 1), np.stack([1 + 0 * x, *(3**0.5 * np.array([y, z, x]))], 1))
+    np.testing.assert_allclose(
+        sphere.harmonics(vectors, 1), np.stack([1 + 0 * x, *(3**0.5 * np.array([y, z, x]))], 1)
+    )
 
 
 def test_harmonics_are_orthonormal_over_the_sphere():
@@ -84,12 +101,17 @@ def test_harmonics_are_orthonormal_over_the_sphere():
 @pytest.mark.parametrize("mirrors", [(False, False), (True, False), (False, True), (True, True)])
 def test_a_turned_field_is_the_field_of_turned_sources(vectors, order, mirrors):
     matrix = sphere.rotation_matrix(order, 0.7, *mirrors)
-    np.testing.assert_allclose(sphere.harmonics(vectors, order) @ matrix.T,
-                               sphere.harmonics(sphere.rotate(vectors, 0.7, *mirrors), order), atol=1e-12)
+    np.testing.assert_allclose(
+        sphere.harmonics(vectors, order) @ matrix.T,
+        sphere.harmonics(sphere.rotate(vectors, 0.7, *mirrors), order),
+        atol=1e-12,
+    )
 
 
 def test_turning_goes_from_x_to_y():
-    np.testing.assert_allclose(sphere.rotate(np.array([1.0, 0, 0]), np.pi / 2), [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        sphere.rotate(np.array([1.0, 0, 0]), np.pi / 2), [0, 1, 0], atol=1e-12
+    )
 
 
 def test_channels_have_names_and_orders_have_channels():

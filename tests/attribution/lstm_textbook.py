@@ -21,7 +21,7 @@ def _run(weights, sequence):
     h, c, steps = np.zeros(d), np.zeros(d), []
     for x in sequence:
         z = w_x @ x + w_h @ h + b
-        i, f, g, o = z[:d], z[d:2 * d], z[2 * d:3 * d], z[3 * d:]
+        i, f, g, o = z[:d], z[d : 2 * d], z[2 * d : 3 * d], z[3 * d :]
         step = {"x": x, "h_before": h, "c_before": c, "g": g, "i": _sigmoid(i), "f": _sigmoid(f)}
         c = step["f"] * c + step["i"] * np.tanh(g)
         h = _sigmoid(o) * np.tanh(c)
@@ -54,13 +54,17 @@ def _back(weights, steps, relevance, epsilon, bias_factor):
 
 
 def _weights(lstm, layer, suffix):
-    w_x, w_h, b_x, b_h = (getattr(lstm, f"{name}_l{layer}{suffix}").detach().numpy()
-                          for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    w_x, w_h, b_x, b_h = (
+        getattr(lstm, f"{name}_l{layer}{suffix}").detach().numpy()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
     return w_x, w_h, b_x + b_h
 
 
 def lstm_relevance(lstm, dense, clip, target, epsilon, bias_factor):
-    """Return the relevance (time, features) of a clip for one output of a dense layer on every step's h."""
+    """Return the relevance (time, features) of a clip for one output of a dense layer on every
+    step's h.
+    """
     suffixes = ["", "_reverse"][: 1 + lstm.bidirectional]
     d, layers, sequence = lstm.hidden_size, [], clip
     for layer in range(lstm.num_layers):
@@ -69,10 +73,14 @@ def lstm_relevance(lstm, dense, clip, target, epsilon, bias_factor):
         h = [np.array([step["h"] for step in run]) for run in runs]
         sequence = np.concatenate([h[0]] + [values[::-1] for values in h[1:]], axis=1)
     w, b = dense.weight.detach().numpy()[target], dense.bias[target].item()
-    relevance = np.array([_linear(w * h, b, w @ h + b, w @ h + b, epsilon, bias_factor) for h in sequence])
+    relevance = np.array(
+        [_linear(w * h, b, w @ h + b, w @ h + b, epsilon, bias_factor) for h in sequence]
+    )
     for layer in reversed(range(lstm.num_layers)):
         halves = [relevance[:, :d], relevance[::-1, d:]][: len(suffixes)]
-        parts = [_back(_weights(lstm, layer, s), steps, half, epsilon, bias_factor)
-                 for s, steps, half in zip(suffixes, layers[layer], halves, strict=True)]
+        parts = [
+            _back(_weights(lstm, layer, s), steps, half, epsilon, bias_factor)
+            for s, steps, half in zip(suffixes, layers[layer], halves, strict=True)
+        ]
         relevance = parts[0] + (parts[1][::-1] if len(parts) > 1 else 0)
     return relevance

@@ -1,4 +1,6 @@
-"""A small stand-in for NISQA's networks: segments, a CNN with batch norm and pooling, a BiLSTM, the last steps."""
+"""A small stand-in for NISQA's networks: segments, a CNN with batch norm and pooling, a BiLSTM, the
+last steps.
+"""
 
 import torch
 from torch import nn
@@ -12,13 +14,21 @@ class Clone(nn.Module):
 
 
 def small_cnn(n_bands=8, n_features=4):
-    """Return a CNN (segments, 1, n_bands, 5) -> (segments, n_features) with trained-looking batch norms."""
+    """Return a CNN (segments, 1, n_bands, 5) -> (segments, n_features) with trained-looking batch
+    norms.
+    """
     generator = torch.Generator().manual_seed(5)
     cnn = nn.Sequential()
     for name, layer in [
-        ("conv1", nn.Conv2d(1, 3, 3, padding=1)), ("bn1", nn.BatchNorm2d(3)), ("relu1", nn.ReLU()), ("clone1", Clone()),
-        ("pool1", nn.MaxPool2d(2, padding=(0, 1))), ("conv2", nn.Conv2d(3, 6, 3, padding=1)), ("relu2", nn.ReLU()),
-        ("flatten", nn.Flatten()), ("fc_out", nn.Linear(6 * (n_bands // 2) * 3, n_features)),
+        ("conv1", nn.Conv2d(1, 3, 3, padding=1)),
+        ("bn1", nn.BatchNorm2d(3)),
+        ("relu1", nn.ReLU()),
+        ("clone1", Clone()),
+        ("pool1", nn.MaxPool2d(2, padding=(0, 1))),
+        ("conv2", nn.Conv2d(3, 6, 3, padding=1)),
+        ("relu2", nn.ReLU()),
+        ("flatten", nn.Flatten()),
+        ("fc_out", nn.Linear(6 * (n_bands // 2) * 3, n_features)),
     ]:
         cnn.add_module(name, layer)
     for parameter in cnn.parameters():
@@ -31,13 +41,18 @@ def small_cnn(n_bands=8, n_features=4):
 
 
 class SmallQuality(nn.Module):
-    """``segments``, ``cnn`` and ``rate`` as NISQA's networks have them; the whole takes (N, n_bands, n_frames)."""
+    """``segments``, ``cnn`` and ``rate`` as NISQA's networks have them; the whole takes (N,
+    n_bands, n_frames).
+    """
 
     def __init__(self, hop=2, n_bands=8, n_features=4):
         super().__init__()
         torch.manual_seed(3)
         self.hop, self.cnn = hop, small_cnn(n_bands, n_features)
-        self.lstm, self.linear = nn.LSTM(n_features, 6, batch_first=True, bidirectional=True), nn.Linear(12, 2)
+        self.lstm, self.linear = (
+            nn.LSTM(n_features, 6, batch_first=True, bidirectional=True),
+            nn.Linear(12, 2),
+        )
         self.n_segments_seen = 0
         self.cnn.register_forward_pre_hook(self._count)
         self.double().eval()

@@ -247,7 +247,10 @@ def test_targets_that_are_no_output_are_refused(method, target, message):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (torch.full((2, 1, 40), float("nan")), r"NaN or infinite values, or beyond 3.4e38, in clip\(s\) \[0, 1\]"),
+        (
+            torch.full((2, 1, 40), float("nan")),
+            r"NaN or infinite values, or beyond 3.4e38, in clip\(s\) \[0, 1\]",
+        ),
         (
             torch.cat([torch.ones(1, 1, 40), torch.full((1, 1, 40), float("inf"))]),
             r"clip\(s\) \[1\]",

@@ -14,21 +14,30 @@ from earwitness.errors import ParameterError
 
 def linear(weights):
     model = nn.Linear(len(weights), 1, dtype=torch.float64)
-    model.weight.data, model.bias.data = torch.tensor([weights]).double(), torch.tensor([7.0]).double()
+    model.weight.data, model.bias.data = (
+        torch.tensor([weights]).double(),
+        torch.tensor([7.0]).double(),
+    )
     return model
 
 
 def test_what_is_missing_is_counted_in_units_of_the_output():
     inputs, relevance = torch.tensor([[2.0, 1.0]]).double(), torch.tensor([[1.0, 0.5]]).double()
-    found = attribution.completeness(linear([1.0, 3.0]), inputs, 0, relevance, baseline=1.0)  # 5 - 4 = 1
-    assert found.difference.item() == pytest.approx(1.0) and found.total.item() == pytest.approx(1.5)
+    found = attribution.completeness(
+        linear([1.0, 3.0]), inputs, 0, relevance, baseline=1.0
+    )  # 5 - 4 = 1
+    assert found.difference.item() == pytest.approx(1.0) and found.total.item() == pytest.approx(
+        1.5
+    )
     assert found.error.item() == pytest.approx(0.5) and found.relative.item() == pytest.approx(0.5)
 
 
 def test_an_output_that_does_not_change_is_measured_against_the_attributions_themselves():
     inputs, relevance = torch.tensor([[1.0, 1.0]]).double(), torch.tensor([[1.0, -1.001]]).double()
     found = attribution.completeness(linear([1.0, -1.0]), inputs, 0, relevance)
-    assert found.difference.item() == 0 and found.relative.item() == pytest.approx(0.001 / 0.02001, rel=1e-3)
+    assert found.difference.item() == 0 and found.relative.item() == pytest.approx(
+        0.001 / 0.02001, rel=1e-3
+    )
     silent = attribution.completeness(linear([1.0, -1.0]), inputs, 0, torch.zeros_like(inputs))
     assert silent.relative.item() == 0
 
@@ -44,9 +53,13 @@ def test_relevance_or_baseline_of_another_shape_is_refused():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sharing_forward_passes_gives_captums_integrated_gradients(dtype):
     model, inputs = small_cnn().to(dtype), signals((1, 8, 5), n=5, dtype=dtype)
-    ours = attribution.integrated_gradients_all(model, inputs, range(4), baseline=-0.8, n_steps=50, batch_size=3)
+    ours = attribution.integrated_gradients_all(
+        model, inputs, range(4), baseline=-0.8, n_steps=50, batch_size=3
+    )
     for target in range(4):
-        theirs = IntegratedGradients(model).attribute(inputs, -0.8, target=target, n_steps=50).detach()
+        theirs = (
+            IntegratedGradients(model).attribute(inputs, -0.8, target=target, n_steps=50).detach()
+        )
         assert largest_error(ours.attributions[target], theirs) < 1e-6
 
 
@@ -54,7 +67,9 @@ def test_sharing_works_where_no_affine_layers_come_first_and_through_an_lstm():
     model, specs = SmallQuality(), spectrogram(n=2)
     ours = attribution.integrated_gradients_all(model, specs, [1, 0], baseline=-2.0, n_steps=8)
     for target, found in zip([1, 0], ours.attributions, strict=True):
-        single = attribution.attribute(model, specs, target, "integrated-gradients", baseline=-2.0, n_steps=8)
+        single = attribution.attribute(
+            model, specs, target, "integrated-gradients", baseline=-2.0, n_steps=8
+        )
         torch.testing.assert_close(found, single, rtol=1e-10, atol=1e-12)
         error = attribution.completeness(model, specs, target, single, baseline=-2.0)
         row = [1, 0].index(target)

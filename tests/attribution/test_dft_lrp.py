@@ -1,4 +1,6 @@
-"""DFT-LRP against dense matrices of the transforms, its balance, and the mistakes of the published program."""
+"""DFT-LRP against dense matrices of the transforms, its balance, and the mistakes of the published
+program.
+"""
 
 import numpy as np
 import pytest
@@ -20,9 +22,11 @@ def pair(n=96, seed=0, clips=2):
 
 
 def dense(relevance, signal, windows, epsilon=1e-6, sign=np.sign):
-    """Relevance (bin, frame) by the epsilon rule through the matrix of the inverse transform, one clip, float64.
+    """Relevance (bin, frame) by the epsilon rule through the matrix of the inverse transform, one
+    clip, float64.
 
-    The layer's inputs are real and imaginary parts of all n bins of each frame; they add up to the samples.
+    The layer's inputs are real and imaginary parts of all n bins of each frame; they add up to the
+    samples.
     """
     n = len(signal)
     k = np.arange(n)
@@ -32,18 +36,26 @@ def dense(relevance, signal, windows, epsilon=1e-6, sign=np.sign):
     result = np.zeros((n // 2 + 1, len(windows)))
     for m, window in enumerate(windows):
         x = forward @ (signal * window)
-        z = x.real[:, None] * weights_re + x.imag[:, None] * weights_im  # contribution of (frame, bin) to each sample
+        z = (
+            x.real[:, None] * weights_re + x.imag[:, None] * weights_im
+        )  # contribution of (frame, bin) to each sample
         share = (z / windows.sum(0) / (signal + epsilon * sign(signal))) @ relevance
-        result[:, m] = [share[0], *(share[i] + (share[n - i] if i != n - i else 0) for i in range(1, n // 2 + 1))]
+        result[:, m] = [
+            share[0],
+            *(share[i] + (share[n - i] if i != n - i else 0) for i in range(1, n // 2 + 1)),
+        ]
     return result
 
 
 def frames(n, width, hop, window):
-    shape = {"rectangle": np.ones(width), "halfsine": np.sin(np.pi / width * (np.arange(width) + 0.5))}[window]
+    shape = {
+        "rectangle": np.ones(width),
+        "halfsine": np.sin(np.pi / width * (np.arange(width) + 0.5)),
+    }[window]
     rows = []
     for start in range(0, n - width + 1, hop):
         row = np.zeros(n)
-        row[start:start + width] = shape
+        row[start : start + width] = shape
         rows.append(row)
     return np.array(rows)
 
@@ -57,10 +69,14 @@ def test_the_whole_signal_gets_what_the_matrix_of_the_transform_gives(n):
         np.testing.assert_allclose(ours[clip], expected, atol=1e-9 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize(("width", "hop", "window"), [(24, 24, "rectangle"), (32, 16, "halfsine"), (24, 8, "halfsine")])
+@pytest.mark.parametrize(
+    ("width", "hop", "window"), [(24, 24, "rectangle"), (32, 16, "halfsine"), (24, 8, "halfsine")]
+)
 def test_frames_with_the_bins_of_the_signal_get_what_the_matrices_give(width, hop, window):
     relevance, signal = pair()
-    ours = dft_lrp.short_time_dft_lrp(relevance, signal, width=width, hop=hop, window=window, bins="signal")
+    ours = dft_lrp.short_time_dft_lrp(
+        relevance, signal, width=width, hop=hop, window=window, bins="signal"
+    )
     for clip in range(2):
         expected = dense(relevance[clip], signal[clip], frames(96, width, hop, window))
         np.testing.assert_allclose(ours[clip], expected, atol=1e-9 * np.abs(expected).max())
@@ -71,10 +87,14 @@ def test_frames_with_bins_of_their_own_get_what_the_matrix_of_each_frame_gives(w
     relevance, signal = pair(clips=1)
     width, hop = 32, 16
     windows = frames(96, width, hop, window)
-    ours = dft_lrp.short_time_dft_lrp(relevance[0], signal[0], width=width, hop=hop, window=window, epsilon=1e-12)
+    ours = dft_lrp.short_time_dft_lrp(
+        relevance[0], signal[0], width=width, hop=hop, window=window, epsilon=1e-12
+    )
     for m, start in enumerate(range(0, 96 - width + 1, hop)):
         inside = slice(start, start + width)
-        part = signal[0, inside] * windows[m, inside]  # through a layer of its own, whose frames add up to the samples
+        part = (
+            signal[0, inside] * windows[m, inside]
+        )  # through a layer of its own, whose frames add up to the samples
         passed = relevance[0, inside] * part / (windows.sum(0)[inside] * signal[0, inside])
         expected = dense(passed, part, np.ones((1, width)), epsilon=0)[:, 0]
         np.testing.assert_allclose(ours[:, m], expected, atol=1e-8 * np.abs(expected).max())
@@ -82,26 +102,43 @@ def test_frames_with_bins_of_their_own_get_what_the_matrix_of_each_frame_gives(w
 
 def test_both_kinds_of_bins_give_each_frame_the_same_sum():
     relevance, signal = pair()
-    own, whole = (dft_lrp.short_time_dft_lrp(relevance, signal, width=32, hop=16, bins=b) for b in ("window", "signal"))
+    own, whole = (
+        dft_lrp.short_time_dft_lrp(relevance, signal, width=32, hop=16, bins=b)
+        for b in ("window", "signal")
+    )
     assert own.shape == (2, 17, 5) and whole.shape == (2, 49, 5)
     np.testing.assert_allclose(own.sum(1), whole.sum(1), rtol=1e-10)
 
 
 @settings(max_examples=40, deadline=None)
-@given(n=st.integers(2, 200), seed=st.integers(0, 9), window=st.sampled_from([*dft_lrp.WINDOWS]), data=st.data())
+@given(
+    n=st.integers(2, 200),
+    seed=st.integers(0, 9),
+    window=st.sampled_from([*dft_lrp.WINDOWS]),
+    data=st.data(),
+)
 def test_relevance_is_conserved_whatever_the_frames(n, seed, window, data):
     relevance, signal = pair(n, seed)
     width = data.draw(st.integers(1, n))
     hop = data.draw(st.integers(1, width))
-    ours = dft_lrp.short_time_dft_lrp(relevance, signal, width=width, hop=hop, window=window, epsilon=1e-12)
-    np.testing.assert_allclose(ours.sum((1, 2)), relevance.sum(1), atol=1e-6 * np.abs(relevance).sum(1).max())
+    ours = dft_lrp.short_time_dft_lrp(
+        relevance, signal, width=width, hop=hop, window=window, epsilon=1e-12
+    )
+    np.testing.assert_allclose(
+        ours.sum((1, 2)), relevance.sum(1), atol=1e-6 * np.abs(relevance).sum(1).max()
+    )
     whole = dft_lrp.dft_lrp(relevance, signal, epsilon=1e-12)
-    np.testing.assert_allclose(whole.sum(1), relevance.sum(1), atol=1e-6 * np.abs(relevance).sum(1).max())
+    np.testing.assert_allclose(
+        whole.sum(1), relevance.sum(1), atol=1e-6 * np.abs(relevance).sum(1).max()
+    )
 
 
 def test_a_tone_gets_the_relevance_of_its_frequency_and_moment():
     times_s = np.arange(4000) / 8000
-    low, high = np.sin(2 * np.pi * 500 * times_s), np.sin(2 * np.pi * 2000 * times_s) * (times_s > 0.25)
+    low, high = (
+        np.sin(2 * np.pi * 500 * times_s),
+        np.sin(2 * np.pi * 2000 * times_s) * (times_s > 0.25),
+    )
     signal = low + high
     relevance = signal * high  # a network that listens to the high tone alone
     ours = dft_lrp.short_time_dft_lrp(relevance, signal, width=400, hop=200)
@@ -115,7 +152,12 @@ def test_a_tone_gets_the_relevance_of_its_frequency_and_moment():
 
 def test_axes_name_the_middle_of_each_frame_and_the_frequency_of_each_bin():
     freqs_hz, times_s = dft_lrp.axes(8000, 8000, width=800, hop=400)
-    assert len(freqs_hz) == 401 and freqs_hz[1] == 10 and len(times_s) == 19 and times_s[0] == 399.5 / 8000
+    assert (
+        len(freqs_hz) == 401
+        and freqs_hz[1] == 10
+        and len(times_s) == 19
+        and times_s[0] == 399.5 / 8000
+    )
     assert len(dft_lrp.axes(8000, 8000, width=800, hop=400, bins="signal")[0]) == 4001
     freqs_hz, times_s = dft_lrp.axes(8001, 8000)
     assert freqs_hz.shape == (4001,) and times_s.tolist() == [0.5]
@@ -139,7 +181,9 @@ def test_no_array_is_larger_than_the_result(monkeypatch):
 
     monkeypatch.setattr(dft_lrp.scipy.fft, "rfft", watched)
     relevance, signal = pair(8000, clips=1)
-    own = dft_lrp.short_time_dft_lrp(relevance[0], signal[0], width=800, hop=800, window="rectangle")
+    own = dft_lrp.short_time_dft_lrp(
+        relevance[0], signal[0], width=800, hop=800, window="rectangle"
+    )
     assert own.size <= 8000 + 20 and largest == 8000
     dft_lrp.short_time_dft_lrp(relevance[0], signal[0], width=800, hop=400, bins="signal")
     assert largest == 8000
@@ -148,23 +192,36 @@ def test_no_array_is_larger_than_the_result(monkeypatch):
 def test_the_stabiliser_keeps_the_sign_where_the_plain_one_fails():
     signal, relevance = np.array([1.0, -1e-6, 0.0, 2.0]), np.array([0.5, 0.25, 0.0, -1.0])
     kept = dft_lrp.dft_lrp(relevance, signal)
-    assert kept.sum() == pytest.approx(0.5 + 0.125 - 1.0, abs=1e-5)  # half of the tiny sample's part is absorbed
+    assert kept.sum() == pytest.approx(
+        0.5 + 0.125 - 1.0, abs=1e-5
+    )  # half of the tiny sample's part is absorbed
     with pytest.raises(ParameterError, match="cancels the stabiliser; use sign='keep'"):
         dft_lrp.dft_lrp(relevance, signal, sign="plain")
 
 
 def test_the_two_stabilisers_agree_on_positive_samples():
     relevance, signal = pair()
-    ours = [dft_lrp.dft_lrp(np.abs(relevance), np.abs(signal), sign=sign, epsilon=0.1) for sign in ("keep", "plain")]
+    ours = [
+        dft_lrp.dft_lrp(np.abs(relevance), np.abs(signal), sign=sign, epsilon=0.1)
+        for sign in ("keep", "plain")
+    ]
     np.testing.assert_array_equal(*ours)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"width": 0}, "1 <= hop <= width <= 96"), ({"width": 97}, "1 <= hop <= width <= 96"),
-    ({"width": 16, "hop": 17}, "1 <= hop <= width"), ({"width": 16, "hop": 0}, "1 <= hop <= width"),
-    ({"width": 16, "epsilon": -1.0}, "epsilon must not be negative"),
-    ({"width": 40, "hop": 30, "bins": "signal"}, "need frames that fit it: 96 samples, frames of 40 every 30"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0}, "1 <= hop <= width <= 96"),
+        ({"width": 97}, "1 <= hop <= width <= 96"),
+        ({"width": 16, "hop": 17}, "1 <= hop <= width"),
+        ({"width": 16, "hop": 0}, "1 <= hop <= width"),
+        ({"width": 16, "epsilon": -1.0}, "epsilon must not be negative"),
+        (
+            {"width": 40, "hop": 30, "bins": "signal"},
+            "need frames that fit it: 96 samples, frames of 40 every 30",
+        ),
+    ],
+)
 def test_frames_and_stabilisers_that_make_no_sense_are_refused(change, message):
     with pytest.raises(ParameterError, match=message):
         dft_lrp.short_time_dft_lrp(*pair(), **change)
@@ -176,11 +233,16 @@ def test_unknown_windows_bins_and_signs_are_named(change):
         dft_lrp.short_time_dft_lrp(*pair(), width=16, **change)
 
 
-@pytest.mark.parametrize(("relevance", "signal", "message"), [
-    (np.ones(4), np.ones(5), r"a relevance for each sample, got \(4,\) and \(5,\)"),
-    (np.ones(0), np.ones(0), "a relevance for each sample"), (np.array(1.0), np.array(1.0), "for each sample"),
-    (np.array([np.nan]), np.ones(1), "finite"), (np.ones(1), np.array([np.inf]), "finite"),
-])
+@pytest.mark.parametrize(
+    ("relevance", "signal", "message"),
+    [
+        (np.ones(4), np.ones(5), r"a relevance for each sample, got \(4,\) and \(5,\)"),
+        (np.ones(0), np.ones(0), "a relevance for each sample"),
+        (np.array(1.0), np.array(1.0), "for each sample"),
+        (np.array([np.nan]), np.ones(1), "finite"),
+        (np.ones(1), np.array([np.inf]), "finite"),
+    ],
+)
 def test_values_without_a_transform_are_refused(relevance, signal, message):
     with pytest.raises(ParameterError, match=message):
         dft_lrp.dft_lrp(relevance, signal)
@@ -189,7 +251,9 @@ def test_values_without_a_transform_are_refused(relevance, signal, message):
 def test_as_a_method_it_is_lrp_itself_over_all_frequencies():
     model, inputs = kaiming(waveform_net().double(), bias=0.1), signals((1, 40))
     for rule in ("lrp-epsilon", "lrp-epsilon-plus"):
-        whole = attribution.attribute(model, inputs, [0, 1, 2, 0], "dft-lrp", rule=rule, stabilizer=1e-12)
+        whole = attribution.attribute(
+            model, inputs, [0, 1, 2, 0], "dft-lrp", rule=rule, stabilizer=1e-12
+        )
         torch.testing.assert_close(whole, attribution.attribute(model, inputs, [0, 1, 2, 0], rule))
 
 
@@ -197,18 +261,33 @@ def test_as_a_method_bands_add_up_and_each_sums_to_its_frequencies():
     model, inputs = kaiming(waveform_net().double()), signals((1, 40))
     relevance = attribution.attribute(model, inputs, 1)
     edges = [(0, 1000), (1001, 2000), (2001, 4000)]
-    bands = [attribution.attribute(model, inputs, 1, "dft-lrp", low_hz=low, high_hz=high) for low, high in edges]
+    bands = [
+        attribution.attribute(model, inputs, 1, "dft-lrp", low_hz=low, high_hz=high)
+        for low, high in edges
+    ]
     torch.testing.assert_close(sum(bands), relevance, rtol=1e-4, atol=1e-4)
-    of_frequencies, freqs_hz = dft_lrp.dft_lrp(relevance[:, 0], inputs[:, 0]), dft_lrp.axes(40, 8000)[0]
+    of_frequencies, freqs_hz = (
+        dft_lrp.dft_lrp(relevance[:, 0], inputs[:, 0]),
+        dft_lrp.axes(40, 8000)[0],
+    )
     for (low, high), band in zip(edges, bands, strict=True):
         expected = of_frequencies[:, (freqs_hz >= low) & (freqs_hz <= high)].sum(1)
-        np.testing.assert_allclose(band.sum((1, 2)), expected, atol=1e-6 * np.abs(of_frequencies).sum())
+        np.testing.assert_allclose(
+            band.sum((1, 2)), expected, atol=1e-6 * np.abs(of_frequencies).sum()
+        )
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"low_hz": 3000, "high_hz": 200}, "0 <= low_hz <= high_hz"), ({"low_hz": -1.0}, "0 <= low_hz"),
-    ({"stabilizer": 0.0}, "stabilizer must be positive"), ({"rule": "lrp-omega"}, "There is no LRP method"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"low_hz": 3000, "high_hz": 200}, "0 <= low_hz <= high_hz"),
+        ({"low_hz": -1.0}, "0 <= low_hz"),
+        ({"stabilizer": 0.0}, "stabilizer must be positive"),
+        ({"rule": "lrp-omega"}, "There is no LRP method"),
+    ],
+)
 def test_as_a_method_it_refuses_bands_that_do_not_exist(change, message):
     with pytest.raises((ParameterError, UnknownNameError), match=message):
-        attribution.attribute(waveform_net(), signals((1, 40), dtype=torch.float32), 0, "dft-lrp", **change)
+        attribution.attribute(
+            waveform_net(), signals((1, 40), dtype=torch.float32), 0, "dft-lrp", **change
+        )

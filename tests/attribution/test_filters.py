@@ -29,28 +29,39 @@ def test_every_filter_counts_alike_whatever_its_gain_and_a_filter_of_zeros_not_a
     filters = cosines([500, 4000])
     expected = attribution.cumulative_response(filters)
     np.testing.assert_allclose(attribution.cumulative_response([[100], [0.01]] * filters), expected)
-    np.testing.assert_allclose(attribution.cumulative_response(np.vstack([filters, np.zeros(64)])), expected)
+    np.testing.assert_allclose(
+        attribution.cumulative_response(np.vstack([filters, np.zeros(64)])), expected
+    )
 
 
 def test_an_orthonormal_dictionary_gives_the_frames_own_spectrum():
     rng = np.random.default_rng(1)
     basis, _ = np.linalg.qr(rng.standard_normal((30, 30)))
     frame = rng.standard_normal(30)
-    np.testing.assert_allclose(attribution.dictionary_response(basis, frame, 256), np.abs(np.fft.rfft(frame, 256)))
+    np.testing.assert_allclose(
+        attribution.dictionary_response(basis, frame, 256), np.abs(np.fft.rfft(frame, 256))
+    )
 
 
 def test_a_dictionary_answers_only_what_it_has_in_common_with_the_frame():
     filters, frame = np.eye(4)[:2], np.array([3.0, 0, 5, 5])
-    np.testing.assert_allclose(attribution.dictionary_response(filters, frame, 8), 3)  # what is left is an impulse
+    np.testing.assert_allclose(
+        attribution.dictionary_response(filters, frame, 8), 3
+    )  # what is left is an impulse
     twice = attribution.dictionary_response(2 * filters, frame, 8)
     np.testing.assert_allclose(twice, 12)  # once for the answer, once for the filter
 
 
-@pytest.mark.parametrize(("filters", "frame", "n_fft", "said"), [
-    (np.ones(4), np.ones(4), 8, "n_filters, width"), (np.ones((2, 1, 4)), np.ones(4), 8, "n_filters, width"),
-    (np.full((2, 4), np.nan), np.ones(4), 8, "finite"), (np.ones((2, 4)), np.ones(4), 3, "at least the filters' width"),
-    (np.ones((2, 4)), np.ones(5), 8, "filters of 4 samples must have as many"),
-])
+@pytest.mark.parametrize(
+    ("filters", "frame", "n_fft", "said"),
+    [
+        (np.ones(4), np.ones(4), 8, "n_filters, width"),
+        (np.ones((2, 1, 4)), np.ones(4), 8, "n_filters, width"),
+        (np.full((2, 4), np.nan), np.ones(4), 8, "finite"),
+        (np.ones((2, 4)), np.ones(4), 3, "at least the filters' width"),
+        (np.ones((2, 4)), np.ones(5), 8, "filters of 4 samples must have as many"),
+    ],
+)
 def test_filters_and_frames_that_do_not_fit_are_told_in_a_sentence(filters, frame, n_fft, said):
     with pytest.raises(ParameterError, match=said):
         attribution.dictionary_response(filters, frame, n_fft)

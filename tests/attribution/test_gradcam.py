@@ -13,10 +13,7 @@ from earwitness.errors import ParameterError, UnknownNameError
 
 @pytest.mark.parametrize(
     ("network", "shape", "layer", "mode"),
-    [
-        (waveform_net, (1, 40), "3", "linear"),
-        (spectrogram_net, (1, 17, 11), "3", "bilinear"),
-    ],
+    [(waveform_net, (1, 40), "3", "linear"), (spectrogram_net, (1, 17, 11), "3", "bilinear")],
 )
 @pytest.mark.parametrize("rectify", [True, False])
 def test_it_equals_captums(network, shape, layer, mode, rectify):
@@ -42,7 +39,8 @@ def test_a_network_of_one_convolution_a_mean_and_weights_is_solved_by_hand():
     model[0].weight.data = torch.tensor([[[1.0]], [[-2.0]]], dtype=torch.float64)
     model[3].weight.data = torch.tensor([[3.0, 5.0]], dtype=torch.float64)
     x = torch.tensor([[[1.0, -1.0, 2.0, 0.0]]], dtype=torch.float64)
-    # channels x and -2 x; mean gradients 3 / 4 and 5 / 4 each: (0.75 - 2.5) x, of which the positive part stays
+    # channels x and -2 x; mean gradients 3 / 4 and 5 / 4 each: (0.75 - 2.5) x, of which the
+    # positive part stays
     expected = torch.tensor([[[0.0, 1.75, 0.0, 0.0]]], dtype=torch.float64)
     torch.testing.assert_close(attribution.attribute(model, x, 0, "grad-cam"), expected)
 

@@ -10,7 +10,14 @@ from earwitness import attribution
 from earwitness.attribution.occlusion import silence_db
 from earwitness.errors import ParameterError
 
-MASKS = [((3, 4), None), ((3, 4), (2, 1)), ((8, 23), None), ((2, None), None), ((None, 5), 3), ((1, 1), 1)]
+MASKS = [
+    ((3, 4), None),
+    ((3, 4), (2, 1)),
+    ((8, 23), None),
+    ((2, None), None),
+    ((None, 5), 3),
+    ((1, 1), 1),
+]
 
 
 def brute_force(model, spec, mask, stride, level, output=0):
@@ -46,7 +53,9 @@ def brute_force(model, spec, mask, stride, level, output=0):
 @pytest.mark.parametrize(("mask", "stride"), MASKS)
 def test_the_map_equals_brute_force(mask, stride):
     model, spec = SmallQuality(), spectrogram()
-    found = attribution.occlusion_map(model, spec, mask=mask, stride=stride, fill=-2.0, output=1, batch_size=7)
+    found = attribution.occlusion_map(
+        model, spec, mask=mask, stride=stride, fill=-2.0, output=1, batch_size=7
+    )
     expected = brute_force(model, spec, mask, stride, -2.0, output=1)
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(found.map, expected, atol=1e-10)
@@ -64,7 +73,10 @@ def test_only_the_segments_that_a_mask_touches_go_through_the_cnn_again():
     model.n_segments_seen = 0
     found = attribution.occlusion_map(model, spec, mask=(4, 10), fill=0.0)
     n_segments, n_masks = 96, 20
-    touched = sum(sum(1 for s in range(n_segments) if s < stop and s + 5 > start) for _, _, start, stop in found.boxes)
+    touched = sum(
+        sum(1 for s in range(n_segments) if s < stop and s + 5 > start)
+        for _, _, start, stop in found.boxes
+    )
     assert model.n_segments_seen == n_segments + touched  # the whole once, then the touched ones
     assert found.cost == pytest.approx(touched / (n_segments * n_masks))
     assert len(found.effects) == n_masks and found.cost < 0.15
@@ -78,8 +90,9 @@ def test_a_horizontal_bar_touches_every_segment():
 def test_effects_boxes_and_baseline_belong_together():
     model, spec = SmallQuality(), spectrogram()
     found = attribution.occlusion_map(model, spec, mask=(3, 10), fill=1.0)
-    assert found.boxes.tolist() == [[a, b, c, d] for a, b in ((0, 3), (3, 6), (6, 8)) for c, d in
-                                    ((0, 10), (10, 20), (20, 23))]
+    assert found.boxes.tolist() == [
+        [a, b, c, d] for a, b in ((0, 3), (3, 6), (6, 8)) for c, d in ((0, 10), (10, 20), (20, 23))
+    ]
     with torch.no_grad():
         assert found.baseline == pytest.approx(model(spec[None])[0, 0].item())
         masked = spec.clone()
@@ -93,7 +106,9 @@ def test_silence_is_the_level_that_no_sound_would_have_in_this_clip():
     model, spec = SmallQuality(), spectrogram() + 30
     found = attribution.occlusion_map(model, spec, mask=(8, 5))
     assert found.fill == pytest.approx(float(spec.max()) - 80)
-    np.testing.assert_allclose(found.map, brute_force(model, spec, (8, 5), None, found.fill), atol=1e-9)
+    np.testing.assert_allclose(
+        found.map, brute_force(model, spec, (8, 5), None, found.fill), atol=1e-9
+    )
 
 
 def test_a_mask_that_shows_what_is_there_already_changes_nothing():
@@ -111,28 +126,47 @@ def test_spectrogram_and_model_are_left_as_they_were():
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"mask": (9, 4)}, "larger than the input, which has 8"), ({"mask": (4, 24)}, "than the input, which has 23"),
-    ({"mask": (0, 4)}, "positive integers, got 0"), ({"mask": (4, 2.5)}, "positive integers, got 2.5"),
-    ({"mask": (4,)}, "needs 2 sizes"), ({"mask": (4, 4), "stride": 0}, "stride must be made of positive integers"),
-    ({"mask": (4, 4), "stride": (4, 5)}, "stride of 5 is larger than the mask's 4"),
-    ({"mask": (4, 4), "stride": (1, 1, 1)}, "stride needs 2 steps"), ({"mask": (4, 4), "stride": -1}, "positive"),
-    ({"mask": (4, 4), "fill": "loud"}, "level or 'silence', got 'loud'"), ({"mask": (4, 4), "fill": np.nan}, "finite"),
-    ({"mask": (4, 4), "output": 2}, "outputs go from 0 to 1"),
-    ({"mask": (4, 4), "output": "mos"}, "Output 'mos' does not exist: outputs go from 0 to 1"),
-    ({"mask": (4, 4), "output": True}, "Output True"), ({"mask": 2.5}, "mask must be made of .* integers, got 2.5"),
-    ({"mask": None}, "mask must be made of positive integers, got None"), ({"mask": 4}, "needs 2 sizes"),
-    ({"mask": (4, 4), "stride": 2.5}, "stride must be made of positive integers, got 2.5"),
-    ({"mask": (4, 4), "fill": None}, "finite level or 'silence', got None"),
-    ({"mask": (4, 4), "batch_size": 0}, "batch_size must be a positive integer, got 0"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"mask": (9, 4)}, "larger than the input, which has 8"),
+        ({"mask": (4, 24)}, "than the input, which has 23"),
+        ({"mask": (0, 4)}, "positive integers, got 0"),
+        ({"mask": (4, 2.5)}, "positive integers, got 2.5"),
+        ({"mask": (4,)}, "needs 2 sizes"),
+        ({"mask": (4, 4), "stride": 0}, "stride must be made of positive integers"),
+        ({"mask": (4, 4), "stride": (4, 5)}, "stride of 5 is larger than the mask's 4"),
+        ({"mask": (4, 4), "stride": (1, 1, 1)}, "stride needs 2 steps"),
+        ({"mask": (4, 4), "stride": -1}, "positive"),
+        ({"mask": (4, 4), "fill": "loud"}, "level or 'silence', got 'loud'"),
+        ({"mask": (4, 4), "fill": np.nan}, "finite"),
+        ({"mask": (4, 4), "output": 2}, "outputs go from 0 to 1"),
+        ({"mask": (4, 4), "output": "mos"}, "Output 'mos' does not exist: outputs go from 0 to 1"),
+        ({"mask": (4, 4), "output": True}, "Output True"),
+        ({"mask": 2.5}, "mask must be made of .* integers, got 2.5"),
+        ({"mask": None}, "mask must be made of positive integers, got None"),
+        ({"mask": 4}, "needs 2 sizes"),
+        ({"mask": (4, 4), "stride": 2.5}, "stride must be made of positive integers, got 2.5"),
+        ({"mask": (4, 4), "fill": None}, "finite level or 'silence', got None"),
+        ({"mask": (4, 4), "batch_size": 0}, "batch_size must be a positive integer, got 0"),
+    ],
+)
 def test_a_mask_that_cannot_be_is_refused_in_a_sentence(options, sentence):
     with pytest.raises(ParameterError, match=sentence):
         attribution.occlusion_map(SmallQuality(), spectrogram(), **options)
 
 
-@pytest.mark.parametrize("wrong", [spectrogram(n=2), torch.ones(8, 23, dtype=torch.long), "clip",
-                                   torch.full((8, 23), float("nan")), torch.ones(8, 0), np.ones((0, 23))])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        spectrogram(n=2),
+        torch.ones(8, 23, dtype=torch.long),
+        "clip",
+        torch.full((8, 23), float("nan")),
+        torch.ones(8, 0),
+        np.ones((0, 23)),
+    ],
+)
 def test_what_is_no_spectrogram_is_refused(wrong):
     with pytest.raises(ParameterError, match="spectrogram"):
         attribution.occlusion_map(SmallQuality(), wrong, mask=(4, 4))
@@ -145,18 +179,25 @@ def test_an_empty_spectrogram_is_called_so():
 
 def test_sizes_may_be_numpys():
     model, spec = SmallQuality(), spectrogram()
-    found = attribution.occlusion_map(model, spec, mask=np.array([4, 4]), stride=np.int64(2), fill=np.float32(0.5))
+    found = attribution.occlusion_map(
+        model, spec, mask=np.array([4, 4]), stride=np.int64(2), fill=np.float32(0.5)
+    )
     np.testing.assert_array_equal(
-        found.map, attribution.occlusion_map(model, spec, mask=(4, 4), stride=2, fill=0.5).map)
+        found.map, attribution.occlusion_map(model, spec, mask=(4, 4), stride=2, fill=0.5).map
+    )
 
 
 @pytest.mark.parametrize(("mask", "stride"), MASKS)
 def test_the_method_occlusion_answers_the_same_for_any_model(mask, stride):
     model, specs = SmallQuality(), spectrogram(n=2)
     size = (mask[0] or 8, mask[1] or 23)
-    found = attribution.attribute(model, specs, 1, "occlusion", mask=size, stride=stride, fill=-2.0, batch_size=1)
+    found = attribution.attribute(
+        model, specs, 1, "occlusion", mask=size, stride=stride, fill=-2.0, batch_size=1
+    )
     for clip, spec in zip(found, specs, strict=True):
-        np.testing.assert_allclose(clip, brute_force(model, spec, mask, stride, -2.0, output=1), atol=1e-10)
+        np.testing.assert_allclose(
+            clip, brute_force(model, spec, mask, stride, -2.0, output=1), atol=1e-10
+        )
 
 
 def test_occlusion_of_a_linear_network_is_the_mean_contribution_of_what_is_hidden():
@@ -164,22 +205,32 @@ def test_occlusion_of_a_linear_network_is_the_mean_contribution_of_what_is_hidde
     model[1].weight.data = torch.tensor([[1.0, 2.0, 3.0, 4.0]], dtype=torch.float64)
     inputs = torch.tensor([[[1.0, 1.0, -1.0, 2.0]]], dtype=torch.float64)
     found = attribution.attribute(model, inputs, 0, "occlusion", mask=2, stride=1)
-    np.testing.assert_allclose(found, [[[3.0, 1.0, 2.0, 5.0]]])  # pairs lose 3, -1, 5; cells 3, (3-1)/2, (-1+5)/2, 5
+    np.testing.assert_allclose(
+        found, [[[3.0, 1.0, 2.0, 5.0]]]
+    )  # pairs lose 3, -1, 5; cells 3, (3-1)/2, (-1+5)/2, 5
 
 
 def test_a_mask_hides_all_channels_and_all_get_its_effect():
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 1, bias=False, dtype=torch.float64))
     model[1].weight.data = torch.arange(1.0, 7.0, dtype=torch.float64)[None]
-    found = attribution.attribute(model, torch.ones(1, 2, 3, dtype=torch.float64), 0, "occlusion", mask=(1,))
+    found = attribution.attribute(
+        model, torch.ones(1, 2, 3, dtype=torch.float64), 0, "occlusion", mask=(1,)
+    )
     np.testing.assert_allclose(found, [[[5.0, 7.0, 9.0], [5.0, 7.0, 9.0]]])
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"mask": 2.5}, "mask must be made of positive integers, got 2.5"), ({"mask": 0}, "positive integers, got 0"),
-    ({"mask": ()}, "0 sizes does not fit"), ({"stride": 2.5}, "stride must be made of positive integers"),
-    ({"fill": None}, "finite level, got None"), ({"fill": "silence"}, "finite level, got 'silence'"),
-    ({"batch_size": 0}, "batch_size must be a positive integer"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"mask": 2.5}, "mask must be made of positive integers, got 2.5"),
+        ({"mask": 0}, "positive integers, got 0"),
+        ({"mask": ()}, "0 sizes does not fit"),
+        ({"stride": 2.5}, "stride must be made of positive integers"),
+        ({"fill": None}, "finite level, got None"),
+        ({"fill": "silence"}, "finite level, got 'silence'"),
+        ({"batch_size": 0}, "batch_size must be a positive integer"),
+    ],
+)
 def test_the_method_occlusion_refuses_what_cannot_be(options, sentence):
     with pytest.raises(ParameterError, match=sentence):
         attribution.attribute(nn.Linear(3, 2), torch.ones(1, 3), 0, "occlusion", **options)

@@ -13,10 +13,7 @@ from earwitness.errors import ParameterError
 
 @pytest.mark.parametrize(
     ("network", "shape", "cells"),
-    [
-        (waveform_net, (1, 40), [5]),
-        (spectrogram_net, (1, 17, 11), [4, 3]),
-    ],
+    [(waveform_net, (1, 40), [5]), (spectrogram_net, (1, 17, 11), [4, 3])],
 )
 def test_uncentred_it_is_the_papers_mean_of_masks_weighted_by_answers(network, shape, cells):
     model, inputs = kaiming(network().double(), bias=0.1), signals(shape, n=2)

@@ -1,4 +1,6 @@
-"""Two ears: who speaks left is earlier and louder there, ahead is equal, levels and lengths stay."""
+"""Two ears: who speaks left is earlier and louder there, ahead is equal, levels and lengths
+stay.
+"""
 
 import numpy as np
 import pytest
@@ -40,7 +42,9 @@ def test_a_source_in_the_middle_plane_reaches_both_ears_alike(direction):
 
 def test_the_head_is_as_large_as_woodworth_has_it():
     angle = np.array([0.0, np.pi / 2, np.pi])
-    phase = np.angle(_around_head(angle, np.array([7000.0, 7001.0])))  # there the shadow adds no delay
+    phase = np.angle(
+        _around_head(angle, np.array([7000.0, 7001.0]))
+    )  # there the shadow adds no delay
     delay_s = -(phase[:, 1] - phase[:, 0]) / (2 * np.pi)
     assert delay_s[2] - delay_s[0] == pytest.approx(0.0875 / 343 * (1 + np.pi / 2), rel=0.05)
     assert delay_s[0] < delay_s[1] < delay_s[2]
@@ -55,8 +59,11 @@ def test_high_frequencies_are_shadowed_and_low_ones_bend_around_the_head():
 def test_the_sum_of_two_scenes_sounds_like_both():
     rng = np.random.default_rng(1)
     one, other = rng.standard_normal((2, 9, 1000))
-    np.testing.assert_allclose(audition.binaural(one + other, RATE),
-                               audition.binaural(one, RATE) + audition.binaural(other, RATE), atol=1e-10)
+    np.testing.assert_allclose(
+        audition.binaural(one + other, RATE),
+        audition.binaural(one, RATE) + audition.binaural(other, RATE),
+        atol=1e-10,
+    )
 
 
 def test_two_ears_can_be_played_and_three_cannot():

@@ -23,11 +23,17 @@ def level_db(samples):
     return 10 * np.log10(np.mean(np.asarray(samples, np.float64) ** 2) + 1e-30)
 
 
-@pytest.mark.parametrize(("shape", "options"), [
-    ((40, 50), {}), ((1, 1), {}), ((227, 227), {"frame_length": 455, "hop": 35, "start": -157}),
-    ((513, 9), {"frame_length": 1024, "hop": 512}), ((40, 50), {"n_bands": 7, "n_taps": 33}),
-    ((40, 8), {"hop": 1000, "frame_length": 1000}),
-])
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((40, 50), {}),
+        ((1, 1), {}),
+        ((227, 227), {"frame_length": 455, "hop": 35, "start": -157}),
+        ((513, 9), {"frame_length": 1024, "hop": 512}),
+        ((40, 50), {"n_bands": 7, "n_taps": 33}),
+        ((40, 8), {"hop": 1000, "frame_length": 1000}),
+    ],
+)
 def test_a_heatmap_of_ones_gives_the_signal_back_without_delay(shape, options):
     samples = noise()
     heard = audition.filter_by_relevance(samples, np.ones(shape), RATE, **options)
@@ -61,7 +67,7 @@ def test_columns_open_and_close_in_time():
     samples, heatmap = noise(), np.zeros((40, 10))
     heatmap[:, 5] = 1
     heard = audition.filter_by_relevance(samples, heatmap, RATE)
-    outside = np.r_[heard[: 4 * 800 - 80], heard[7 * 800 + 80:]]
+    outside = np.r_[heard[: 4 * 800 - 80], heard[7 * 800 + 80 :]]
     assert np.abs(outside).max() < 1e-6
     np.testing.assert_allclose(heard[4350:4450], samples[4350:4450], atol=0.02)
 
@@ -70,23 +76,33 @@ def test_hop_and_start_place_the_columns():
     samples, heatmap = noise(), np.zeros((40, 16))
     heatmap[:, 8] = 1
     for start in (0, -250):
-        heard = audition.filter_by_relevance(samples, heatmap, RATE, frame_length=500, hop=500, start=start)
+        heard = audition.filter_by_relevance(
+            samples, heatmap, RATE, frame_length=500, hop=500, start=start
+        )
         sounding = np.flatnonzero(np.abs(heard) > 1e-6)
         assert abs(sounding[0] - (start + 4000)) < 70 and abs(sounding[-1] - (start + 4500)) < 70
 
 
 def test_before_the_first_and_behind_the_last_column_gains_stay():
     samples, heatmap = noise(), np.full((10, 2), 0.5)
-    heard = audition.filter_by_relevance(samples, heatmap, RATE, frame_length=100, hop=100, start=4000)
+    heard = audition.filter_by_relevance(
+        samples, heatmap, RATE, frame_length=100, hop=100, start=4000
+    )
     np.testing.assert_allclose(heard, samples / 2, atol=1e-6)
 
 
 def test_rows_are_placed_by_their_frequencies():
     heatmap = np.array([[0.0], [1.0]])
     low_hz, high_hz = tone(300), tone(3000)
-    low, high = (audition.filter_by_relevance(x, heatmap, RATE, freqs_hz=[100, 1900]) for x in (low_hz, high_hz))
+    low, high = (
+        audition.filter_by_relevance(x, heatmap, RATE, freqs_hz=[100, 1900])
+        for x in (low_hz, high_hz)
+    )
     assert level_db(low) < -30 and abs(level_db(high) - level_db(high_hz)) < 0.2
-    low, high = (audition.filter_by_relevance(x, heatmap, RATE, freqs_hz=[3000, 3900]) for x in (low_hz, high_hz))
+    low, high = (
+        audition.filter_by_relevance(x, heatmap, RATE, freqs_hz=[3000, 3900])
+        for x in (low_hz, high_hz)
+    )
     assert level_db(low) < -30 and level_db(high) < -30
 
 
@@ -94,26 +110,43 @@ def test_many_rows_in_a_band_count_with_their_mean():
     heatmap = np.zeros((4000, 1))
     heatmap[::2] = 1
     samples = noise()
-    np.testing.assert_allclose(audition.filter_by_relevance(samples, heatmap, RATE), samples / 2, atol=1e-3)
+    np.testing.assert_allclose(
+        audition.filter_by_relevance(samples, heatmap, RATE), samples / 2, atol=1e-3
+    )
 
 
 def test_tensors_are_taken_and_no_input_is_changed():
-    samples, heatmap = torch.as_tensor(noise(500)), torch.rand(20, 5, generator=torch.Generator().manual_seed(0))
+    samples, heatmap = (
+        torch.as_tensor(noise(500)),
+        torch.rand(20, 5, generator=torch.Generator().manual_seed(0)),
+    )
     before = samples.clone(), heatmap.clone()
     heard = audition.filter_by_relevance(samples, heatmap, RATE)
-    np.testing.assert_array_equal(heard, audition.filter_by_relevance(samples.numpy(), heatmap.numpy(), RATE))
+    np.testing.assert_array_equal(
+        heard, audition.filter_by_relevance(samples.numpy(), heatmap.numpy(), RATE)
+    )
     assert torch.equal(samples, before[0]) and torch.equal(heatmap, before[1])
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"samples": np.ones((2, 5))}, "one channel"), ({"samples": np.ones(0)}, "one channel"),
-    ({"samples": np.array([1, np.nan])}, "finite"), ({"heatmap": -np.ones((2, 2))}, "not negative"),
-    ({"heatmap": np.ones(3)}, "freq, time"), ({"heatmap": np.full((2, 2), np.inf)}, "finite"),
-    ({"heatmap": np.ones((0, 2))}, "freq, time"), ({"n_taps": 128}, "odd n_taps"), ({"n_bands": 0}, "n_bands must be a whole number from 1"),
-    ({"hop": 0, "frame_length": 10}, "0 < hop"), ({"hop": 20, "frame_length": 10}, "0 < hop"),
-    ({"hop": 10, "frame_length": 10, "start": 9000}, "No column"), ({"freqs_hz": [1.0]}, "2 increasing"),
-    ({"freqs_hz": [2.0, 1.0]}, "2 increasing"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"samples": np.ones((2, 5))}, "one channel"),
+        ({"samples": np.ones(0)}, "one channel"),
+        ({"samples": np.array([1, np.nan])}, "finite"),
+        ({"heatmap": -np.ones((2, 2))}, "not negative"),
+        ({"heatmap": np.ones(3)}, "freq, time"),
+        ({"heatmap": np.full((2, 2), np.inf)}, "finite"),
+        ({"heatmap": np.ones((0, 2))}, "freq, time"),
+        ({"n_taps": 128}, "odd n_taps"),
+        ({"n_bands": 0}, "n_bands must be a whole number from 1"),
+        ({"hop": 0, "frame_length": 10}, "0 < hop"),
+        ({"hop": 20, "frame_length": 10}, "0 < hop"),
+        ({"hop": 10, "frame_length": 10, "start": 9000}, "No column"),
+        ({"freqs_hz": [1.0]}, "2 increasing"),
+        ({"freqs_hz": [2.0, 1.0]}, "2 increasing"),
+    ],
+)
 def test_what_cannot_be_filtered_is_refused(change, message):
     given = {"samples": noise(100), "heatmap": np.ones((2, 2)), "sample_rate": RATE, **change}
     with pytest.raises(AudioError if "samples" in change else ParameterError, match=message):

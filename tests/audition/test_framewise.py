@@ -1,4 +1,6 @@
-"""Equations 3 and 4 of Kiyan et al., written out slowly, and what the filters must do and refuse."""
+"""Equations 3 and 4 of Kiyan et al., written out slowly, and what the filters must do and
+refuse.
+"""
 
 import numpy as np
 import pytest
@@ -23,8 +25,10 @@ def equations(samples, heatmap, n_bands, n_taps, frame_length, hop):
     for n in range(heatmap.shape[1]):
         windows[n * hop : n * hop + frame_length] += window
     for n in range(heatmap.shape[1]):
-        impulse = sum((spectrum @ heatmap[:, n]) / spectrum.sum() * taps
-                      for spectrum, taps in zip(spectra, filters, strict=True))
+        impulse = sum(
+            (spectrum @ heatmap[:, n]) / spectrum.sum() * taps
+            for spectrum, taps in zip(spectra, filters, strict=True)
+        )
         frame = slice(n * hop, n * hop + frame_length)
         part = np.convolve(padded[frame] * window / windows[frame], impulse)
         total[n * hop : n * hop + len(part)] += part
@@ -58,7 +62,9 @@ def test_a_heatmap_lets_through_the_tone_in_its_band_at_its_time():
 
 def test_the_weighted_inverse_of_ones_gives_the_signal_back_and_one_row_a_tone():
     samples = noise()
-    np.testing.assert_allclose(audition.weighted_inverse(samples, np.ones((513, 50))), samples, atol=1e-6)
+    np.testing.assert_allclose(
+        audition.weighted_inverse(samples, np.ones((513, 50))), samples, atol=1e-6
+    )
     heatmap = np.zeros((512, 50))
     heatmap[63] = 1  # 64 periods in a frame
     spectrum = np.abs(np.fft.rfft(audition.weighted_inverse(samples, heatmap))) ** 2
@@ -70,28 +76,49 @@ def test_gains_are_the_positive_part_over_its_maximum():
     np.testing.assert_array_equal(gains, [[0, 1], [0.5, 0]])
 
 
-@pytest.mark.parametrize(("relevance", "message"), [
-    (np.zeros((2, 2)), "No relevance is positive"), (-np.ones((2, 2)), "No relevance is positive"),
-    (np.array([[np.nan, 1.0]]), "NaN"),
-])
+@pytest.mark.parametrize(
+    ("relevance", "message"),
+    [
+        (np.zeros((2, 2)), "No relevance is positive"),
+        (-np.ones((2, 2)), "No relevance is positive"),
+        (np.array([[np.nan, 1.0]]), "NaN"),
+    ],
+)
 def test_relevance_that_leaves_nothing_to_hear_is_refused(relevance, message):
     with pytest.raises(ParameterError, match=message):
         audition.relevance_gains(relevance)
 
 
-@pytest.mark.parametrize(("change", "error", "message"), [
-    ({"heatmap": np.ones((512, 49))}, AudioError, "differ in length: 49 columns every 320 samples, and 16000"),
-    ({"samples": np.ones(15000)}, AudioError, "differ in length"),
-    ({"samples": np.ones((2, 16000))}, AudioError, "one channel"),
-    ({"samples": np.full(16000, np.nan)}, AudioError, "finite"),
-    ({"heatmap": -np.ones((512, 50))}, ParameterError, "not negative"),
-    ({"heatmap": np.ones(50)}, ParameterError, "freq, time"),
-    ({"n_taps": 128}, ParameterError, "odd n_taps"),
-    ({"n_bands": 0}, ParameterError, "n_bands >= 1"),
-    ({"heatmap": np.ones((12, 50)), "freqs_hz": np.arange(12) * 600.0}, ParameterError, "cannot tell 20 bands apart"),
-    ({"heatmap": np.ones((400, 50))}, ParameterError, "400 rows, and there are 512 frequencies"),
-])
-def test_a_bank_that_cannot_reconstruct_or_a_heatmap_that_does_not_fit_is_refused(change, error, message):
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            {"heatmap": np.ones((512, 49))},
+            AudioError,
+            "differ in length: 49 columns every 320 samples, and 16000",
+        ),
+        ({"samples": np.ones(15000)}, AudioError, "differ in length"),
+        ({"samples": np.ones((2, 16000))}, AudioError, "one channel"),
+        ({"samples": np.full(16000, np.nan)}, AudioError, "finite"),
+        ({"heatmap": -np.ones((512, 50))}, ParameterError, "not negative"),
+        ({"heatmap": np.ones(50)}, ParameterError, "freq, time"),
+        ({"n_taps": 128}, ParameterError, "odd n_taps"),
+        ({"n_bands": 0}, ParameterError, "n_bands >= 1"),
+        (
+            {"heatmap": np.ones((12, 50)), "freqs_hz": np.arange(12) * 600.0},
+            ParameterError,
+            "cannot tell 20 bands apart",
+        ),
+        (
+            {"heatmap": np.ones((400, 50))},
+            ParameterError,
+            "400 rows, and there are 512 frequencies",
+        ),
+    ],
+)
+def test_a_bank_that_cannot_reconstruct_or_a_heatmap_that_does_not_fit_is_refused(
+    change, error, message
+):
     given = {"samples": noise(), "heatmap": np.ones((512, 50)), **change}
     with pytest.raises(error, match=message):
         audition.filter_frames(**given)

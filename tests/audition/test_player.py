@@ -1,4 +1,6 @@
-"""Players carry their sound inside the page, name it for screen readers and never get louder unasked."""
+"""Players carry their sound inside the page, name it for screen readers and never get louder
+unasked.
+"""
 
 import base64
 import io
@@ -52,7 +54,9 @@ def test_the_markup_is_closed_labelled_and_loads_nothing():
     tags = dict(page.tags)
     assert tags["figure"] == {"class": "ew-player"}
     assert tags["audio"]["aria-label"] == "a tone" and "controls" in tags["audio"]
-    assert tags["audio"]["preload"] == "metadata" and tags["audio"]["src"].startswith("data:audio/wav;base64,")
+    assert tags["audio"]["preload"] == "metadata" and tags["audio"]["src"].startswith(
+        "data:audio/wav;base64,"
+    )
 
 
 def test_a_label_cannot_break_out_of_the_markup():
@@ -64,7 +68,7 @@ def test_a_clip_that_is_too_loud_is_made_softer_and_says_so():
     player = audition.player(tone(2.0), RATE, "loud")
     samples, _ = heard(player)
     assert np.abs(samples).max() <= 1 and np.abs(samples).max() > 0.99
-    assert np.abs(samples - tone(1.0)).max() < 1e-3                      # the shape is kept, nothing is clipped
+    assert np.abs(samples - tone(1.0)).max() < 1e-3  # the shape is kept, nothing is clipped
     assert player.caption == "loud · 0.10 s · too loud as it is: 6.0 dB softer"
 
 
@@ -81,7 +85,9 @@ def test_normalising_is_said():
 def test_a_shared_gain_keeps_the_differences_in_loudness_and_each_removes_them():
     clips = [(tone(0.1), RATE, "soft"), (tone(0.4), RATE, "loud")]
     shared = [np.abs(heard(clip)[0]).max() for clip in audition.players(clips, gain="shared").clips]
-    assert shared[1] == pytest.approx(0.9, abs=0.01) and shared[1] / shared[0] == pytest.approx(4, rel=0.01)
+    assert shared[1] == pytest.approx(0.9, abs=0.01) and shared[1] / shared[0] == pytest.approx(
+        4, rel=0.01
+    )
     each = [np.abs(heard(clip)[0]).max() for clip in audition.players(clips, gain="each").clips]
     assert np.allclose(each, 0.9, atol=0.01)
     kept = [np.abs(heard(clip)[0]).max() for clip in audition.players(clips).clips]
@@ -106,10 +112,15 @@ def test_tensors_are_played_and_left_alone():
     assert torch.equal(tensor, before)
 
 
-@pytest.mark.parametrize("samples, rate, complaint", [
-    (np.zeros((2, 100)), RATE, "one channel"), (np.zeros(0), RATE, "one channel"), ([np.nan, 0.0], RATE, "NaN"),
-    (np.zeros(10), 16, "not 16"),
-])
+@pytest.mark.parametrize(
+    "samples, rate, complaint",
+    [
+        (np.zeros((2, 100)), RATE, "one channel"),
+        (np.zeros(0), RATE, "one channel"),
+        ([np.nan, 0.0], RATE, "NaN"),
+        (np.zeros(10), 16, "not 16"),
+    ],
+)
 def test_what_cannot_be_played_is_refused(samples, rate, complaint):
     with pytest.raises(AudioError, match=complaint):
         audition.player(samples, rate)
@@ -132,7 +143,9 @@ def loudness(clip):
 
 def test_matched_clips_are_as_loud_as_the_first_and_say_so():
     quiet = np.concatenate([tone(0.05, 0.05), tone(0.0, 0.05)])
-    first, second = audition.players([(tone(0.2), RATE, "signal"), (quiet, RATE, "explanation")], gain="match").clips
+    first, second = audition.players(
+        [(tone(0.2), RATE, "signal"), (quiet, RATE, "explanation")], gain="match"
+    ).clips
     assert first.caption == "signal · 0.10 s"
     assert loudness(second) == pytest.approx(loudness(first), rel=0.01)
     assert second.caption == "explanation · 0.10 s · matched in level: 15.1 dB louder"
@@ -144,12 +157,14 @@ def test_matching_stops_at_full_scale_and_leaves_silence_silent():
     given = [(tone(0.9), RATE, "a"), (click, RATE, "b"), (np.zeros(800), RATE, "c")]
     clips = audition.players(given, gain="match").clips
     assert np.abs(heard(clips[1])[0]).max() == pytest.approx(32767 / 32768, abs=1e-4)
-    assert clips[1].gain == pytest.approx(2, abs=1e-3)                   # more would be clipped by the file
+    assert clips[1].gain == pytest.approx(2, abs=1e-3)  # more would be clipped by the file
     assert not heard(clips[2])[0].any()
 
 
 def test_a_comparison_holds_a_native_player_for_each_clip_and_its_label():
-    shown = audition.compare([(tone(0.5), RATE, "signal"), (tone(0.1), RATE, "explanation")], label="nine & ten")
+    shown = audition.compare(
+        [(tone(0.5), RATE, "signal"), (tone(0.1), RATE, "explanation")], label="nine & ten"
+    )
     page = Page(shown._repr_html_())
     assert page.open == []
     assert page.tags[0] == ("figure", {"class": "ew-compare", "data-picture": "waveform"})
@@ -157,11 +172,13 @@ def test_a_comparison_holds_a_native_player_for_each_clip_and_its_label():
     assert [sound["aria-label"] for sound in sounds] == ["signal", "explanation"]
     assert all("controls" in sound and "autoplay" not in sound for sound in sounds)
     assert "<figcaption>nine &amp; ten</figcaption>" in shown._repr_html_()
-    assert not any("id" in given for _, given in page.tags)                     # two players cannot share one
+    assert not any("id" in given for _, given in page.tags)  # two players cannot share one
 
 
 def test_rates_may_differ_in_a_comparison_and_durations_may_not():
-    assert len(audition.compare([(tone(0.5), RATE, "a"), (np.zeros(1600), 2 * RATE, "b")]).clips) == 2
+    assert (
+        len(audition.compare([(tone(0.5), RATE, "a"), (np.zeros(1600), 2 * RATE, "b")]).clips) == 2
+    )
     with pytest.raises(AudioError, match="equally long, got 0.100 s, 0.200 s"):
         audition.compare([(tone(0.5), RATE, "a"), (tone(0.5, 0.2), RATE, "b")])
 

@@ -22,7 +22,9 @@ def cells(notebook, kind):
 
 
 def test_there_are_notebooks_and_all_are_pages_of_the_book():
-    assert EVERY and [notebook.page for notebook in site.chapters()] == [notebook.page for notebook in EVERY]
+    assert EVERY and [notebook.page for notebook in site.chapters()] == [
+        notebook.page for notebook in EVERY
+    ]
 
 
 @each
@@ -34,8 +36,14 @@ def test_it_has_one_parameters_cell_whose_lines_say_what_they_mean(notebook):
 
 @each
 def test_it_holds_no_outputs_and_no_traces_of_an_execution(notebook):
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(notebook, "code"))
-    assert "widgets" not in notebook.content()["metadata"] and "papermill" not in notebook.content()["metadata"]
+    assert all(
+        cell["outputs"] == [] and cell["execution_count"] is None
+        for cell in cells(notebook, "code")
+    )
+    assert (
+        "widgets" not in notebook.content()["metadata"]
+        and "papermill" not in notebook.content()["metadata"]
+    )
 
 
 @each
@@ -76,8 +84,13 @@ def test_profiles_are_the_four_and_each_says_what_it_is():
 
 def test_the_book_executes_nothing_itself_and_asks_no_other_host():
     config = yaml.safe_load((project.root() / "_config.yml").read_text())
-    assert config["execute"]["execute_notebooks"] == "off" and config["only_build_toc_files"] is True
-    addresses = [config["sphinx"]["config"]["mathjax_path"], *config["sphinx"]["config"]["nb_ipywidgets_js"]]
+    assert (
+        config["execute"]["execute_notebooks"] == "off" and config["only_build_toc_files"] is True
+    )
+    addresses = [
+        config["sphinx"]["config"]["mathjax_path"],
+        *config["sphinx"]["config"]["nb_ipywidgets_js"],
+    ]
     for address in addresses:
         assert (project.root() / "book" / "_extra" / address.removeprefix("../")).exists()
 
@@ -100,9 +113,15 @@ def test_the_lock_file_pins_every_package_with_its_hashes_and_names_no_registry(
 
 def test_hashes_are_asked_for_wherever_the_lock_file_is_installed():
     makefile = (project.root() / "Makefile").read_text()
-    assert makefile.count("requirements.lock\n") == makefile.count("--require-hashes --requirement requirements.lock\n")
-    conda = yaml.safe_load((project.root() / "environment.yml").read_text())["dependencies"][-1]["pip"]
-    assert conda == ["--requirement requirements.lock"]       # beside hashes pip takes nothing without one
+    assert makefile.count("requirements.lock\n") == makefile.count(
+        "--require-hashes --requirement requirements.lock\n"
+    )
+    conda = yaml.safe_load((project.root() / "environment.yml").read_text())["dependencies"][-1][
+        "pip"
+    ]
+    assert conda == [
+        "--requirement requirements.lock"
+    ]  # beside hashes pip takes nothing without one
 
 
 def test_actions_are_pinned_by_commit():
@@ -121,7 +140,9 @@ def test_scripts_of_others_carry_their_licence():
 
 
 def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
-    listed = subprocess.run(["git", "-C", str(project.root()), "ls-files"], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "-C", str(project.root()), "ls-files"], capture_output=True, text=True, check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout")
     for name in listed.stdout.splitlines():

@@ -62,7 +62,8 @@ def test_several_files_get_a_folder_each_and_a_second_call_keeps_them(here, caps
         "n_steps",
         "5",
     ]
-    # the network's weights are drawn anew in each call: another network, and the folders are not overwritten
+    # the network's weights are drawn anew in each call: another network, and the folders are not
+    # overwritten
     assert call(*ask) == 0
     assert capsys.readouterr().out.split() == ["why/a/report.html", "why/b/report.html"]
     numbers = json.loads((here / "why/a/numbers.json").read_text())

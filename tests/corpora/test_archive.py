@@ -32,7 +32,11 @@ def make_tar(path, members):
 
 
 def files_of(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def assert_refused(archive, tmp_path, match, **options):
@@ -51,7 +55,9 @@ def test_every_file_arrives_with_its_content(make, tmp_path):
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
-    st.dictionaries(st.from_regex(r"[a-z]{1,5}(/[a-z]{1,5})?\.wav", fullmatch=True), st.binary(), min_size=1),
+    st.dictionaries(
+        st.from_regex(r"[a-z]{1,5}(/[a-z]{1,5})?\.wav", fullmatch=True), st.binary(), min_size=1
+    ),
     st.sampled_from([make_zip, make_tar]),
 )
 def test_any_tree_survives_packing_and_unpacking(tmp_path_factory, members, make):
@@ -62,7 +68,11 @@ def test_any_tree_survives_packing_and_unpacking(tmp_path_factory, members, make
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_only_the_named_inner_folder_is_kept(make, tmp_path):
-    members = {"repo-1.0/README.md": b"x", "repo-1.0/recordings/1.wav": b"1", "repo-1.0/recordings/sub/2.wav": b"2"}
+    members = {
+        "repo-1.0/README.md": b"x",
+        "repo-1.0/recordings/1.wav": b"1",
+        "repo-1.0/recordings/sub/2.wav": b"2",
+    }
     unpack(make(tmp_path / "archive", members), tmp_path / "out", below="recordings")
     assert files_of(tmp_path / "out") == {"1.wav": b"1", "sub/2.wav": b"2"}
 
@@ -77,12 +87,20 @@ def test_existing_files_are_replaced_and_others_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-@pytest.mark.parametrize("name", ["../evil.wav", "/tmp/evil.wav", "a/../../evil.wav", "C:/evil.wav", "..\\evil.wav"])
+@pytest.mark.parametrize(
+    "name", ["../evil.wav", "/tmp/evil.wav", "a/../../evil.wav", "C:/evil.wav", "..\\evil.wav"]
+)
 def test_a_member_that_leads_out_of_the_folder_is_refused(make, name, tmp_path):
-    assert_refused(make(tmp_path / "archive", {"good.wav": b"x", name: b"x"}), tmp_path, "leads out of the folder")
+    assert_refused(
+        make(tmp_path / "archive", {"good.wav": b"x", name: b"x"}),
+        tmp_path,
+        "leads out of the folder",
+    )
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_in_a_tar_are_refused(kind, tmp_path):
     archive = tmp_path / "archive.tar"
     with tarfile.open(archive, "w") as file:
@@ -151,7 +169,9 @@ def test_an_archive_of_too_many_members_is_refused(make, tmp_path, monkeypatch):
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_an_archive_that_takes_too_long_is_given_up(make, tmp_path, monkeypatch):
     monkeypatch.setattr(unpacking, "MAX_UNPACKING_S", -1.0)
-    assert_refused(make(tmp_path / "slow", {"a.wav": b"x"}), tmp_path, "unpacking takes longer than")
+    assert_refused(
+        make(tmp_path / "slow", {"a.wav": b"x"}), tmp_path, "unpacking takes longer than"
+    )
 
 
 def test_a_bomb_is_refused_before_it_is_decompressed(tmp_path):
@@ -197,8 +217,11 @@ def small_archives():
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.sampled_from(small_archives()), st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
-       st.floats(0, 1))
+@given(
+    st.sampled_from(small_archives()),
+    st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
+    st.floats(0, 1),
+)
 def test_no_damage_of_any_archive_ends_in_another_error(tmp_path_factory, content, changes, kept):
     content = bytearray(content)
     for place, value in changes:

@@ -1,4 +1,6 @@
-"""AudioMNIST's loader, on a tree of the corpus' layout that these tests make (the recordings are about 1 GB)."""
+"""AudioMNIST's loader, on a tree of the corpus' layout that these tests make (the recordings are
+about 1 GB).
+"""
 
 import json
 
@@ -21,9 +23,15 @@ ODD_AGES = {1: 30, 45: "1234", 2: None, 3: "unknown", 4: "-5"}
 
 
 def person(speaker):
-    return {"accent": "german" if speaker == 1 else "German", "age": ODD_AGES.get(speaker, "25"),
-            "gender": "female" if speaker in FEMALE else "male", "native speaker": "yes" if speaker == 41 else "no",
-            "origin": "Europe, Germany, Berlin", "recordingdate": "17-06-22-11-04-28", "recordingroom": "VR-Room"}
+    return {
+        "accent": "german" if speaker == 1 else "German",
+        "age": ODD_AGES.get(speaker, "25"),
+        "gender": "female" if speaker in FEMALE else "male",
+        "native speaker": "yes" if speaker == 41 else "no",
+        "origin": "Europe, Germany, Berlin",
+        "recordingdate": "17-06-22-11-04-28",
+        "recordingroom": "VR-Room",
+    }
 
 
 def make_tree(root, speakers=range(1, 61), repetitions=1, digits=range(10)):
@@ -34,7 +42,12 @@ def make_tree(root, speakers=range(1, 61), repetitions=1, digits=range(10)):
         for digit in digits:
             for repetition in range(repetitions):
                 samples = 0.1 * rng.standard_normal(480 + digit)
-                soundfile.write(folder / f"{digit}_{speaker:02d}_{repetition}.wav", samples, 48000, subtype="PCM_16")
+                soundfile.write(
+                    folder / f"{digit}_{speaker:02d}_{repetition}.wav",
+                    samples,
+                    48000,
+                    subtype="PCM_16",
+                )
     write_metadata(root, {f"{speaker:02d}": person(speaker) for speaker in speakers})
     return root
 
@@ -72,7 +85,11 @@ def test_every_recording_has_a_row_and_its_samples(corpus):
 
 def test_ages_are_numbers_or_missing_with_the_reason_kept(corpus):
     people = corpus.table.drop_duplicates("speaker").set_index("speaker")
-    assert people.loc["01", "age"] == 30 and people.loc["05", "age"] == 25 and people.loc["05", "age_note"] == ""
+    assert (
+        people.loc["01", "age"] == 30
+        and people.loc["05", "age"] == 25
+        and people.loc["05", "age_note"] == ""
+    )
     assert people["age"].isna().sum() == 4
     assert people.loc["45", "age_note"] == "the metadata say '1234'"
     assert people.loc["02", "age_note"] == "the metadata say None"
@@ -95,12 +112,49 @@ def test_the_digit_folds_are_the_authors(corpus):
     """The third fold, written out from the authors' list; and what holds for all five."""
     folds = corpus.folds("digit")
     assert speakers_of(corpus, folds[2].train) == {
-        43, 58, 14, 25, 38, 3, 10, 20, 30, 40, 49, 55, 12, 47, 59, 15, 27, 41, 4, 11, 21, 31, 44, 50,
-        26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51}
+        43,
+        58,
+        14,
+        25,
+        38,
+        3,
+        10,
+        20,
+        30,
+        40,
+        49,
+        55,
+        12,
+        47,
+        59,
+        15,
+        27,
+        41,
+        4,
+        11,
+        21,
+        31,
+        44,
+        50,
+        26,
+        52,
+        60,
+        18,
+        32,
+        42,
+        5,
+        13,
+        22,
+        33,
+        45,
+        51,
+    }
     assert speakers_of(corpus, folds[2].validation) == {28, 56, 7, 19, 35, 1, 6, 16, 23, 34, 46, 53}
     assert speakers_of(corpus, folds[2].test) == {36, 57, 9, 24, 37, 2, 8, 17, 29, 39, 48, 54}
     assert speakers_of(corpus, folds[0].test) == {26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51}
-    assert [tuple(map(len, (f.train, f.validation, f.test))) for f in folds] == [(360, 120, 120)] * 5
+    assert [tuple(map(len, (f.train, f.validation, f.test))) for f in folds] == [
+        (360, 120, 120)
+    ] * 5
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(600))
 
 

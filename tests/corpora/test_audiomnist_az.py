@@ -54,12 +54,19 @@ def test_as_many_men_as_women_have_a_part_in_the_task_sex(corpus):
     assert (corpus.targets("digit") >= 0).all()
 
 
-@pytest.mark.parametrize(("text", "error", "match"), [
-    (lambda text: text[: text.rindex("\n") + 9], DamagedDataError, "line 18, is not a speaker, 10 counts, and M or F"),
-    (lambda text: text.replace(",F", ",X", 1), DamagedDataError, "line 2"),
-    (lambda text: text[: text.rindex("\n")], FoldError, "says nothing of speaker 17"),
-    (lambda text: "", FoldError, "says nothing of speaker 01"),
-])
+@pytest.mark.parametrize(
+    ("text", "error", "match"),
+    [
+        (
+            lambda text: text[: text.rindex("\n") + 9],
+            DamagedDataError,
+            "line 18, is not a speaker, 10 counts, and M or F",
+        ),
+        (lambda text: text.replace(",F", ",X", 1), DamagedDataError, "line 2"),
+        (lambda text: text[: text.rindex("\n")], FoldError, "says nothing of speaker 17"),
+        (lambda text: "", FoldError, "says nothing of speaker 01"),
+    ],
+)
 def test_metadata_that_cannot_be_right_are_refused(tmp_path, text, error, match):
     path = make_tree(tmp_path) / "metadata.txt"
     path.write_text(text(path.read_text()))

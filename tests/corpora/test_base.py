@@ -1,4 +1,6 @@
-"""What all corpora share: samples that are refused, names, groups of speakers, folds that rotate."""
+"""What all corpora share: samples that are refused, names, groups of speakers, folds that
+rotate.
+"""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +40,9 @@ def test_groups_share_out_each_stratum_and_folds_rotate_through_them(n_women, n_
         shares = [len(set(group) & set(stratum)) for group in groups]
         assert max(shares) - min(shares) <= 1
     index = {speaker: i for i, speaker in enumerate(women + men)}
-    folds = rotate(groups, n_groups - 2, lambda speakers: np.array([index[s] for s in speakers], int))
+    folds = rotate(
+        groups, n_groups - 2, lambda speakers: np.array([index[s] for s in speakers], int)
+    )
     for fold in folds:
         everyone = np.concatenate([fold.train, fold.validation, fold.test])
         assert sorted(everyone) == list(range(n_women + n_men))
@@ -50,20 +54,30 @@ def rows(speakers):
     return np.array([int(s) for s in speakers if int(s) < 90], int)
 
 
-@pytest.mark.parametrize(("groups", "n_train", "match"), [
-    ([["1"], ["2"], ["3"]], 2, "3 groups of speakers are too few"), ([["1"], ["2"]], 1, "too few"),
-    ([["1"], ["2"], []], 1, "Group 3 of 3 has no clip"), ([["1"], ["2"], ["99"]], 1, "Group 3 of 3 has no clip"),
-    ([["1"], ["2"], ["2"]], 1, "A speaker is in two groups"),
-])
+@pytest.mark.parametrize(
+    ("groups", "n_train", "match"),
+    [
+        ([["1"], ["2"], ["3"]], 2, "3 groups of speakers are too few"),
+        ([["1"], ["2"]], 1, "too few"),
+        ([["1"], ["2"], []], 1, "Group 3 of 3 has no clip"),
+        ([["1"], ["2"], ["99"]], 1, "Group 3 of 3 has no clip"),
+        ([["1"], ["2"], ["2"]], 1, "A speaker is in two groups"),
+    ],
+)
 def test_groups_that_make_no_folds_are_refused(groups, n_train, match):
     with pytest.raises(FoldError, match=match):
         rotate(groups, n_train, rows)
 
 
-@pytest.mark.parametrize(("train", "validation", "test", "match"), [
-    ([], [1], [2], "train part of mine is empty"), ([1], [2], [], "test part of mine is empty"),
-    ([1, 2], [3], [2], "in two parts of mine"), ([1], [3, 4], [2, 4], "in two parts"),
-])
+@pytest.mark.parametrize(
+    ("train", "validation", "test", "match"),
+    [
+        ([], [1], [2], "train part of mine is empty"),
+        ([1], [2], [], "test part of mine is empty"),
+        ([1, 2], [3], [2], "in two parts of mine"),
+        ([1], [3, 4], [2, 4], "in two parts"),
+    ],
+)
 def test_a_fold_has_parts_that_are_not_empty_and_apart(train, validation, test, match):
     with pytest.raises(FoldError, match=match):
         Fold(*(np.array(part, int) for part in (train, validation, test)), name="mine")
@@ -80,10 +94,15 @@ class Four(Corpus):
         return {"speaker": lambda: self.fold, "clip": lambda: self.fold}
 
 
-@pytest.mark.parametrize(("parts", "match"), [
-    (([0], [1], [2]), "tests speakers that it trains on or is chosen by: a"),
-    (([1], [0], [2]), "chosen by: a"), (([0, 2], [], [1]), "validation part of .* is empty"), (None, "too small"),
-])
+@pytest.mark.parametrize(
+    ("parts", "match"),
+    [
+        (([0], [1], [2]), "tests speakers that it trains on or is chosen by: a"),
+        (([1], [0], [2]), "chosen by: a"),
+        (([0, 2], [], [1]), "validation part of .* is empty"),
+        (None, "too small"),
+    ],
+)
 def test_no_corpus_tests_a_speaker_it_knows_or_leaves_a_part_empty(parts, match):
     folds = [Fold(*(np.array(part, int) for part in parts))] if parts else []
     with pytest.raises(FoldError, match=match):
@@ -93,7 +112,9 @@ def test_no_corpus_tests_a_speaker_it_knows_or_leaves_a_part_empty(parts, match)
 
 
 def test_who_says_one_utterance_only_has_no_folds_by_utterance():
-    table = pd.DataFrame({"speaker": ["a", "a", "b"], "kind": "sx", "sentence": ["sx1", "sx2", "sx3"]})
+    table = pd.DataFrame(
+        {"speaker": ["a", "a", "b"], "kind": "sx", "sentence": ["sx1", "sx2", "sx3"]}
+    )
     with pytest.raises(FoldError, match="there is one only"):
         utterance_folds(table)
     for empty in (table[:0], table[2:]):

@@ -1,4 +1,6 @@
-"""Whatever stands in the tables beside recordings, loading ends in a corpus or in an error of ours."""
+"""Whatever stands in the tables beside recordings, loading ends in a corpus or in an error of
+ours.
+"""
 
 import warnings
 

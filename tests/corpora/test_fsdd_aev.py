@@ -13,7 +13,12 @@ from earwitness.errors import DamagedDataError, FoldError, MissingDataError, Unk
 
 def write(path, n_samples, rate):
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, 0.1 * np.random.default_rng(n_samples).standard_normal(n_samples), rate, subtype="PCM_16")
+    soundfile.write(
+        path,
+        0.1 * np.random.default_rng(n_samples).standard_normal(n_samples),
+        rate,
+        subtype="PCM_16",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,9 @@ def aev_root(tmp_path_factory):
         write(root / {"m": "men", "w": "women"}.get(name[0], "kids") / f"{name}.wav", 320, 16000)
     rows = [f"{name}  243 174 0 2293 2752 4000 " + "1 " * 9 for name in ids]
     (root / "vowdata.dat").write_text("(c) header\nnot a row\n" + "\r\n".join(rows))
-    (root / "timedata.dat").write_text("header\n" + "\n".join(f"{name} 100.0 343.0 180.0 190.0" for name in ids))
+    (root / "timedata.dat").write_text(
+        "header\n" + "\n".join(f"{name} 100.0 343.0 180.0 190.0" for name in ids)
+    )
     return root
 
 
@@ -46,7 +53,9 @@ def test_fsdd_leaves_one_speaker_out_per_fold(fsdd):
     speakers = fsdd.table["speaker"].to_numpy()
     assert [set(speakers[fold.test]) for fold in folds] == [{"ann"}, {"bob"}, {"cy"}]
     for fold in folds:
-        assert not set(speakers[fold.test]) & (set(speakers[fold.train]) | set(speakers[fold.validation]))
+        assert not set(speakers[fold.test]) & (
+            set(speakers[fold.train]) | set(speakers[fold.validation])
+        )
         assert (fsdd.table["repetition"].to_numpy()[fold.validation] < 5).all()
         assert [len(fold.train), len(fold.validation), len(fold.test)] == [80, 40, 60]
 
@@ -74,15 +83,24 @@ def test_aev_joins_its_tables_and_leaves_unmeasured_values_out(aev_root):
 
 def test_aev_folds_keep_talkers_apart_and_share_out_the_groups(aev_root):
     aev = corpora.load("aev", root=aev_root)
-    for task, n_folds, groups in (("word", 5, {"men", "women", "boys", "girls"}), ("sex", 4, {"men", "women"})):
+    for task, n_folds, groups in (
+        ("word", 5, {"men", "women", "boys", "girls"}),
+        ("sex", 4, {"men", "women"}),
+    ):
         folds = aev.folds(task)
         assert len(folds) == n_folds
         for fold in folds:
             parts = [aev.table.iloc[rows] for rows in (fold.train, fold.validation, fold.test)]
             assert all(set(part["group"]) == groups for part in parts)
-            assert sum(part["speaker"].nunique() for part in parts) == len(set().union(*(p["speaker"] for p in parts)))
-            assert (aev.targets(task)[np.concatenate([fold.train, fold.validation, fold.test])] >= 0).all()
-        assert len(np.unique(np.concatenate([fold.test for fold in folds]))) == np.count_nonzero(aev.targets(task) >= 0)
+            assert sum(part["speaker"].nunique() for part in parts) == len(
+                set().union(*(p["speaker"] for p in parts))
+            )
+            assert (
+                aev.targets(task)[np.concatenate([fold.train, fold.validation, fold.test])] >= 0
+            ).all()
+        assert len(np.unique(np.concatenate([fold.test for fold in folds]))) == np.count_nonzero(
+            aev.targets(task) >= 0
+        )
 
 
 def test_an_unknown_protocol_is_named_with_those_that_exist(fsdd):
@@ -106,7 +124,12 @@ def test_capital_endings_and_hidden_companions_are_no_obstacle(tmp_path):
     for speaker, suffix in (("ann", "wav"), ("bob", "WAV"), ("cy", "Wav")):
         for digit in (0, 1):
             for repetition in (0, 9):
-                soundfile.write(tmp_path / f"{digit}_{speaker}_{repetition}.{suffix}", np.ones(400) / 9, 8000, format="WAV")
+                soundfile.write(
+                    tmp_path / f"{digit}_{speaker}_{repetition}.{suffix}",
+                    np.ones(400) / 9,
+                    8000,
+                    format="WAV",
+                )
     (tmp_path / "._0_ann_0.wav").write_bytes(bytes(200))
     corpus = corpora.load("fsdd", root=tmp_path)
     assert len(corpus) == 12 and len(corpus[3].samples) == 400
@@ -118,7 +141,9 @@ def test_a_stray_file_does_not_become_a_speaker(tmp_path):
         for digit in range(10):
             write(tmp_path / f"{digit}_{speaker}_0.wav", 400, 8000)
     write(tmp_path / "3_copy_0.wav", 400, 8000)
-    with pytest.raises(DamagedDataError, match="every digit, 'copy' does not .3_copy_0.wav.: a stray file"):
+    with pytest.raises(
+        DamagedDataError, match="every digit, 'copy' does not .3_copy_0.wav.: a stray file"
+    ):
         corpora.load("fsdd", root=tmp_path)
 
 
@@ -143,14 +168,20 @@ def row(name, text):
     return [line for line in text.splitlines() if line.startswith(name)][0]
 
 
-@pytest.mark.parametrize(("damage", "match"), [
-    (lambda text: "", "has no row for 336 of 336 recordings, the first is b01ae"),
-    (lambda text: "<html><h1>404</h1></html>", "has no row for 336 of 336"),
-    (lambda text: text.replace(row("m03iy", text), ""), "no row for 1 of 336 recordings, the first is m03iy"),
-    (lambda text: text + "\n" + row("m03iy", text), "two rows for m03iy"),
-    (lambda text: text.rstrip()[:-25], "line 338, has . values.*cut off"),
-    (lambda text: text.replace("174", "l74", 1), "is damaged: could not convert"),
-])
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda text: "", "has no row for 336 of 336 recordings, the first is b01ae"),
+        (lambda text: "<html><h1>404</h1></html>", "has no row for 336 of 336"),
+        (
+            lambda text: text.replace(row("m03iy", text), ""),
+            "no row for 1 of 336 recordings, the first is m03iy",
+        ),
+        (lambda text: text + "\n" + row("m03iy", text), "two rows for m03iy"),
+        (lambda text: text.rstrip()[:-25], "line 338, has . values.*cut off"),
+        (lambda text: text.replace("174", "l74", 1), "is damaged: could not convert"),
+    ],
+)
 def test_aev_tables_that_cannot_be_right_are_refused(aev_root, tmp_path, damage, match):
     root = tmp_path / "aev"
     shutil.copytree(aev_root, root)

@@ -18,13 +18,35 @@ from earwitness.errors import UnknownNameError
 
 # what folding to 39 changes, as most toolkits list it; every other phone stays what it is
 CHANGED_39 = {
-    "ao": "aa", "ax": "ah", "ax-h": "ah", "axr": "er", "hv": "hh", "ix": "ih", "el": "l", "em": "m", "en": "n",
-    "nx": "n", "eng": "ng", "zh": "sh", "ux": "uw", "q": "", **dict.fromkeys(
-        ["pcl", "tcl", "kcl", "bcl", "dcl", "gcl", "h#", "pau", "epi"], "sil"),
+    "ao": "aa",
+    "ax": "ah",
+    "ax-h": "ah",
+    "axr": "er",
+    "hv": "hh",
+    "ix": "ih",
+    "el": "l",
+    "em": "m",
+    "en": "n",
+    "nx": "n",
+    "eng": "ng",
+    "zh": "sh",
+    "ux": "uw",
+    "q": "",
+    **dict.fromkeys(["pcl", "tcl", "kcl", "bcl", "dcl", "gcl", "h#", "pau", "epi"], "sil"),
 }
 CHANGED_48 = {
-    "ax-h": "ax", "axr": "er", "hv": "hh", "em": "m", "nx": "n", "eng": "ng", "ux": "uw", "q": "", "h#": "sil",
-    "pau": "sil", **dict.fromkeys(["pcl", "tcl", "kcl"], "cl"), **dict.fromkeys(["bcl", "dcl", "gcl"], "vcl"),
+    "ax-h": "ax",
+    "axr": "er",
+    "hv": "hh",
+    "em": "m",
+    "nx": "n",
+    "eng": "ng",
+    "ux": "uw",
+    "q": "",
+    "h#": "sil",
+    "pau": "sil",
+    **dict.fromkeys(["pcl", "tcl", "kcl"], "cl"),
+    **dict.fromkeys(["bcl", "dcl", "gcl"], "vcl"),
 }
 
 
@@ -53,21 +75,34 @@ def test_an_unknown_phone_or_size_is_named():
 
 
 def test_the_vowels_of_hillenbrands_words_are_twelve_phones_of_timit():
-    assert len(set(ARPABET_OF_AEV.values())) == 12 and set(ARPABET_OF_AEV.values()) <= set(PHONES_61)
-    assert {vowel: ARPABET_OF_AEV[vowel] for vowel in ("ah", "eh", "iy", "oa", "uw", "aw", "uh")} == {
-        "ah": "aa", "eh": "eh", "iy": "iy", "oa": "ow", "uw": "uw", "aw": "ao", "uh": "ah"}
+    assert len(set(ARPABET_OF_AEV.values())) == 12 and set(ARPABET_OF_AEV.values()) <= set(
+        PHONES_61
+    )
+    assert {
+        vowel: ARPABET_OF_AEV[vowel] for vowel in ("ah", "eh", "iy", "oa", "uw", "aw", "uh")
+    } == {"ah": "aa", "eh": "eh", "iy": "iy", "oa": "ow", "uw": "uw", "aw": "ao", "uh": "ah"}
 
 
 def test_the_phone_at_a_time_is_that_whose_interval_holds_it():
-    phones = pd.DataFrame({"start_s": [0.1, 0.3, 0.5], "end_s": [0.3, 0.5, 0.7], "phone_39": ["sil", "", "aa"]})
+    phones = pd.DataFrame(
+        {"start_s": [0.1, 0.3, 0.5], "end_s": [0.3, 0.5, 0.7], "phone_39": ["sil", "", "aa"]}
+    )
     found = phones_at(phones, [0.0, 0.1, 0.29, 0.3, 0.5, 0.69, 0.7, 9])
     assert found.tolist() == ["", "sil", "sil", "", "aa", "aa", "", ""]
-    assert phones_at(phones.rename(columns={"phone_39": "phone"}), [0.6], "phone").tolist() == ["aa"]
+    assert phones_at(phones.rename(columns={"phone_39": "phone"}), [0.6], "phone").tolist() == [
+        "aa"
+    ]
 
 
 def said(accent, text):
-    clip = {"accent": accent, "variant": "Female1", "pitch_range": 1, "words_per_minute": 400, "tract_scale": 1,
-            "word": text}
+    clip = {
+        "accent": accent,
+        "variant": "Female1",
+        "pitch_range": 1,
+        "words_per_minute": 400,
+        "tract_scale": 1,
+        "word": text,
+    }
     grid, _ = synthesizer._said(clip, synthesizer._ESPEAK_RATE, 0.0, 1.0)
     return {label for _, _, label in synthesizer._phones(grid, 1)}
 
@@ -79,15 +114,36 @@ def test_every_symbol_that_espeak_writes_for_our_words_is_mapped_and_none_other(
     assert {IPA[symbol] for symbol in symbols["America"] | {""}} == set(PHONES_39)
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("she", "sh iy"), ("mice", "m ay s"), ("boy", "b oy"), ("judge", "jh ah jh"), ("town", "t aw n"),
-    ("boat", "b ow t"), ("thing", "th ih ng"), ("bird", "b er d"), ("hot", "hh aa t"), ("good", "g uh d"),
-    ("yes", "y eh s"), ("measure", "m eh sh er"), ("chew", "ch uw"), ("that", "dh ae t"), ("great", "g r ey t"),
-    ("butter", "b ah dx er"),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("she", "sh iy"),
+        ("mice", "m ay s"),
+        ("boy", "b oy"),
+        ("judge", "jh ah jh"),
+        ("town", "t aw n"),
+        ("boat", "b ow t"),
+        ("thing", "th ih ng"),
+        ("bird", "b er d"),
+        ("hot", "hh aa t"),
+        ("good", "g uh d"),
+        ("yes", "y eh s"),
+        ("measure", "m eh sh er"),
+        ("chew", "ch uw"),
+        ("that", "dh ae t"),
+        ("great", "g r ey t"),
+        ("butter", "b ah dx er"),
+    ],
+)
 def test_american_words_fold_to_the_phones_that_a_dictionary_gives_them(text, expected):
-    clip = {"accent": "America", "variant": "Male1", "pitch_range": 1, "words_per_minute": 150, "tract_scale": 1,
-            "word": text}
+    clip = {
+        "accent": "America",
+        "variant": "Male1",
+        "pitch_range": 1,
+        "words_per_minute": 150,
+        "tract_scale": 1,
+        "word": text,
+    }
     grid, _ = synthesizer._said(clip, synthesizer._ESPEAK_RATE, 0.0, 1.0)
     assert " ".join(IPA[label] for _, _, label in synthesizer._phones(grid, 1) if label) == expected
 

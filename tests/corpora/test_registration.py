@@ -35,7 +35,9 @@ def write(path, n=800, seed=0, rate=8000, channels=1):
 
 @pytest.fixture
 def recordings(tmp_path):
-    """Six speakers saying two digits twice; half of the endings in capitals, one hidden companion."""
+    """Six speakers saying two digits twice; half of the endings in capitals, one hidden
+    companion.
+    """
     folder = tmp_path / "mine"
     for i, speaker in enumerate("abcdef"):
         for digit in (3, 7):
@@ -74,7 +76,9 @@ def test_what_travels_with_a_registration_is_stated_by_every_corpus():
 
 
 def test_a_name_of_ours_cannot_be_taken():
-    with pytest.raises(ParameterError, match="The name 'fsdd' is that of a corpus of earwitness.corpora.fsdd"):
+    with pytest.raises(
+        ParameterError, match="The name 'fsdd' is that of a corpus of earwitness.corpora.fsdd"
+    ):
 
         class Other(corpora.Corpus):
             name = "fsdd"
@@ -82,7 +86,9 @@ def test_a_name_of_ours_cannot_be_taken():
 
 def test_packages_of_others_join_through_entry_points(tmp_path, monkeypatch):
     (tmp_path / "theirs.py").write_text(
-        "from earwitness.corpora import Corpus\nclass Theirs(Corpus):\n    name = 'theirs_of_a_test'\n")
+        "from earwitness.corpora import Corpus\nclass Theirs(Corpus):\n    name = "
+        "'theirs_of_a_test'\n"
+    )
     about = tmp_path / "theirs-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
@@ -97,8 +103,10 @@ def test_a_class_of_a_module_is_loaded_by_both_names(recordings, tmp_path, monke
     (tmp_path / "my_module.py").write_text(
         "from earwitness.corpora.folder import FolderCorpus\n"
         "class Mine(FolderCorpus):\n"
-        "    def __init__(self, root):\n        super().__init__(root, pattern='{digit}_{speaker}_{take}')\n"
-        "nothing = 3\n")
+        "    def __init__(self, root):\n        super().__init__(root, "
+        "pattern='{digit}_{speaker}_{take}')\n"
+        "nothing = 3\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert len(corpora.load("my_module:Mine", root=recordings)) == 24
     with pytest.raises(MissingDataError, match="needs the folder of its files"):
@@ -113,7 +121,9 @@ def test_a_class_of_a_module_is_loaded_by_both_names(recordings, tmp_path, monke
 
 
 def test_an_option_that_a_corpus_does_not_have_is_refused():
-    with pytest.raises(ParameterError, match="The corpus fsdd has no option 'n_speakers'; it has root"):
+    with pytest.raises(
+        ParameterError, match="The corpus fsdd has no option 'n_speakers'; it has root"
+    ):
         corpora.load("fsdd", n_speakers=3)
 
 
@@ -164,19 +174,28 @@ def three(tmp_path):
 
 def test_a_table_labels_the_recordings(three):
     corpus = labelled(three, "\ufeffpath,word,speaker\n0.wav,yes,a\n1.wav,no,b\n\n2.wav,yes,c\n")
-    assert corpus.tasks == {"word": ["no", "yes"]} and corpus.table["speaker"].tolist() == ["a", "b", "c"]
+    assert corpus.tasks == {"word": ["no", "yes"]} and corpus.table["speaker"].tolist() == [
+        "a",
+        "b",
+        "c",
+    ]
     assert len(corpus.folds("word")) == 3
 
 
-@pytest.mark.parametrize(("text", "match"), [
-    ("path,word\n0.wav,yes\n1.wav,no\n2.wav,", "row 4, has 1 values, not 2; is it cut off"),
-    ("path,word\n0.wav,yes\n1.wav,no\n2.w", "row 4, has 1 values"),
-    ("path,word\n0.wav,yes\n1.wav,no\n", "says nothing of 1 of 3 files, the first is 2.wav"),
-    ("path,word\n0.wav,yes\n0.wav,yes\n", "row 3, names twice the file '0.wav'"),
-    ("path,word\n../0.wav,yes\n", "row 2, names, but the folder has not, the file"),
-    ("<html>", "needs a header with path and labels"), ("", "needs a header"),
-    ("path,word,word\n", "needs a header"), ('path,word\n"0.wav,yes\n', "is no CSV"),
-])
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("path,word\n0.wav,yes\n1.wav,no\n2.wav,", "row 4, has 1 values, not 2; is it cut off"),
+        ("path,word\n0.wav,yes\n1.wav,no\n2.w", "row 4, has 1 values"),
+        ("path,word\n0.wav,yes\n1.wav,no\n", "says nothing of 1 of 3 files, the first is 2.wav"),
+        ("path,word\n0.wav,yes\n0.wav,yes\n", "row 3, names twice the file '0.wav'"),
+        ("path,word\n../0.wav,yes\n", "row 2, names, but the folder has not, the file"),
+        ("<html>", "needs a header with path and labels"),
+        ("", "needs a header"),
+        ("path,word,word\n", "needs a header"),
+        ('path,word\n"0.wav,yes\n', "is no CSV"),
+    ],
+)
 def test_a_table_that_cannot_be_right_is_refused_by_row(three, text, match):
     with pytest.raises(DamagedDataError, match=match):
         labelled(three, text)

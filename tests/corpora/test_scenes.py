@@ -1,4 +1,6 @@
-"""Scenes: parts that add up, gains as theory has them, ratios as asked, the same every time, splits apart."""
+"""Scenes: parts that add up, gains as theory has them, ratios as asked, the same every time, splits
+apart.
+"""
 
 import numpy as np
 import pytest
@@ -34,8 +36,13 @@ def power(samples):
 def test_direct_sound_reverberation_and_noise_add_up_to_what_the_corpus_hands_out(few):
     for i in range(3):
         scene = few.parts(i)
-        assert all(part.shape == (9, 16000) and part.any() for part in (scene.direct, scene.reverberation, scene.noise))
-        np.testing.assert_allclose(scene.direct + scene.reverberation + scene.noise, few[i].samples, atol=1e-7)
+        assert all(
+            part.shape == (9, 16000) and part.any()
+            for part in (scene.direct, scene.reverberation, scene.noise)
+        )
+        np.testing.assert_allclose(
+            scene.direct + scene.reverberation + scene.noise, few[i].samples, atol=1e-7
+        )
         assert few[i].sample_rate == 16000 and few[i].samples.dtype == np.float32
 
 
@@ -51,7 +58,9 @@ def test_the_ratio_of_speech_to_noise_is_the_one_in_the_table(few):
     for i, snr_db in enumerate(few.table["snr_db"]):
         scene = few.parts(i)
         speech = scene.direct[0] + scene.reverberation[0]
-        assert 10 * np.log10(power(speech) / power(scene.noise[0])) == pytest.approx(snr_db, abs=0.01)
+        assert 10 * np.log10(power(speech) / power(scene.noise[0])) == pytest.approx(
+            snr_db, abs=0.01
+        )
         assert scene.snr_db == snr_db and 0 <= snr_db <= 30
 
 
@@ -157,19 +166,22 @@ def test_a_scene_that_is_not_there_is_an_index_error(few):
     np.testing.assert_array_equal(few.parts(-1).dry, few.parts(5).dry)
 
 
-@pytest.mark.parametrize(("options", "error", "sentence"), [
-    ({"order": 0}, ParameterError, "ambisonic order here is a whole number from 1 to 4, got 0"),
-    ({"order": 5}, ParameterError, "from 1 to 4, got 5"),
-    ({"n_scenes": 0}, ParameterError, "n_scenes must be a whole number from 1"),
-    ({"n_scenes": 2.5}, ParameterError, "n_scenes must be a whole number from 1"),
-    ({"snr_db": 10}, ParameterError, "snr_db is a pair"),
-    ({"snr_db": (20, 10)}, ParameterError, "snr_db is a pair"),
-    ({"t60_s": (0, 0.5)}, ParameterError, "reverberation time is positive"),
-    ({"t60_s": (0.2, np.inf)}, ParameterError, "finite"),
-    ({"split": "all"}, UnknownNameError, "no split of scenes 'all'"),
-    ({"source": "fsdd"}, UnknownNameError, "no source of scenes 'fsdd'"),
-    ({"directions": "axis"}, UnknownNameError, "Did you mean 'axes'"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"order": 0}, ParameterError, "ambisonic order here is a whole number from 1 to 4, got 0"),
+        ({"order": 5}, ParameterError, "from 1 to 4, got 5"),
+        ({"n_scenes": 0}, ParameterError, "n_scenes must be a whole number from 1"),
+        ({"n_scenes": 2.5}, ParameterError, "n_scenes must be a whole number from 1"),
+        ({"snr_db": 10}, ParameterError, "snr_db is a pair"),
+        ({"snr_db": (20, 10)}, ParameterError, "snr_db is a pair"),
+        ({"t60_s": (0, 0.5)}, ParameterError, "reverberation time is positive"),
+        ({"t60_s": (0.2, np.inf)}, ParameterError, "finite"),
+        ({"split": "all"}, UnknownNameError, "no split of scenes 'all'"),
+        ({"source": "fsdd"}, UnknownNameError, "no source of scenes 'fsdd'"),
+        ({"directions": "axis"}, UnknownNameError, "Did you mean 'axes'"),
+    ],
+)
 def test_what_scenes_cannot_be_is_said_in_a_sentence(options, error, sentence):
     with pytest.raises(error, match=sentence):
         load(**options)

@@ -1,4 +1,6 @@
-"""Finding, fetching and verifying corpora, against a server on this machine and small corpora of a few bytes."""
+"""Finding, fetching and verifying corpora, against a server on this machine and small corpora of a
+few bytes.
+"""
 
 import functools
 import hashlib
@@ -50,7 +52,9 @@ def server(tmp_path):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A checkout that knows one corpus, ``tiny``; returns a function that states what is known about it."""
+    """A checkout that knows one corpus, ``tiny``; returns a function that states what is known
+    about it.
+    """
     folder = tmp_path / "home"
     (folder / "data" / "manifests").mkdir(parents=True)
     (folder / "notebooks").mkdir()
@@ -61,8 +65,16 @@ def home(tmp_path, monkeypatch):
     def know(files, downloads, **more):
         listing = "".join(f"{sha256(content)}  {name}\n" for name, content in files.items())
         (folder / "data" / "manifests" / "tiny.sha256").write_text(listing)
-        about = {"title": "Tiny", "home": "https://example.org", "licence": "CC0", "files": len(files),
-                 "size_bytes": sum(map(len, files.values())), "manifest": "tiny.sha256", "downloads": downloads, **more}
+        about = {
+            "title": "Tiny",
+            "home": "https://example.org",
+            "licence": "CC0",
+            "files": len(files),
+            "size_bytes": sum(map(len, files.values())),
+            "manifest": "tiny.sha256",
+            "downloads": downloads,
+            **more,
+        }
         (folder / "data" / "corpora.yaml").write_text(yaml.safe_dump({"tiny": about}))
 
     return know
@@ -74,7 +86,17 @@ def tiny(server, home):
     folder, address = server
     archive = zipped({f"tiny-1.0/recordings/{name}": content for name, content in FILES.items()})
     (folder / "tiny.zip").write_bytes(archive)
-    home(FILES, [{"url": f"{address}/tiny.zip", "sha256": sha256(archive), "unpack": True, "below": "recordings"}])
+    home(
+        FILES,
+        [
+            {
+                "url": f"{address}/tiny.zip",
+                "sha256": sha256(archive),
+                "unpack": True,
+                "below": "recordings",
+            }
+        ],
+    )
     return folder
 
 
@@ -85,7 +107,11 @@ def nothing_left(folder):
 def test_download_puts_every_file_in_place_and_verifies_it(tiny, tmp_path):
     where = store.download("tiny", progress=False)
     assert where == catalogue.corpus_folder("tiny") == tmp_path / "cache" / "corpora" / "tiny"
-    found = {path.relative_to(where).as_posix(): path.read_bytes() for path in where.rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(where).as_posix(): path.read_bytes()
+        for path in where.rglob("*")
+        if path.is_file()
+    }
     assert found == FILES
     assert store.verify("tiny") == []
     assert [path.name for path in where.parent.iterdir()] == ["tiny"]
@@ -158,9 +184,13 @@ def test_a_server_that_sends_too_much_or_for_too_long_is_given_up(tiny, tmp_path
 
 def test_a_corpus_without_licence_is_not_fetched_and_not_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
-    with pytest.raises(MissingDataError, match="AudioMNIST_AZ is not downloaded from here: No licence"):
+    with pytest.raises(
+        MissingDataError, match="AudioMNIST_AZ is not downloaded from here: No licence"
+    ):
         store.download("audiomnist_az")
-    with pytest.raises(MissingDataError, match="fetch it by hand from https://github.com/Natavan-A"):
+    with pytest.raises(
+        MissingDataError, match="fetch it by hand from https://github.com/Natavan-A"
+    ):
         corpora.load("audiomnist_az")
     assert not catalogue.may_be_shown("audiomnist_az") and catalogue.may_be_shown("fsdd")
     assert not store.status().set_index("corpus").loc["audiomnist_az", "present"]
@@ -170,7 +200,9 @@ def test_dead_links_are_named_by_verify_and_do_not_stop_the_status(tiny):
     where = store.download("tiny", progress=False)
     (where / "dead.wav").symlink_to("nowhere")
     assert store.status().set_index("corpus").loc["tiny", "files"] == 3
-    assert store.verify("tiny") == [f"{where}/dead.wav is a link to nothing (nowhere; No such file or directory)."]
+    assert store.verify("tiny") == [
+        f"{where}/dead.wav is a link to nothing (nowhere; No such file or directory)."
+    ]
 
 
 def test_a_tilde_in_the_variable_is_the_home(tiny, tmp_path, monkeypatch):
@@ -192,8 +224,14 @@ def test_the_status_needs_no_cache_that_can_be_written(tiny, monkeypatch):
     assert not store.status().set_index("corpus").loc["tiny", "present"]
 
 
-@pytest.mark.parametrize(("root", "match"), [("x" * 300, "which is no path"), ("a file", "which is no folder"),
-                                             ("dead", "which is a link to nothing")])
+@pytest.mark.parametrize(
+    ("root", "match"),
+    [
+        ("x" * 300, "which is no path"),
+        ("a file", "which is no folder"),
+        ("dead", "which is a link to nothing"),
+    ],
+)
 def test_a_root_that_can_be_no_folder_is_named(tiny, tmp_path, root, match):
     (tmp_path / "a file").write_text("")
     (tmp_path / "dead").symlink_to("nowhere")
@@ -214,10 +252,13 @@ def test_single_files_and_subfolders_are_put_where_the_description_says(server, 
     folder, address = server
     (folder / "men.zip").write_bytes(zipped({"m01.wav": b"man"}))
     (folder / "table.dat").write_bytes(b"1 2 3")
-    home({"men/m01.wav": b"man", "table.dat": b"1 2 3"}, [
-        {"url": f"{address}/men.zip", "sha256": None, "unpack": True, "into": "men"},
-        {"url": f"{address}/table.dat", "sha256": None, "unpack": False},
-    ])
+    home(
+        {"men/m01.wav": b"man", "table.dat": b"1 2 3"},
+        [
+            {"url": f"{address}/men.zip", "sha256": None, "unpack": True, "into": "men"},
+            {"url": f"{address}/table.dat", "sha256": None, "unpack": False},
+        ],
+    )
     store.download("tiny", progress=False)
     assert store.verify("tiny") == []
 
@@ -225,7 +266,9 @@ def test_single_files_and_subfolders_are_put_where_the_description_says(server, 
 def test_an_address_that_does_not_answer_is_named_with_a_way_out(server, home, tmp_path):
     _, address = server
     home(FILES, [{"url": f"{address}/absent.zip", "sha256": None, "unpack": True}])
-    with pytest.raises(MissingDataError, match=r"absent\.zip could not be fetched .*404.*EARWITNESS_DATA"):
+    with pytest.raises(
+        MissingDataError, match=r"absent\.zip could not be fetched .*404.*EARWITNESS_DATA"
+    ):
         store.download("tiny", progress=False)
     assert nothing_left(tmp_path / "cache" / "corpora")
 
@@ -244,12 +287,16 @@ def test_a_named_root_wins_over_the_environment(tiny, tmp_path, monkeypatch):
 def test_the_data_folder_wins_over_the_cache(tiny, tmp_path, monkeypatch):
     in_cache = store.download("tiny", progress=False)
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path / "data"))
-    assert catalogue.corpus_folder("tiny") == in_cache, "a data folder without this corpus does not hide the cached one"
+    assert catalogue.corpus_folder("tiny") == in_cache, (
+        "a data folder without this corpus does not hide the cached one"
+    )
     (tmp_path / "data" / "tiny").mkdir(parents=True)
     assert catalogue.corpus_folder("tiny") == tmp_path / "data" / "tiny"
 
 
-@pytest.mark.parametrize("function", [catalogue.corpus_folder, store.verify, store.download, store.checks])
+@pytest.mark.parametrize(
+    "function", [catalogue.corpus_folder, store.verify, store.download, store.checks]
+)
 def test_an_unknown_corpus_is_answered_with_the_nearest_name(tiny, function):
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
         function("tinny")
@@ -257,7 +304,12 @@ def test_an_unknown_corpus_is_answered_with_the_nearest_name(tiny, function):
 
 def test_status_tells_what_is_there(tiny):
     assert store.status().set_index("corpus").loc["tiny"].to_dict() == {
-        "present": False, "files": 0, "size_mb": 0.0, "where": "https://example.org", "licence": "CC0"}
+        "present": False,
+        "files": 0,
+        "size_mb": 0.0,
+        "where": "https://example.org",
+        "licence": "CC0",
+    }
     where = store.download("tiny", progress=False)
     row = store.status().set_index("corpus").loc["tiny"]
     assert row["present"] and row["files"] == 3 and row["where"] == str(where)
@@ -320,7 +372,17 @@ def test_every_corpus_that_can_be_loaded_is_described():
 @pytest.mark.parametrize("name", sorted(catalogue.corpora()))
 def test_each_description_is_complete_and_agrees_with_its_manifest(name):
     about = catalogue.corpora()[name]
-    assert {"title", "what", "home", "licence", "citation", "layout", "files", "size_bytes", "downloads"} <= set(about)
+    assert {
+        "title",
+        "what",
+        "home",
+        "licence",
+        "citation",
+        "layout",
+        "files",
+        "size_bytes",
+        "downloads",
+    } <= set(about)
     assert all(item["url"].startswith("https://") for item in about["downloads"])
     if about["manifest"]:
         listed = catalogue.manifest(name)

@@ -21,9 +21,23 @@ def test_there_are_54_conditions_of_every_kind_the_chapter_names():
     names = [condition.name for condition in CONDITIONS]
     assert len(names) == len(set(names)) == 54
     assert {condition.kind for condition in CONDITIONS} == {
-        "clean", "level", "white noise", "babble", "mnru", "band-pass", "clipping", "interruption", "packet loss",
-        "concealed loss", "codec", "reverberation", "combination"}
-    assert all(len(condition.steps) >= 2 for condition in CONDITIONS if condition.kind == "combination")
+        "clean",
+        "level",
+        "white noise",
+        "babble",
+        "mnru",
+        "band-pass",
+        "clipping",
+        "interruption",
+        "packet loss",
+        "concealed loss",
+        "codec",
+        "reverberation",
+        "combination",
+    }
+    assert all(
+        len(condition.steps) >= 2 for condition in CONDITIONS if condition.kind == "combination"
+    )
 
 
 def test_the_table_has_a_row_per_condition_and_sample_by_different_speakers(corpus):
@@ -33,7 +47,11 @@ def test_the_table_has_a_row_per_condition_and_sample_by_different_speakers(corp
     assert (corpus.table.groupby("condition")["speaker"].nunique() == 2).all()
     assert set(corpus.table["sex"]) == {"female", "male"}
     for i, clip in enumerate(corpus):
-        assert len(clip.samples) == len(corpus.reference(i).samples) == round(corpus.table["duration_s"][i] * 16000)
+        assert (
+            len(clip.samples)
+            == len(corpus.reference(i).samples)
+            == round(corpus.table["duration_s"][i] * 16000)
+        )
         assert np.abs(clip.samples).max() < 1
 
 
@@ -104,7 +122,9 @@ def test_speech_is_where_the_energy_is(corpus):
 
 
 def test_a_frame_is_disturbed_if_its_hop_is_touched():
-    truth = Truth((Disturbance("gap", ((0.1, 0.2), (0.2, 0.25)), ((0.0, 8000.0),)),), 1.0, ((0.0, 0.05),))
+    truth = Truth(
+        (Disturbance("gap", ((0.1, 0.2), (0.2, 0.25)), ((0.0, 8000.0),)),), 1.0, ((0.0, 0.05),)
+    )
     assert np.flatnonzero(truth.mask(100)).tolist() == list(range(10, 26))
     assert truth.intervals_s == [(0.1, 0.25)]
     assert np.flatnonzero(truth.speech_mask(100)).tolist() == list(range(6))

@@ -1,4 +1,6 @@
-"""Generated speech: the same every time, plausible to the ear's instruments, true to its own labels."""
+"""Generated speech: the same every time, plausible to the ear's instruments, true to its own
+labels.
+"""
 
 import os
 import signal
@@ -62,7 +64,10 @@ def upper_formants(clip):
 
 def by_sex(corpus, measure, word):
     rows = corpus.table[corpus.table["word"] == word].drop_duplicates("speaker")
-    return {sex: np.array([measure(corpus[i]) for i in group.index]) for sex, group in rows.groupby("sex")}
+    return {
+        sex: np.array([measure(corpus[i]) for i in group.index])
+        for sex, group in rows.groupby("sex")
+    }
 
 
 def test_sixty_speakers_say_every_digit_twelve_of_them_women(digits):
@@ -71,7 +76,11 @@ def test_sixty_speakers_say_every_digit_twelve_of_them_women(digits):
     assert digits.table.groupby("sex")["speaker"].nunique().to_dict() == {"female": 12, "male": 48}
     assert digits.table["id"].is_unique
     clip = digits[7]
-    assert clip.sample_rate == 16000 and clip.samples.dtype == np.float32 and clip.labels["word"] == "seven"
+    assert (
+        clip.sample_rate == 16000
+        and clip.samples.dtype == np.float32
+        and clip.labels["word"] == "seven"
+    )
     assert len(clip.samples) == round(clip.labels["duration_s"] * 16000)
 
 
@@ -92,7 +101,9 @@ def test_women_speak_well_above_men(digits):
 def test_women_have_shorter_vocal_tracts_than_men(digits):
     formants_hz = by_sex(digits, upper_formants, "nine")
     ratio = formants_hz["female"].mean() / formants_hz["male"].mean()
-    assert 1.1 < ratio < 1.35  # women's formants lie 15 to 20 % above men's in Hillenbrand et al. (1995)
+    assert (
+        1.1 < ratio < 1.35
+    )  # women's formants lie 15 to 20 % above men's in Hillenbrand et al. (1995)
 
 
 def test_speakers_have_the_f0_that_the_table_states_for_them(digits):
@@ -124,8 +135,10 @@ def test_phone_boundaries_are_where_the_sound_changes(digits):
     for i in digits.table.index[digits.table["word"] == "six"]:
         samples, phones = digits[i].samples, digits.phones(i)
         spoken = phones[phones["phone"] != ""]
-        shares = [share_above_4_khz(samples[int(s * 16000) : int(e * 16000)])
-                  for s, e in zip(spoken["start_s"], spoken["end_s"], strict=True)]
+        shares = [
+            share_above_4_khz(samples[int(s * 16000) : int(e * 16000)])
+            for s, e in zip(spoken["start_s"], spoken["end_s"], strict=True)
+        ]
         assert [spoken["phone"].iloc[k] for k in (0, 2, 3)] == ["s", "k", "s"]
         assert min(shares[0], shares[3]) > 0.6 and shares[1] < 0.35
 
@@ -133,11 +146,15 @@ def test_phone_boundaries_are_where_the_sound_changes(digits):
 def test_hvd_words_have_the_f0_that_the_table_states(words):
     for clip in words:
         pitch = sound(clip).to_pitch_ac(pitch_floor=75, pitch_ceiling=500)
-        assert pitch.get_value_at_time(clip.labels["steady_s"]) == pytest.approx(clip.labels["f0_hz"], rel=0.01)
+        assert pitch.get_value_at_time(clip.labels["steady_s"]) == pytest.approx(
+            clip.labels["f0_hz"], rel=0.01
+        )
 
 
 def test_hvd_words_of_men_have_the_formants_that_praat_measures(words):
-    """Women's are tested with the package's own measurement, in tests/features/test_phonetics.py."""
+    """Women's are tested with the package's own measurement, in
+    tests/features/test_phonetics.py.
+    """
     ratios = []
     for clip in words:
         if clip.labels["sex"] == "male":
@@ -152,7 +169,10 @@ def test_hvd_words_of_men_have_the_formants_that_praat_measures(words):
 def test_hvd_words_grow_loud_where_the_vowel_starts(words):
     for clip in words:
         start = int(clip.labels["vowel_start_s"] * 16000)
-        before, after = clip.samples[start - 480 : start], clip.samples[start + 240 : start + 720]  # 30 ms; 15 ms on
+        before, after = (
+            clip.samples[start - 480 : start],
+            clip.samples[start + 240 : start + 720],
+        )  # 30 ms; 15 ms on
         assert np.std(after) > 4 * np.std(before)
 
 
@@ -160,14 +180,24 @@ def test_another_process_makes_the_same_bytes(tmp_path, cache_folder):
     for words in ("digits", "hvd", "sentences"):
         here = corpora.load("voices", n_speakers=2, repetitions=1, words=words)
         options = {"n_speakers": 2, "repetitions": 1, "words": words}
-        subprocess.run([sys.executable, "-c", f"from earwitness import corpora; corpora.load('voices', **{options})"],
-                       check=True,
-                       env={**os.environ, "EARWITNESS_CACHE": str(tmp_path)})
-        assert cache.file_digest(tmp_path / "voices" / here.root.name) == cache.file_digest(here.root)
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"from earwitness import corpora; corpora.load('voices', **{options})",
+            ],
+            check=True,
+            env={**os.environ, "EARWITNESS_CACHE": str(tmp_path)},
+        )
+        assert cache.file_digest(tmp_path / "voices" / here.root.name) == cache.file_digest(
+            here.root
+        )
 
 
 def test_a_speaker_does_not_depend_on_who_spoke_before():
-    """eSpeak carries state from one utterance to the next; one worker that speaks twice must not."""
+    """eSpeak carries state from one utterance to the next; one worker that speaks twice must
+    not.
+    """
     program = """
 import sys
 import time
@@ -195,7 +225,9 @@ def test_more_repetitions_add_clips_that_differ_and_keep_the_first():
 
 
 def test_another_seed_gives_other_speakers():
-    first, second = (corpora.load("voices", n_speakers=1, repetitions=1, seed=seed) for seed in (0, 1))
+    first, second = (
+        corpora.load("voices", n_speakers=1, repetitions=1, seed=seed) for seed in (0, 1)
+    )
     assert first.fingerprint() != second.fingerprint()
     assert first.table["nominal_f0_hz"].iloc[0] != second.table["nominal_f0_hz"].iloc[0]
 
@@ -220,9 +252,17 @@ def test_a_synthesizer_that_fails_is_reported_and_leaves_nothing(tmp_path, monke
 def bare(n_speakers):
     """A corpus with a table but no sound: enough for folds."""
     corpus = Voices.__new__(Voices)
-    corpus.n_speakers, corpus.tasks = n_speakers, {"digit": list(range(10)), "sex": ["male", "female"]}
-    corpus.table = pd.DataFrame([{"speaker": f"{s + 1:02d}", "sex": _sex(s), "digit": digit}
-                                 for s in range(n_speakers) for digit in range(10)])
+    corpus.n_speakers, corpus.tasks = (
+        n_speakers,
+        {"digit": list(range(10)), "sex": ["male", "female"]},
+    )
+    corpus.table = pd.DataFrame(
+        [
+            {"speaker": f"{s + 1:02d}", "sex": _sex(s), "digit": digit}
+            for s in range(n_speakers)
+            for digit in range(10)
+        ]
+    )
     return corpus
 
 
@@ -236,7 +276,11 @@ def test_folds_keep_speakers_apart_and_share_out_the_women(n_speakers, task):
     for fold in folds:
         tables = [corpus.table.iloc[part] for part in (fold.train, fold.validation, fold.test)]
         speakers = [set(table["speaker"]) for table in tables]
-        assert sum(map(len, speakers)) == len(set.union(*speakers)) == (n_speakers if task == "digit" else 2 * n_women)
+        assert (
+            sum(map(len, speakers))
+            == len(set.union(*speakers))
+            == (n_speakers if task == "digit" else 2 * n_women)
+        )
         women = [table.loc[table["sex"] == "female", "speaker"].nunique() for table in tables]
         assert abs(women[1] - women[2]) <= 1 and min(women) >= 1
         assert all((table["sex"] == "male").any() for table in tables)
@@ -246,10 +290,14 @@ def test_folds_keep_speakers_apart_and_share_out_the_women(n_speakers, task):
 
 def test_folds_of_sixty_speakers_are_those_of_the_paper_in_kind():
     corpus = bare(60)
-    assert [tuple(len(part) // 10 for part in (f.train, f.validation, f.test)) for f in corpus.folds("digit")] == [
-        (36, 12, 12)] * 5
-    assert [tuple(len(part) // 10 for part in (f.train, f.validation, f.test)) for f in corpus.folds("sex")] == [
-        (12, 6, 6)] * 4
+    assert [
+        tuple(len(part) // 10 for part in (f.train, f.validation, f.test))
+        for f in corpus.folds("digit")
+    ] == [(36, 12, 12)] * 5
+    assert [
+        tuple(len(part) // 10 for part in (f.train, f.validation, f.test))
+        for f in corpus.folds("sex")
+    ] == [(12, 6, 6)] * 4
     assert corpus.targets("sex").tolist().count(1) == corpus.targets("sex").tolist().count(0) == 120
     assert set(corpus.targets("sex")[corpus.table["speaker"] == "01"]) == {1}, "female is class 1"
 
@@ -267,9 +315,17 @@ def test_unknown_tasks_and_protocols_are_named():
         bare(6).folds("digit", protocol="random")
 
 
-@pytest.mark.parametrize("options", [
-    {"n_speakers": 0}, {"n_speakers": 2.5}, {"n_speakers": True}, {"n_speakers": "6"}, {"repetitions": 0}, {"seed": -1},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_speakers": 0},
+        {"n_speakers": 2.5},
+        {"n_speakers": True},
+        {"n_speakers": "6"},
+        {"repetitions": 0},
+        {"seed": -1},
+    ],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ParameterError, match="must be a whole number"):
         corpora.load("voices", **options)
@@ -284,7 +340,9 @@ def test_words_and_classes_agree(digits, words):
     assert digits.classes("digit") == list(range(10)) and digits.classes("word") == DIGITS
     assert (digits.targets("word") == digits.targets("digit")).all()
     assert words.classes("word")[7] == "heed" and words.classes("vowel")[7] == "iy"
-    assert (words.targets("word") == words.targets("vowel")).all() and len(set(words.targets("vowel"))) == 12
+    assert (words.targets("word") == words.targets("vowel")).all() and len(
+        set(words.targets("vowel"))
+    ) == 12
 
 
 def test_sentences_are_two_that_everybody_says_and_others_that_differ(sentences):
@@ -305,7 +363,10 @@ def test_sentences_begin_and_end_with_a_short_pause(sentences):
         assert len(phones) == sentences.table["n_phones"][i]
         lasts_s = (phones["end_s"] - phones["start_s"]).iloc[[0, -1]]
         assert lasts_s.between(0.05, 0.3).all() and set(phones["phone_39"]) <= set(PHONES_39)
-        assert np.allclose(phones["end_s"].iloc[:-1], phones["start_s"].iloc[1:]) and phones["start_s"][0] == 0
+        assert (
+            np.allclose(phones["end_s"].iloc[:-1], phones["start_s"].iloc[1:])
+            and phones["start_s"][0] == 0
+        )
         assert phones["end_s"].iloc[-1] == pytest.approx(sentences.table["duration_s"][i])
 
 
@@ -335,15 +396,22 @@ def test_sentences_have_the_tasks_of_timit_and_folds_by_speaker_and_by_utterance
     with pytest.raises(ParameterError, match="per frame"):
         sentences.targets("phone")
     for fold in sentences.folds("phone"):
-        speakers = [set(sentences.table["speaker"].iloc[part]) for part in (fold.train, fold.validation, fold.test)]
+        speakers = [
+            set(sentences.table["speaker"].iloc[part])
+            for part in (fold.train, fold.validation, fold.test)
+        ]
         assert sum(map(len, speakers)) == len(set.union(*speakers)) == 8
     folds = sentences.folds("speaker", protocol="utterance")
-    assert len(folds) == 4 and all(len(f.test) == 8 and len(f.train) == 24 and not len(f.validation) for f in folds)
+    assert len(folds) == 4 and all(
+        len(f.test) == 8 and len(f.train) == 24 and not len(f.validation) for f in folds
+    )
     assert set(sentences.table["sentence"].iloc[folds[3].test]) == {"sa2"}
 
 
 def test_there_are_no_more_sentences_than_forty_two():
-    with pytest.raises(ParameterError, match="repetitions of voices must be a whole number from 1 to 42, got 43"):
+    with pytest.raises(
+        ParameterError, match="repetitions of voices must be a whole number from 1 to 42, got 43"
+    ):
         corpora.load("voices", words="sentences", repetitions=43)
 
 
@@ -353,33 +421,49 @@ def test_vowels_of_hvd_words_are_named_as_timit_does(words):
 
 
 def spoken_at(f0_hz, speakers):
-    """The hVd words of some speakers, at an F0 that is not theirs, with the labels that stay true."""
+    """The hVd words of some speakers, at an F0 that is not theirs, with the labels that stay
+    true.
+    """
     clips = [{**clip, "f0_hz": f0_hz} for speaker in speakers for clip in _hvd_clips(speaker, 1, 0)]
-    return [(samples / np.float32(32768), clip["labels"])
-            for clip, (samples, _) in zip(clips, synthesizer.speak(clips), strict=True)]
+    return [
+        (samples / np.float32(32768), clip["labels"])
+        for clip, (samples, _) in zip(clips, synthesizer.speak(clips), strict=True)
+    ]
 
 
 def formants_at(samples, time_s):
-    """F1 and F2 as the chapter raw-waveform measures them: the mean of ten frames around the steady state."""
+    """F1 and F2 as the chapter raw-waveform measures them: the mean of ten frames around the steady
+    state.
+    """
     track = features.formants(samples, 16000)
-    return track.iloc[(track["time_s"] - time_s).abs().argsort()[:10]][["F1", "F2"]].mean().to_numpy()
+    return (
+        track.iloc[(track["time_s"] - time_s).abs().argsort()[:10]][["F1", "F2"]].mean().to_numpy()
+    )
 
 
 def test_formants_and_f0_of_vowels_with_close_harmonics_come_back_within_5_and_2_percent():
     """All twelve vowels of two women and two men: what the synthesizer was told is what it does."""
     for samples, labels in spoken_at(80.0, range(4)):
         truth_hz = [labels["f1_hz"], labels["f2_hz"]]
-        assert formants_at(samples, labels["steady_s"]) == pytest.approx(truth_hz, rel=0.05), labels["id"]
-        assert features.f0_at(samples, 16000, [labels["steady_s"]], floor_hz=50)[0] == pytest.approx(80, rel=0.02)
+        assert formants_at(samples, labels["steady_s"]) == pytest.approx(truth_hz, rel=0.05), (
+            labels["id"]
+        )
+        assert features.f0_at(samples, 16000, [labels["steady_s"]], floor_hz=50)[
+            0
+        ] == pytest.approx(80, rel=0.02)
 
 
 def test_at_the_speakers_own_f0_only_f1_is_off_and_drawn_to_the_nearest_harmonic(words):
-    """Why F1 of the women's "heed" and "who'd" is hard: it lies between harmonics that are 230 Hz apart."""
+    """Why F1 of the women's "heed" and "who'd" is hard: it lies between harmonics that are 230 Hz
+    apart.
+    """
     off, pull = [], []
     for clip in words:
         f0_hz, *truth_hz = (clip.labels[key] for key in ("f0_hz", "f1_hz", "f2_hz"))
         found_hz = formants_at(clip.samples, clip.labels["steady_s"])
-        assert features.f0_at(clip.samples, 16000, [clip.labels["steady_s"]])[0] == pytest.approx(f0_hz, rel=0.02)
+        assert features.f0_at(clip.samples, 16000, [clip.labels["steady_s"]])[0] == pytest.approx(
+            f0_hz, rel=0.02
+        )
         assert found_hz[1] == pytest.approx(truth_hz[1], rel=0.05), clip.id
         off.append((found_hz[0] - truth_hz[0]) / f0_hz)
         pull.append(np.round(truth_hz[0] / f0_hz) - truth_hz[0] / f0_hz)
@@ -414,5 +498,7 @@ def test_generating_that_does_not_end_is_given_up(monkeypatch, tmp_path):
     monkeypatch.setattr(synthesizer, "__file__", str(tmp_path / "endless.py"))
     monkeypatch.setattr(voices, "_START_S", 0.5)
     monkeypatch.setattr(voices, "_CLIP_S", 0.0)
-    with pytest.raises(DamagedDataError, match="Generating voices was given up after 0 s; nothing was kept"):
+    with pytest.raises(
+        DamagedDataError, match="Generating voices was given up after 0 s; nothing was kept"
+    ):
         voices._generate([[{}]], tmp_path / "out")

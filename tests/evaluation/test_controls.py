@@ -13,7 +13,10 @@ def test_every_weight_is_drawn_anew_and_the_model_keeps_its_own():
     model = AudioNet(3).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     control = evaluation.randomised(model, seed=1)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items()) and model.training
+    assert (
+        all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+        and model.training
+    )
     assert not control.training
     for name, value in control.state_dict().items():
         assert value.shape == before[name].shape and not torch.equal(value, before[name])
@@ -36,7 +39,9 @@ def test_weights_that_cannot_be_drawn_anew_are_refused():
             super().__init__()
             self.factor = nn.Parameter(torch.ones(1))
 
-    with pytest.raises(ParameterError, match=r"Layer '1' \(Scale\) has weights that cannot be randomised"):
+    with pytest.raises(
+        ParameterError, match=r"Layer '1' \(Scale\) has weights that cannot be randomised"
+    ):
         evaluation.randomised(nn.Sequential(nn.Linear(2, 2), Scale()))
 
 

@@ -33,23 +33,32 @@ def test_markedness_is_informedness_with_the_roles_exchanged(pairs):
     actual, guessed = map(list, zip(*pairs, strict=True))
     if len(set(actual)) < 2 or len(set(guessed)) < 2:
         return
-    assert evaluation.markedness(actual, guessed, True) == evaluation.informedness(guessed, actual, True)
-    same = evaluation.informedness(actual, guessed, False)  # two classes: either label tells the same
+    assert evaluation.markedness(actual, guessed, True) == evaluation.informedness(
+        guessed, actual, True
+    )
+    same = evaluation.informedness(
+        actual, guessed, False
+    )  # two classes: either label tells the same
     assert evaluation.informedness(actual, guessed, True) == pytest.approx(same)
 
 
 def test_scores_whose_denominator_is_zero_are_no_numbers():
-    assert np.isnan(evaluation.informedness(ACTUAL, GUESSED, "three"))       # never the answer
-    assert np.isnan(evaluation.informedness([1, 1], [0, 1], 1))              # always the answer
-    assert np.isnan(evaluation.markedness([0, 1], [1, 1], 1))                # always guessed
-    assert np.isnan(evaluation.markedness(ACTUAL, GUESSED, "three"))         # never guessed
+    assert np.isnan(evaluation.informedness(ACTUAL, GUESSED, "three"))  # never the answer
+    assert np.isnan(evaluation.informedness([1, 1], [0, 1], 1))  # always the answer
+    assert np.isnan(evaluation.markedness([0, 1], [1, 1], 1))  # always guessed
+    assert np.isnan(evaluation.markedness(ACTUAL, GUESSED, "three"))  # never guessed
 
 
 def test_a_confusion_matrix_gives_the_same_scores_for_all_classes_at_once():
     classes = ["one", "five", "nine"]
-    confusion = [[sum(a == row and g == column for a, g in zip(ACTUAL, GUESSED, strict=True)) for column in classes]
-                 for row in classes]
-    informed, marked = rates([confusion, np.multiply(confusion, 3)])          # weights do not matter
+    confusion = [
+        [
+            sum(a == row and g == column for a, g in zip(ACTUAL, GUESSED, strict=True))
+            for column in classes
+        ]
+        for row in classes
+    ]
+    informed, marked = rates([confusion, np.multiply(confusion, 3)])  # weights do not matter
     for column, label in enumerate(classes):
         assert informed[:, column] == pytest.approx(evaluation.informedness(ACTUAL, GUESSED, label))
         assert marked[:, column] == pytest.approx(evaluation.markedness(ACTUAL, GUESSED, label))

@@ -22,7 +22,10 @@ def test_a_summary_counts_what_is_within_ten_degrees():
 
 def test_intervals_include_their_lower_end_and_the_last_one_both():
     table = scenes.by_condition([1, 20, 3, 4, 50], [0, 5, 10, 20, 25], [0, 10, 20])
-    assert table[["low", "high", "middle", "n"]].to_numpy().tolist() == [[0, 10, 5, 2], [10, 20, 15, 2]]
+    assert table[["low", "high", "middle", "n"]].to_numpy().tolist() == [
+        [0, 10, 5, 2],
+        [10, 20, 15, 2],
+    ]
     assert table["within_percent"].tolist() == [50, 100]
     assert table["median_deg"].tolist() == [10.5, 3.5]
     assert table["within_se"].tolist() == pytest.approx([100 * np.sqrt(0.25 / 2), 0])
@@ -35,19 +38,30 @@ def test_intervals_without_scenes_are_left_out():
 def test_chance_is_the_share_of_the_sphere_within_ten_degrees():
     drawn = np.random.default_rng(0).standard_normal((200_000, 3))
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
-    share = 100 * np.mean(scenes.angular_error_deg(drawn, np.broadcast_to([0, 0, 1.0], drawn.shape)) <= 10)
+    share = 100 * np.mean(
+        scenes.angular_error_deg(drawn, np.broadcast_to([0, 0, 1.0], drawn.shape)) <= 10
+    )
     assert scenes.chance() == pytest.approx(share, abs=0.06)
     assert scenes.chance(180) == pytest.approx(100)
 
 
-@pytest.mark.parametrize(("call", "sentence"), [
-    (lambda: scenes.angular_error_deg(np.eye(3), np.eye(3)[:2]), "one to one"),
-    (lambda: scenes.angular_error_deg(2 * np.eye(3), np.eye(3)), "estimated directions are not all unit"),
-    (lambda: scenes.angular_error_deg(np.eye(3), 0 * np.eye(3)), "true directions are not all unit"),
-    (lambda: scenes.summary([]), "no angular errors"),
-    (lambda: scenes.by_condition([1, 2], [1], [0, 1]), "needs its condition"),
-    (lambda: scenes.by_condition([1], [1], [1, 0]), "edges of intervals grow"),
-])
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: scenes.angular_error_deg(np.eye(3), np.eye(3)[:2]), "one to one"),
+        (
+            lambda: scenes.angular_error_deg(2 * np.eye(3), np.eye(3)),
+            "estimated directions are not all unit",
+        ),
+        (
+            lambda: scenes.angular_error_deg(np.eye(3), 0 * np.eye(3)),
+            "true directions are not all unit",
+        ),
+        (lambda: scenes.summary([]), "no angular errors"),
+        (lambda: scenes.by_condition([1, 2], [1], [0, 1]), "needs its condition"),
+        (lambda: scenes.by_condition([1], [1], [1, 0]), "edges of intervals grow"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused(call, sentence):
     with pytest.raises(ParameterError, match=sentence):
         call()
@@ -62,21 +76,34 @@ def test_direct_dominated_bins_are_those_of_the_louder_tone():
     direct, rest = np.sin(2 * np.pi * 1000 * t) * (t < 0.5), np.sin(2 * np.pi * 4000 * t)
     mask = evaluation.direct_dominated(direct, rest)
     assert mask.shape == (50, 512)
-    assert mask[5:20, 63].all() and not mask[:, 255].any()  # 1000 Hz is bin 64 of 1 to 512, 4000 Hz bin 256
+    assert (
+        mask[5:20, 63].all() and not mask[:, 255].any()
+    )  # 1000 Hz is bin 64 of 1 to 512, 4000 Hz bin 256
     assert not mask[30:, 63].any()
 
 
-@pytest.mark.parametrize(("scores", "truth", "area"), [
-    ([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], 0.75), ([3, 2, 1], [1, 1, 0], 1.0), ([1, 2, 3], [1, 1, 0], 0.0),
-    ([5, 5, 5, 5], [1, 0, 1, 0], 0.5), ([2, 1, 1, 0], [1, 1, 0, 0], 0.875),
-])
+@pytest.mark.parametrize(
+    ("scores", "truth", "area"),
+    [
+        ([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], 0.75),
+        ([3, 2, 1], [1, 1, 0], 1.0),
+        ([1, 2, 3], [1, 1, 0], 0.0),
+        ([5, 5, 5, 5], [1, 0, 1, 0], 0.5),
+        ([2, 1, 1, 0], [1, 1, 0, 0], 0.875),
+    ],
+)
 def test_the_area_under_the_roc_curve_is_the_share_of_pairs_in_order(scores, truth, area):
     assert evaluation.roc_area(scores, truth) == pytest.approx(area)
 
 
-@pytest.mark.parametrize(("scores", "truth", "message"), [
-    ([1.0, 2.0], [1, 1], "all are the same"), ([1.0], [1, 0], "for each of 2"), ([np.nan, 1.0], [1, 0], "finite"),
-])
+@pytest.mark.parametrize(
+    ("scores", "truth", "message"),
+    [
+        ([1.0, 2.0], [1, 1], "all are the same"),
+        ([1.0], [1, 0], "for each of 2"),
+        ([np.nan, 1.0], [1, 0], "finite"),
+    ],
+)
 def test_what_has_no_roc_curve_is_refused(scores, truth, message):
     with pytest.raises(ParameterError, match=message):
         evaluation.roc_area(scores, truth)
@@ -92,10 +119,15 @@ def test_the_signal_to_distortion_ratio_is_that_of_the_mixture_at_any_scale():
     assert evaluation.sdr_db(speech, other) < -100
 
 
-@pytest.mark.parametrize(("reference", "estimate", "message"), [
-    (noise(), noise()[:-1], "one length"), (noise(), 0 * noise(), "silent"), (0 * noise(), noise(), "silent"),
-    (noise(), np.full(16000, np.nan), "finite"),
-])
+@pytest.mark.parametrize(
+    ("reference", "estimate", "message"),
+    [
+        (noise(), noise()[:-1], "one length"),
+        (noise(), 0 * noise(), "silent"),
+        (0 * noise(), noise(), "silent"),
+        (noise(), np.full(16000, np.nan), "finite"),
+    ],
+)
 def test_signals_without_a_ratio_are_refused(reference, estimate, message):
     with pytest.raises(AudioError, match=message):
         evaluation.sdr_db(reference, estimate)

@@ -10,7 +10,10 @@ from earwitness.evaluation import units
 def test_areas_of_units_count_pairs_with_ties_as_half():
     rng = np.random.default_rng(0)
     answers, truth = rng.integers(0, 5, (40, 3)).astype(float), rng.random(40) < 0.3
-    pairs = [np.mean([(a > b) + 0.5 * (a == b) for a in unit[truth] for b in unit[~truth]]) for unit in answers.T]
+    pairs = [
+        np.mean([(a > b) + 0.5 * (a == b) for a in unit[truth] for b in unit[~truth]])
+        for unit in answers.T
+    ]
     np.testing.assert_allclose(units.roc_areas(answers, truth), pairs)
 
 
@@ -19,8 +22,10 @@ def test_a_truth_without_both_kinds_has_no_area():
     assert np.isnan(units.roc_areas(np.ones((2, 3)), np.array([True, True]))).all()
 
 
-@pytest.mark.parametrize(("answers", "truth"), [
-    (np.ones((2, 1)), [0, 1]), (np.ones((2, 1)), [True]), (np.ones(2), [True, False])])
+@pytest.mark.parametrize(
+    ("answers", "truth"),
+    [(np.ones((2, 1)), [0, 1]), (np.ones((2, 1)), [True]), (np.ones(2), [True, False])],
+)
 def test_answers_and_truths_that_do_not_fit_are_refused(answers, truth):
     with pytest.raises(ParameterError, match="bool truth for each"):
         units.roc_areas(answers, np.array(truth))
@@ -30,20 +35,28 @@ def test_the_best_unit_is_chosen_on_one_half_and_measured_on_the_other():
     truth = np.tile([True, False], 20)
     chosen_on = np.arange(40) < 20
     answers = np.zeros((40, 3))
-    answers[:, 0] = np.where(truth == chosen_on, 1, 0)  # perfect where it is chosen, upside down elsewhere
-    answers[:, 1] = np.where(truth, -1.0, 1.0)          # lower where the truth holds, everywhere
+    answers[:, 0] = np.where(
+        truth == chosen_on, 1, 0
+    )  # perfect where it is chosen, upside down elsewhere
+    answers[:, 1] = np.where(truth, -1.0, 1.0)  # lower where the truth holds, everywhere
     answers[0, 1] = 2.0
     best = units.best_unit(answers, truth, chosen_on)
     assert best.unit == 0 and best.direction == 1 and best.area == 0.0
     best = units.best_unit(answers[:, 1:], truth, chosen_on)
     assert best.unit == 0 and best.direction == -1 and best.area == 1.0
     best = units.best_unit(answers[:, 1:], truth, chosen_on, rising=True)
-    assert best.unit == 1 and best.direction == 1 and best.area == 0.5  # the other falls where the truth holds
+    assert (
+        best.unit == 1 and best.direction == 1 and best.area == 0.5
+    )  # the other falls where the truth holds
 
 
 def test_choosing_needs_both_kinds():
     with pytest.raises(ParameterError, match="not everywhere"):
-        units.best_unit(np.ones((4, 2)), np.array([True, True, False, False]), np.array([True, True, False, False]))
+        units.best_unit(
+            np.ones((4, 2)),
+            np.array([True, True, False, False]),
+            np.array([True, True, False, False]),
+        )
 
 
 def test_segments_are_touched_or_centred():
@@ -59,7 +72,9 @@ def test_presence_counts_clips_where_a_unit_leaves_its_silent_answer():
     loud = np.array([[0.0, 10.0, 3.0], [8.0, 10.2, 3.0]])
     quiet = np.array([[0.1, 10.0, 3.0], [0.0, 20.0, 3.0]])
     found = units.presence([loud, quiet], silent=[0.0, 10.0, 3.0], level=0.05)
-    np.testing.assert_allclose(found, [0.5, 0.5, 0.0])  # 0.1 of 8 and 0.2 of 10 are too little; the last never moves
+    np.testing.assert_allclose(
+        found, [0.5, 0.5, 0.0]
+    )  # 0.1 of 8 and 0.2 of 10 are too little; the last never moves
     assert units.presence([loud, quiet], [0.0, 10.0, 3.0], level=0.01).tolist() == [1.0, 1.0, 0.0]
     assert units.constant([loud, quiet]).tolist() == [False, False, True]
 
@@ -67,9 +82,15 @@ def test_presence_counts_clips_where_a_unit_leaves_its_silent_answer():
 def test_units_that_say_the_same_are_one_group_whatever_their_sign():
     rng = np.random.default_rng(2)
     one, other = rng.standard_normal((2, 500))
-    correlations, groups = units.redundancy(np.c_[one, -3 * one + 0.01 * other, other, np.ones(500)])
+    correlations, groups = units.redundancy(
+        np.c_[one, -3 * one + 0.01 * other, other, np.ones(500)]
+    )
     assert groups[0] == groups[1] and len(set(groups)) == 3
-    assert correlations[0, 1] == pytest.approx(-1, abs=1e-3) and correlations[0, 3] == 0 and correlations[3, 3] == 1
+    assert (
+        correlations[0, 1] == pytest.approx(-1, abs=1e-3)
+        and correlations[0, 3] == 0
+        and correlations[3, 3] == 1
+    )
     np.testing.assert_allclose(correlations[0, 2], np.corrcoef(one, other)[0, 1])
 
 
@@ -83,5 +104,7 @@ def test_thirds_are_shares_of_magnitude_from_bottom_to_top():
 
 def test_inverted_maps_correlate_at_minus_one_and_empty_maps_are_left_out():
     pattern = np.arange(12.0).reshape(3, 4)
-    assert units.correlations(np.stack([pattern, 5 - 2 * pattern, np.zeros((3, 4))])).tolist() == pytest.approx([-1.0])
+    assert units.correlations(
+        np.stack([pattern, 5 - 2 * pattern, np.zeros((3, 4))])
+    ).tolist() == pytest.approx([-1.0])
     assert len(units.correlations(np.zeros((3, 3, 4)))) == 0

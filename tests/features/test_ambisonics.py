@@ -89,7 +89,9 @@ def test_higher_channels_do_not_change_the_intensity(noise):
 
 @pytest.mark.parametrize("direction", vectors(6))
 def test_the_classical_estimate_finds_a_plane_wave_within_a_degree(direction, noise):
-    found = features.pseudo_intensity_direction(features.ambisonic_stft(plane_wave(direction, noise)))
+    found = features.pseudo_intensity_direction(
+        features.ambisonic_stft(plane_wave(direction, noise))
+    )
     assert np.rad2deg(sphere.angle_between(found, direction)) < 1
 
 
@@ -100,13 +102,22 @@ def test_the_classical_estimate_weighs_loud_waves_more(noise):
     assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(np.rad2deg(np.arctan(1 / 9)), abs=1.5)
 
 
-@pytest.mark.parametrize(("kind", "n"), [("intensity", 6), ("order1", 8), ("order2", 18), ("order4", 50)])
+@pytest.mark.parametrize(
+    ("kind", "n"), [("intensity", 6), ("order1", 8), ("order2", 18), ("order4", 50)]
+)
 def test_each_network_gets_its_number_of_channels_from_a_scene_of_order_four(kind, n, noise):
-    assert features.network_input(plane_wave([1, 0, 0], noise, 4)[None], kind).shape == (1, n, 50, 512)
+    assert features.network_input(plane_wave([1, 0, 0], noise, 4)[None], kind).shape == (
+        1,
+        n,
+        50,
+        512,
+    )
 
 
 def test_too_few_channels_for_an_input_are_refused(noise):
-    with pytest.raises(ParameterError, match="'order2' needs 9 ambisonic channels, the scene has 4"):
+    with pytest.raises(
+        ParameterError, match="'order2' needs 9 ambisonic channels, the scene has 4"
+    ):
         features.network_input(plane_wave([1, 0, 0], noise), "order2")
 
 

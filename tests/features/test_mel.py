@@ -15,14 +15,24 @@ def noise(n, seed=0):
     return np.random.default_rng(seed).standard_normal(n).astype(np.float32) * 0.1
 
 
-@pytest.mark.parametrize(("sample_rate", "fmax_hz", "n"), [(16000, 8000, 16000), (48000, 20000, 20000),
-                                                           (8000, 20000, 1601)])
+@pytest.mark.parametrize(
+    ("sample_rate", "fmax_hz", "n"),
+    [(16000, 8000, 16000), (48000, 20000, 20000), (8000, 20000, 1601)],
+)
 def test_mel_spectrograms_are_librosas_amplitudes_in_decibels(sample_rate, fmax_hz, n):
     samples = noise(n) * np.linspace(0, 1, n, dtype=np.float32) ** 4
     with warnings.catch_warnings(action="ignore"):
         bands = librosa.feature.melspectrogram(
-            y=samples, sr=sample_rate, n_fft=4096, hop_length=sample_rate // 100, win_length=sample_rate // 50,
-            pad_mode="reflect", power=1.0, n_mels=48, fmax=fmax_hz)
+            y=samples,
+            sr=sample_rate,
+            n_fft=4096,
+            hop_length=sample_rate // 100,
+            win_length=sample_rate // 50,
+            pad_mode="reflect",
+            power=1.0,
+            n_mels=48,
+            fmax=fmax_hz,
+        )
     expected = librosa.amplitude_to_db(bands, ref=1.0, amin=1e-4, top_db=80.0)
     ours = features.mel_spectrogram(samples, sample_rate, fmax_hz=fmax_hz)
     assert ours.shape == (48, n // (sample_rate // 100) + 1)

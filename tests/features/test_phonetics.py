@@ -1,4 +1,6 @@
-"""F0, formants and LP spectra of sounds whose truth is known: textbook vowels made here, and KlattGrid's words."""
+"""F0, formants and LP spectra of sounds whose truth is known: textbook vowels made here, and
+KlattGrid's words.
+"""
 
 import numpy as np
 import pytest
@@ -12,14 +14,19 @@ from earwitness.errors import AudioError, ParameterError
 from earwitness.features import phonetics
 from earwitness.features.phonetics import f0, formants, lp_spectrum, scale_f0
 
-VOWELS_HZ = {"men's ah": (768, 1333, 2522, 3687), "men's iy": (342, 2322, 3000, 3657),
-             "women's iy": (437, 2761, 3372, 4352), "women's uw": (459, 1105, 2735, 4115)}
+VOWELS_HZ = {
+    "men's ah": (768, 1333, 2522, 3687),
+    "men's iy": (342, 2322, 3000, 3657),
+    "women's iy": (437, 2761, 3372, 4352),
+    "women's uw": (459, 1105, 2735, 4115),
+}
 
 
 def pulses(f0_hz, rate, seconds=0.5):
     """A pulse train of constant or given F0, softened at 12 dB per octave like a voice.
 
-    Made of harmonics, not of ones between zeros: periods rounded to whole samples would really alternate, and F0 halve.
+    Made of harmonics, not of ones between zeros: periods rounded to whole samples would really
+    alternate, and F0 halve.
     """
     f0_hz = np.broadcast_to(f0_hz, int(seconds * rate))
     phase = 2 * np.pi * np.cumsum(f0_hz / rate)
@@ -117,7 +124,9 @@ def test_formants_of_generated_words_agree_with_their_construction(tmp_path, mon
     ratios = []
     for clip in corpus:
         track = formants(clip.samples, clip.sample_rate)
-        nearest = track.iloc[(track["time_s"] - clip.labels["steady_s"]).abs().argsort()[:5]].median()
+        nearest = track.iloc[
+            (track["time_s"] - clip.labels["steady_s"]).abs().argsort()[:5]
+        ].median()
         ratios.append([nearest[f"F{k}"] / clip.labels[f"f{k}_hz"] for k in (1, 2, 3)])
     error = np.abs(np.array(ratios) - 1)  # (72, 3)
     assert (np.median(error, axis=0) < [0.05, 0.02, 0.02]).all()
@@ -127,7 +136,9 @@ def test_formants_of_generated_words_agree_with_their_construction(tmp_path, mon
 def test_keeping_broad_poles_puts_womens_formants_out_of_place():
     """Why max_bandwidth_hz exists: the pole that models the spectrum's tilt is taken for F2."""
     samples = vowel((437, 2761, 3372, 4352), f0_hz=220)
-    kept, pruned = (formants(samples, 16000, max_bandwidth_hz=bw)["F2"].median() for bw in (1e9, 700))
+    kept, pruned = (
+        formants(samples, 16000, max_bandwidth_hz=bw)["F2"].median() for bw in (1e9, 700)
+    )
     assert pruned == pytest.approx(2761, rel=0.03) and kept < 0.9 * 2761
 
 
@@ -161,38 +172,64 @@ def test_the_lp_spectrum_has_the_power_of_the_frame_and_peaks_at_the_formants():
     window = np.hanning(len(samples))
     power = 10 ** (level_db / 10)
     mean_power = (power[0] / 2 + power[1:-1].sum() + power[-1] / 2) / (len(power) - 1)
-    assert mean_power == pytest.approx(np.sum((samples * window) ** 2) / np.sum(window**2), rel=1e-3)
+    assert mean_power == pytest.approx(
+        np.sum((samples * window) ** 2) / np.sum(window**2), rel=1e-3
+    )
     assert (frequencies_hz[0], frequencies_hz[-1]) == (0, 8000)
-    peaks_hz = frequencies_hz[1:-1][(level_db[1:-1] > level_db[:-2]) & (level_db[1:-1] > level_db[2:])]
+    peaks_hz = frequencies_hz[1:-1][
+        (level_db[1:-1] > level_db[:-2]) & (level_db[1:-1] > level_db[2:])
+    ]
     for truth_hz in (768, 1333, 2522, 3687):
         assert np.abs(peaks_hz - truth_hz).min() < 50
 
 
 def test_the_lp_spectrum_of_a_known_filter_is_that_filters():
-    """White noise through two poles: its LP spectrum is the filter's power response, within sampling error."""
+    """White noise through two poles: its LP spectrum is the filter's power response, within
+    sampling error.
+    """
     noise = np.random.default_rng(1).standard_normal(200_000)
     denominator = [1, -1.2, 0.8]
-    _, level_db = lp_spectrum(lfilter([1], denominator, noise)[: 16000 * 10], 16000, lp_order=2, n_points=64)
-    response = 1 / np.abs(np.exp(-1j * np.outer(np.linspace(0, np.pi, 64), np.arange(3))) @ denominator) ** 2
+    _, level_db = lp_spectrum(
+        lfilter([1], denominator, noise)[: 16000 * 10], 16000, lp_order=2, n_points=64
+    )
+    response = (
+        1
+        / np.abs(np.exp(-1j * np.outer(np.linspace(0, np.pi, 64), np.arange(3))) @ denominator) ** 2
+    )
     np.testing.assert_allclose(level_db, 10 * np.log10(response), atol=0.3)
 
 
-@pytest.mark.parametrize("function", [f0, formants, lp_spectrum, lambda samples, rate: scale_f0(samples, rate, 1.5)])
-@pytest.mark.parametrize(("samples", "match"), [
-    (np.zeros((2, 8000)), "one channel"), (np.array([]), "empty"), (np.zeros(8000), "silent"),
-    (np.full(8000, np.nan), "NaN"), (np.append(np.ones(8000), np.inf), "infinite"),
-])
+@pytest.mark.parametrize(
+    "function", [f0, formants, lp_spectrum, lambda samples, rate: scale_f0(samples, rate, 1.5)]
+)
+@pytest.mark.parametrize(
+    ("samples", "match"),
+    [
+        (np.zeros((2, 8000)), "one channel"),
+        (np.array([]), "empty"),
+        (np.zeros(8000), "silent"),
+        (np.full(8000, np.nan), "NaN"),
+        (np.append(np.ones(8000), np.inf), "infinite"),
+    ],
+)
 def test_unusable_samples_are_refused(function, samples, match):
     with pytest.raises(AudioError, match=match):
         function(samples, 16000)
 
 
-@pytest.mark.parametrize(("function", "n_samples", "match"), [
-    (f0, 600, "three periods of 75.0 Hz needs 40.0 ms"),
-    (lambda samples, rate: scale_f0(samples, rate, 1.5), 600, "three periods of 75.0 Hz needs 40.0 ms"),
-    (formants, 600, "the analysis window needs 40.0 ms"),
-    (lp_spectrum, 10, "16 poles needs 1.1 ms"),
-])
+@pytest.mark.parametrize(
+    ("function", "n_samples", "match"),
+    [
+        (f0, 600, "three periods of 75.0 Hz needs 40.0 ms"),
+        (
+            lambda samples, rate: scale_f0(samples, rate, 1.5),
+            600,
+            "three periods of 75.0 Hz needs 40.0 ms",
+        ),
+        (formants, 600, "the analysis window needs 40.0 ms"),
+        (lp_spectrum, 10, "16 poles needs 1.1 ms"),
+    ],
+)
 def test_clips_too_short_to_analyse_are_refused(function, n_samples, match):
     with pytest.raises(AudioError, match=match):
         function(np.ones(n_samples), 16000)
@@ -224,7 +261,9 @@ def test_impossible_bandwidths_and_numbers_of_points_are_refused():
 
 
 @pytest.mark.parametrize("f0_hz", [90, 125, 210])
-def test_a_periodic_segment_comes_back_to_itself_after_a_period_and_is_reversed_after_half_a_period_of_a_sine(f0_hz):
+def test_a_periodic_segment_repeats_after_a_period_and_is_reversed_after_half_a_period(
+    f0_hz,
+):
     sine = np.sin(2 * np.pi * f0_hz * np.arange(800) / 16000 + 1)
     lags_s, values = phonetics.autocorrelation(sine, 16000)
     assert values[0] == 1 and lags_s[0] == 0 and lags_s[-1] == pytest.approx(0.02)
@@ -241,9 +280,14 @@ def test_autocorrelation_of_noise_stays_near_zero_and_does_not_depend_on_loudnes
     assert np.allclose(phonetics.autocorrelation(7 * noise + 3, 16000)[1], values)
 
 
-@pytest.mark.parametrize("samples, complaint", [
-    (np.ones(800), "constant"), (np.zeros(800), "silent"), (np.random.default_rng(0).normal(size=600), "longest lag"),
-])
+@pytest.mark.parametrize(
+    "samples, complaint",
+    [
+        (np.ones(800), "constant"),
+        (np.zeros(800), "silent"),
+        (np.random.default_rng(0).normal(size=600), "longest lag"),
+    ],
+)
 def test_a_segment_without_autocorrelation_is_refused(samples, complaint):
     with pytest.raises(AudioError, match=complaint):
         phonetics.autocorrelation(samples, 16000)

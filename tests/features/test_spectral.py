@@ -1,4 +1,6 @@
-"""Spectral relevance against numerical Wirtinger derivatives, analytic gradients and a resynthesis; bad input."""
+"""Spectral relevance against numerical Wirtinger derivatives, analytic gradients and a resynthesis;
+bad input.
+"""
 
 import numpy as np
 import pytest
@@ -14,11 +16,15 @@ RATE = 16000
 def small_net(n_samples, seed=0):
     """Return a smooth nonlinear score of (batch, n_samples) in double precision."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(n_samples, 9), nn.Tanh(), nn.Linear(9, 1), nn.Softplus()).double()
+    return nn.Sequential(
+        nn.Linear(n_samples, 9), nn.Tanh(), nn.Linear(9, 1), nn.Softplus()
+    ).double()
 
 
 def wirtinger(score, spectrum, k, step=1e-6):
-    """Return (d/da - j d/db) / 2 of the score, X[k] moving by a + jb and its partner X[N-k] by the conjugate."""
+    """Return (d/da - j d/db) / 2 of the score, X[k] moving by a + jb and its partner X[N-k] by the
+    conjugate.
+    """
     n = len(spectrum)
 
     def quotient(direction):
@@ -57,12 +63,17 @@ def test_spectral_relevance_is_the_numerical_wirtinger_derivative(n_samples):
 
 def test_a_linear_models_spectral_relevance_is_its_analytic_gradient():
     weights, n = np.random.default_rng(2).standard_normal(64), 64
-    expected = [sum(weights[t] * np.exp(2j * np.pi * k * t / n) for t in range(n)) / n for k in range(n // 2 + 1)]
+    expected = [
+        sum(weights[t] * np.exp(2j * np.pi * k * t / n) for t in range(n)) / n
+        for k in range(n // 2 + 1)
+    ]
     found = features.spectral_relevance(weights, RATE, None)[:, 0]
     np.testing.assert_allclose(found, expected, atol=1e-14)
     x = np.random.default_rng(3).standard_normal(n)
     both_sides = found * np.fft.rfft(x) * np.r_[1, np.full(n // 2 - 1, 2), 1]
-    assert both_sides.sum().real == pytest.approx(weights @ x)  # what each bin adds, adds up to the score
+    assert both_sides.sum().real == pytest.approx(
+        weights @ x
+    )  # what each bin adds, adds up to the score
 
 
 def test_the_short_time_version_is_the_derivative_of_a_sum_of_windowed_frames():
@@ -73,7 +84,10 @@ def test_the_short_time_version_is_the_derivative_of_a_sum_of_windowed_frames():
     frames[:, [0, -1], 1] = 0  # bins 0 and N/2 are real
     frames.requires_grad_()
     pieces = torch.fft.irfft(torch.view_as_complex(frames), n_window) * shape  # (frame, N)
-    signal = sum(nn.functional.pad(piece, (m * hop, n_samples - n_window - m * hop)) for m, piece in enumerate(pieces))
+    signal = sum(
+        nn.functional.pad(piece, (m * hop, n_samples - n_window - m * hop))
+        for m, piece in enumerate(pieces)
+    )
     relevance, by_parts = torch.autograd.grad(model(signal[None]).sum(), [signal, frames])
     found = features.spectral_relevance(relevance, 1000, 0.016, 0.006)
     expected = torch.view_as_complex(by_parts).numpy().conj().T / 2  # (d/da - j d/db) / 2
@@ -97,8 +111,12 @@ def test_a_click_is_found_at_its_time_and_its_delay_turns_the_phase_forward():
     click[560] = 1  # frame 3 is samples 480 to 879
     found = features.spectral_relevance(click, RATE, window="rectangular")
     _, times_s = features.spectral_axes(1600, RATE)
-    np.testing.assert_allclose(times_s[np.abs(found[1]) > 0], [0.0325, 0.0425])  # frames 2 and 3: 320 and 480 on
-    np.testing.assert_allclose(found[:, 3], np.exp(2j * np.pi * np.arange(201) * 80 / 400) / 400, atol=1e-12)
+    np.testing.assert_allclose(
+        times_s[np.abs(found[1]) > 0], [0.0325, 0.0425]
+    )  # frames 2 and 3: 320 and 480 on
+    np.testing.assert_allclose(
+        found[:, 3], np.exp(2j * np.pi * np.arange(201) * 80 / 400) / 400, atol=1e-12
+    )
 
 
 def test_batches_are_kept_and_precision_follows_the_input():
@@ -111,14 +129,19 @@ def test_batches_are_kept_and_precision_follows_the_input():
     np.testing.assert_allclose(single, found, atol=1e-7)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"relevance": np.ones(399)}, "399 samples .24.9 ms. is shorter than a frame of 25.0 ms"),
-    ({"relevance": np.array([np.nan, *np.ones(500), np.inf])}, "2 values that are NaN"),
-    ({"relevance": np.ones(500) * 1j}, "real numbers"), ({"relevance": np.float64(1)}, "real numbers"),
-    ({"relevance": np.ones(1), "window_s": None}, "at least two samples"),
-    ({"window_s": 0.0}, "at least two samples"), ({"hop_s": 0.0}, "a hop at least one"),
-    ({"sample_rate": 0}, "sample_rate must be positive"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"relevance": np.ones(399)}, "399 samples .24.9 ms. is shorter than a frame of 25.0 ms"),
+        ({"relevance": np.array([np.nan, *np.ones(500), np.inf])}, "2 values that are NaN"),
+        ({"relevance": np.ones(500) * 1j}, "real numbers"),
+        ({"relevance": np.float64(1)}, "real numbers"),
+        ({"relevance": np.ones(1), "window_s": None}, "at least two samples"),
+        ({"window_s": 0.0}, "at least two samples"),
+        ({"hop_s": 0.0}, "a hop at least one"),
+        ({"sample_rate": 0}, "sample_rate must be positive"),
+    ],
+)
 def test_what_cannot_be_transformed_is_told_in_a_sentence(change, said):
     given = {"relevance": np.ones(500), "sample_rate": RATE} | change
     with pytest.raises(ParameterError, match=said):

@@ -1,4 +1,6 @@
-"""The spectrogram of the paper: equal to scipy and librosa on its definition, known answers, frequency scaling."""
+"""The spectrogram of the paper: equal to scipy and librosa on its definition, known answers,
+frequency scaling.
+"""
 
 import librosa
 import numpy as np
@@ -31,7 +33,10 @@ def test_a_tone_stands_in_its_row_and_a_click_in_its_column():
     assert abs(features.frequencies_hz()[int(tone.mean(1).argmax())] - 1000) < 9
     click = np.zeros(8000)
     click[4000] = 1
-    assert abs(features.frame_times_s()[int(features.log_spectrogram(click).mean(0).argmax())] - 0.5) < 0.0045
+    assert (
+        abs(features.frame_times_s()[int(features.log_spectrogram(click).mean(0).argmax())] - 0.5)
+        < 0.0045
+    )
 
 
 def test_a_batch_is_its_clips_and_loudness_does_not_matter():
@@ -40,7 +45,9 @@ def test_a_batch_is_its_clips_and_loudness_does_not_matter():
     assert batch.shape == (2, 227, 227)
     torch.testing.assert_close(batch[1], features.log_spectrogram(noise(2)))
     heard = batch > -60  # softer cells meet the floor of 0.00001 that the authors' decibels have
-    torch.testing.assert_close(batch[heard], features.log_spectrogram(clips * 0.1)[heard], atol=1e-2, rtol=0)
+    torch.testing.assert_close(
+        batch[heard], features.log_spectrogram(clips * 0.1)[heard], atol=1e-2, rtol=0
+    )
     assert float(batch.max()) == 0 and float(batch.min()) == -80
 
 

@@ -1,4 +1,6 @@
-"""One second at 8 kHz: silence around the clip, the loudest second of a long one, the percentile, bad sound."""
+"""One second at 8 kHz: silence around the clip, the loudest second of a long one, the percentile,
+bad sound.
+"""
 
 import numpy as np
 import pytest
@@ -27,7 +29,11 @@ def test_a_clip_of_any_length_keeps_its_samples_in_order(length, seed):
 
 def test_positions_reach_both_ends_and_depend_on_the_generator_alone():
     def start(seed):
-        return int(np.flatnonzero(features.pad_to_length(np.ones(7998, np.float32), np.random.default_rng(seed)))[0])
+        return int(
+            np.flatnonzero(
+                features.pad_to_length(np.ones(7998, np.float32), np.random.default_rng(seed))
+            )[0]
+        )
 
     starts = [start(seed) for seed in range(40)]
     assert set(starts) == {0, 1, 2}
@@ -60,10 +66,17 @@ def test_silence_around_a_clip_stays_exactly_zero():
     assert (features.waveform(second) == 0).sum() == 7600
 
 
-@pytest.mark.parametrize(("samples", "said"), [
-    (np.zeros(100), "silent"), (np.zeros(0), "empty"), (np.ones((2, 100)), "one channel"),
-    (np.array([0.1, np.nan]), "NaN"), (np.array([0.1, np.inf]), "infinite"), (np.ones(8000 * 61), "at most 60 s"),
-])
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (np.zeros(100), "silent"),
+        (np.zeros(0), "empty"),
+        (np.ones((2, 100)), "one channel"),
+        (np.array([0.1, np.nan]), "NaN"),
+        (np.array([0.1, np.inf]), "infinite"),
+        (np.ones(8000 * 61), "at most 60 s"),
+    ],
+)
 def test_unusable_sound_is_told_in_a_sentence(samples, said):
     with pytest.raises(AudioError, match=said):
         features.fit_to_second(samples, 8000)

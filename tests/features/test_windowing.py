@@ -1,4 +1,6 @@
-"""Windows of raw waveform: where they lie, what surrounds the utterance, mean and variance, bad input."""
+"""Windows of raw waveform: where they lie, what surrounds the utterance, mean and variance, bad
+input.
+"""
 
 import numpy as np
 import pytest
@@ -13,9 +15,17 @@ from earwitness.errors import AudioError, ParameterError
 @settings(max_examples=40, deadline=None)
 def test_windows_are_what_copying_sample_by_sample_gives(n_samples, length, seed):
     rng = np.random.default_rng(seed)
-    samples, centres = rng.standard_normal(n_samples).astype(np.float32), rng.integers(0, n_samples, 5)
-    expected = [[samples[t] if 0 <= t < n_samples else 0 for t in range(c - length // 2, c - length // 2 + length)]
-                for c in centres]
+    samples, centres = (
+        rng.standard_normal(n_samples).astype(np.float32),
+        rng.integers(0, n_samples, 5),
+    )
+    expected = [
+        [
+            samples[t] if 0 <= t < n_samples else 0
+            for t in range(c - length // 2, c - length // 2 + length)
+        ]
+        for c in centres
+    ]
     found = features.windows(samples, centres.tolist(), length)
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == np.float32
@@ -42,7 +52,9 @@ def test_a_normalised_window_has_mean_zero_and_variance_one_whatever_its_level()
     found = features.normalised(raw)
     expected = (raw - raw.mean(-1, keepdims=True)) / raw.std(-1, keepdims=True)
     assert found.shape == raw.shape and found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=2e-3)  # float32 holds 0.2 + 1e-4 to four digits
+    np.testing.assert_allclose(
+        found, expected, atol=2e-3
+    )  # float32 holds 0.2 + 1e-4 to four digits
     np.testing.assert_allclose(found[1], expected[1], atol=2e-6)
 
 
@@ -57,9 +69,15 @@ def test_a_constant_window_stays_zero_and_normalising_leaves_its_input_alone():
     np.testing.assert_array_equal(raw, kept)
 
 
-@pytest.mark.parametrize(("centres", "said"), [
-    ([10], "inside the utterance, 0 to 9"), ([-1], "got -1"), ([1.5], "integers"), ([[1]], "list of sample numbers"),
-])
+@pytest.mark.parametrize(
+    ("centres", "said"),
+    [
+        ([10], "inside the utterance, 0 to 9"),
+        ([-1], "got -1"),
+        ([1.5], "integers"),
+        ([[1]], "list of sample numbers"),
+    ],
+)
 def test_a_centre_outside_the_utterance_is_told_in_a_sentence(centres, said):
     with pytest.raises(ParameterError, match=said):
         features.windows(np.ones(10), centres, 4)

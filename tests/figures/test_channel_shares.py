@@ -24,7 +24,9 @@ def test_bars_are_means_dots_are_medians_and_whiskers_reach_5_and_95_per_cent():
 def test_scores_are_drawn_over_the_percentage_of_bins():
     _, ax = figures.panels()
     scores = np.array([0.5, 0.3, 0.1])
-    lines = channel_shares.flipped_scores(ax, [0, 0.1, 1], {"all channels": scores}, {"all channels": scores / 10})
+    lines = channel_shares.flipped_scores(
+        ax, [0, 0.1, 1], {"all channels": scores}, {"all channels": scores / 10}
+    )
     np.testing.assert_allclose(lines["all channels"].get_xdata(), [0, 10, 100])
     np.testing.assert_allclose(lines["all channels"].get_ydata(), scores)
 

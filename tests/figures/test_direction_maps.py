@@ -13,8 +13,12 @@ ROOM = rooms.Room((6.0, 5.0, 3.0), (4.0, 3.0, 1.2), (2.0, 2.0, 1.5), 0.5)
 
 
 def test_the_map_is_seen_from_the_array_so_left_is_left_and_up_is_up():
-    x, y = direction_maps.on_map(sphere.unit_vector(np.array([np.pi / 2, 0, 0]), np.array([0, 0, 0.5])))
-    assert x.tolist() == pytest.approx([-np.pi / 2, 0, 0]) and y.tolist() == pytest.approx([0, 0, 0.5])
+    x, y = direction_maps.on_map(
+        sphere.unit_vector(np.array([np.pi / 2, 0, 0]), np.array([0, 0, 0.5]))
+    )
+    assert x.tolist() == pytest.approx([-np.pi / 2, 0, 0]) and y.tolist() == pytest.approx(
+        [0, 0, 0.5]
+    )
 
 
 def test_a_value_per_class_stands_at_its_place_and_missing_ones_are_crosses():
@@ -26,7 +30,9 @@ def test_a_value_per_class_stands_at_its_place_and_missing_ones_are_crosses():
     figure.canvas.draw()
     there = np.delete(np.arange(425), [3, 7])
     np.testing.assert_array_equal(dots.get_array(), values[there])
-    np.testing.assert_allclose(dots.get_offsets(), np.stack(direction_maps.on_map(sphere.directions()[there]), 1))
+    np.testing.assert_allclose(
+        dots.get_offsets(), np.stack(direction_maps.on_map(sphere.directions()[there]), 1)
+    )
     np.testing.assert_array_equal(values, kept)
     assert dots.norm.vmin == 0 and dots.norm.vmax == 424
 
@@ -50,14 +56,24 @@ def test_lines_lead_from_the_truth_to_the_estimate_the_short_way_and_are_coloure
 
 
 def test_accuracy_over_a_condition_has_bars_of_two_standard_errors():
-    table = pd.DataFrame({"middle": [5.0, 15.0], "within_percent": [40.0, 80.0], "within_se": [5.0, 2.0],
-                          "median_deg": [12.0, 6.0]})
+    table = pd.DataFrame(
+        {
+            "middle": [5.0, 15.0],
+            "within_percent": [40.0, 80.0],
+            "within_se": [5.0, 2.0],
+            "median_deg": [12.0, 6.0],
+        }
+    )
     _, ax = figures.panels()
-    lines = direction_maps.by_condition(ax, {"intensity": table, "pseudo-intensity": table}, "SNR (dB)")
+    lines = direction_maps.by_condition(
+        ax, {"intensity": table, "pseudo-intensity": table}, "SNR (dB)"
+    )
     bars = lines["intensity"].lines[2][0].get_segments()
     np.testing.assert_allclose([bar[:, 1] for bar in bars], [[30, 50], [76, 84]])
     assert ax.get_xlabel() == "SNR (dB)" and "%" in ax.get_ylabel()
-    only = direction_maps.by_condition(figures.panels()[1], {"order1": table}, "T60 (s)", "median_deg")
+    only = direction_maps.by_condition(
+        figures.panels()[1], {"order1": table}, "T60 (s)", "median_deg"
+    )
     assert not only["order1"].lines[2] and only["order1"].lines[0].get_ydata().tolist() == [12, 6]
 
 
@@ -78,12 +94,16 @@ def test_a_room_has_twelve_edges_and_its_images_stand_where_they_are():
     _, ax = figures.panels(subplot_kw={"projection": "3d"})
     edges = direction_maps.room(ax, ROOM, reach_m=8.0)
     assert len(edges) == 12
-    corners = {tuple(np.round(corner, 6)) for edge in edges for corner in np.transpose(edge.get_data_3d())}
+    corners = {
+        tuple(np.round(corner, 6)) for edge in edges for corner in np.transpose(edge.get_data_3d())
+    }
     assert corners == {(x, y, z) for x in (0, 6) for y in (0, 5) for z in (0, 3)}
     images = next(dots for dots in ax.collections if dots.get_label() == "image source")
     position, count = rooms.image_sources(ROOM, 8.0)
-    np.testing.assert_allclose(np.sort(np.stack(images._offsets3d, 1), 0),
-                               np.sort(position[count > 0] + ROOM.receiver_m, 0))
+    np.testing.assert_allclose(
+        np.sort(np.stack(images._offsets3d, 1), 0),
+        np.sort(position[count > 0] + ROOM.receiver_m, 0),
+    )
 
 
 def test_harmonics_are_named_by_channel():

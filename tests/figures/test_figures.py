@@ -18,10 +18,18 @@ from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
 matplotlib.use("Agg")
 
 TIMES, FREQS = np.linspace(0, 1, 12), np.linspace(0, 4000, 9)
-PHONES = pd.DataFrame({"start_s": [0.0, 0.2, 0.5], "end_s": [0.2, 0.5, 0.9], "phone": ["h#", "aa", "t"]})
-SHARES = pd.DataFrame([(vowel, sex, signal, 50.0, 40.0, 60.0) for vowel in ("ah", "iy") for sex in ("female", "male")
-                       for signal in ("paper", "original", "guided-backprop", "random-weights")],
-                      columns=["vowel", "sex", "signal", "share", "low", "high"])
+PHONES = pd.DataFrame(
+    {"start_s": [0.0, 0.2, 0.5], "end_s": [0.2, 0.5, 0.9], "phone": ["h#", "aa", "t"]}
+)
+SHARES = pd.DataFrame(
+    [
+        (vowel, sex, signal, 50.0, 40.0, 60.0)
+        for vowel in ("ah", "iy")
+        for sex in ("female", "male")
+        for signal in ("paper", "original", "guided-backprop", "random-weights")
+    ],
+    columns=["vowel", "sex", "signal", "share", "low", "high"],
+)
 
 
 def phones_on_a_spectrogram(ax, level_db):
@@ -59,30 +67,50 @@ def picture(ax):
 CALLS = {
     "spectrogram": lambda ax, x: figures.spectrogram(ax, x["level"], TIMES, FREQS),
     "relevance_map": lambda ax, x: figures.relevance_map(ax, x["map"], TIMES, FREQS),
-    "relevance_on_spectrogram": lambda ax, x: figures.relevance_on_spectrogram(ax, x["map"], x["level"], TIMES, FREQS),
+    "relevance_on_spectrogram": lambda ax, x: figures.relevance_on_spectrogram(
+        ax, x["map"], x["level"], TIMES, FREQS
+    ),
     "waveform": lambda ax, x: figures.waveform(ax, x["samples"], 100),
     "relevance_signal": lambda ax, x: figures.relevance_signal(ax, x["signal"], 100),
-    "coloured_waveform": lambda ax, x: figures.coloured_waveform(ax, x["samples"], x["signal"], 100, 0.1, 0.5),
-    "relevance_on_waveform": lambda ax, x: figures.relevance_on_waveform(ax, x["samples"], x["signal"], 100),
-    "flipping": lambda ax, x: figures.flipping(ax, x["fractions"], {"random": x["curve"]}, chance=0.1)["random"],
+    "coloured_waveform": lambda ax, x: figures.coloured_waveform(
+        ax, x["samples"], x["signal"], 100, 0.1, 0.5
+    ),
+    "relevance_on_waveform": lambda ax, x: figures.relevance_on_waveform(
+        ax, x["samples"], x["signal"], 100
+    ),
+    "flipping": lambda ax, x: figures.flipping(
+        ax, x["fractions"], {"random": x["curve"]}, chance=0.1
+    )["random"],
     "factor_curve": lambda ax, x: figures.factor_curve(
-        ax, 0.5 + x["fractions"], {"male": x["curve"]}, figures.SEX_COLOURS, marked={"male": 1.25})["male"],
+        ax, 0.5 + x["fractions"], {"male": x["curve"]}, figures.SEX_COLOURS, marked={"male": 1.25}
+    )["male"],
     "confusion": lambda ax, x: figures.confusion(ax, x["counts"], ["a", "b", "c"]),
     "durations": lambda ax, x: figures.durations(ax, x["fractions"])[0],
-    "scatter_by_group": lambda ax, x: figures.scatter_by_group(ax, x["samples"], x["signal"], x["sex"])["male"],
+    "scatter_by_group": lambda ax, x: figures.scatter_by_group(
+        ax, x["samples"], x["signal"], x["sex"]
+    )["male"],
     "spectral_relevance": lambda ax, x: figures.spectral_relevance(ax, x["map"], TIMES, FREQS),
     "phones": lambda ax, x: phones_on_a_spectrogram(ax, x["level"]),
     "autocorrelations": lambda ax, x: figures.autocorrelations(
-        ax, x["fractions"] / 50, {"original": x["curve"][0], "phone-cnn": x["curve"][1]}, 0.008)["phone-cnn"],
+        ax, x["fractions"] / 50, {"original": x["curve"][0], "phone-cnn": x["curve"][1]}, 0.008
+    )["phone-cnn"],
     "f0_contours": lambda ax, x: figures.f0_contours(
-        ax, {"original": (TIMES, 100 + FREQS.mean() * np.abs(x["map"][0]))})["original"],
+        ax, {"original": (TIMES, 100 + FREQS.mean() * np.abs(x["map"][0]))}
+    )["original"],
     "short_time_spectrum": lambda ax, x: figures.short_time_spectrum(
-        ax, FREQS, x["level"][:, 0], x["level"][:, 1], x["level"][:, 2], [500, np.nan])["LP"],
+        ax, FREQS, x["level"][:, 0], x["level"][:, 1], x["level"][:, 2], [500, np.nan]
+    )["LP"],
     "filter_bank": lambda ax, x: figures.filter_bank(ax, FREQS, np.abs(x["map"].T)),
     "by_frequency": lambda ax, x: figures.by_frequency(
-        ax, FREQS, {"phone-cnn": x["map"][:, 0]}, bands={"low": (0, 500)}, spread={"phone-cnn": x["map"][:, 1]},
+        ax,
+        FREQS,
+        {"phone-cnn": x["map"][:, 0]},
+        bands={"low": (0, 500)},
+        spread={"phone-cnn": x["map"][:, 1]},
     )["phone-cnn"],
-    "f_ratio": lambda ax, x: figures.f_ratio(ax, FREQS, np.abs(x["map"][:8, 0]), 0.5, {"low": (0, 500)}),
+    "f_ratio": lambda ax, x: figures.f_ratio(
+        ax, FREQS, np.abs(x["map"][:8, 0]), 0.5, {"low": (0, 500)}
+    ),
     "vowel_shares": lambda ax, x: figures.vowel_shares(ax, SHARES)["guided-backprop"],
 }
 
@@ -90,9 +118,14 @@ CALLS = {
 def inputs():
     rng = np.random.default_rng(2)
     return {
-        "level": rng.uniform(-80, 0, (9, 12)), "map": rng.normal(size=(9, 12)), "samples": rng.normal(size=100),
-        "signal": rng.normal(size=100), "fractions": np.linspace(0, 1, 6), "curve": rng.uniform(size=(4, 6)),
-        "counts": rng.integers(1, 9, (3, 3)), "sex": np.array(["male", "female"] * 50),
+        "level": rng.uniform(-80, 0, (9, 12)),
+        "map": rng.normal(size=(9, 12)),
+        "samples": rng.normal(size=100),
+        "signal": rng.normal(size=100),
+        "fractions": np.linspace(0, 1, 6),
+        "curve": rng.uniform(size=(4, 6)),
+        "counts": rng.integers(1, 9, (3, 3)),
+        "sex": np.array(["male", "female"] * 50),
     }
 
 
@@ -110,15 +143,37 @@ def test_a_picture_returns_an_artist_and_leaves_its_input_as_it_was(ax, name):
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in ("confusion",)])
 def test_every_axis_has_a_label_with_its_unit(ax, name):
     CALLS[name](ax, inputs())
-    units = ("(s)", "(Hz)", "(%)", "(dB", "(1)", "Clips", "Amplitude", "Relevance", "% of", "Factor", "Filters",
-             "Vowel")
+    units = (
+        "(s)",
+        "(Hz)",
+        "(%)",
+        "(dB",
+        "(1)",
+        "Clips",
+        "Amplitude",
+        "Relevance",
+        "% of",
+        "Factor",
+        "Filters",
+        "Vowel",
+    )
     for label in (ax.get_xlabel(), ax.get_ylabel()):
         assert any(unit in label for unit in units), label
 
 
 def test_every_public_function_that_draws_is_tried_in_this_folder():
-    helpers = {"method_style", "panels", "relevance_limit", "use_style", "relevance_bar", "spectrogram_bar", "bars"}
-    drawn = {name for name in figures.__all__ if callable(getattr(figures, name)) and name.islower()} - helpers
+    helpers = {
+        "method_style",
+        "panels",
+        "relevance_limit",
+        "use_style",
+        "relevance_bar",
+        "spectrogram_bar",
+        "bars",
+    }
+    drawn = {
+        name for name in figures.__all__ if callable(getattr(figures, name)) and name.islower()
+    } - helpers
     assert set(CALLS) <= drawn
     texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
     assert not {name for name in drawn if not any(f"figures.{name}(" in text for text in texts)}
@@ -150,16 +205,21 @@ def test_the_colour_bar_prints_both_limits(ax, relevance):
     assert bar.extend == "both" and bar.ax.get_ylabel() == "Relevance for 'zero' (logit)"
 
 
-@pytest.mark.parametrize("draw", [
-    lambda ax: figures.relevance_map(ax, np.zeros((9, 12)), TIMES, FREQS),
-    lambda ax: figures.relevance_map(ax, np.zeros((9, 12)), TIMES, FREQS, limit=1.0),
-    lambda ax: figures.relevance_on_spectrogram(ax, np.zeros((9, 12)), np.zeros((9, 12)), TIMES, FREQS),
-    lambda ax: figures.relevance_signal(ax, np.zeros(100), 100),
-    lambda ax: figures.coloured_waveform(ax, np.ones(100), np.zeros(100), 100),
-    lambda ax: figures.relevance_on_waveform(ax, np.ones(100), np.zeros(100), 100),
-    lambda ax: figures.relevance_limit(np.zeros(3)),
-    lambda ax: figures.spectral_relevance(ax, np.zeros((9, 12), complex), TIMES, FREQS),
-])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: figures.relevance_map(ax, np.zeros((9, 12)), TIMES, FREQS),
+        lambda ax: figures.relevance_map(ax, np.zeros((9, 12)), TIMES, FREQS, limit=1.0),
+        lambda ax: figures.relevance_on_spectrogram(
+            ax, np.zeros((9, 12)), np.zeros((9, 12)), TIMES, FREQS
+        ),
+        lambda ax: figures.relevance_signal(ax, np.zeros(100), 100),
+        lambda ax: figures.coloured_waveform(ax, np.ones(100), np.zeros(100), 100),
+        lambda ax: figures.relevance_on_waveform(ax, np.ones(100), np.zeros(100), 100),
+        lambda ax: figures.relevance_limit(np.zeros(3)),
+        lambda ax: figures.spectral_relevance(ax, np.zeros((9, 12), complex), TIMES, FREQS),
+    ],
+)
 def test_relevance_that_is_zero_everywhere_is_refused(ax, draw):
     with pytest.raises(ParameterError, match="zero everywhere"):
         draw(ax)
@@ -177,7 +237,9 @@ def test_a_shared_limit_is_the_largest_of_all_panels_and_a_quantile_ignores_zero
     assert figures.relevance_limit(heavy, quantile=0.5) == pytest.approx(0.505)
 
 
-def test_the_overlay_shows_the_spectrogram_where_relevance_is_zero_and_hides_it_where_it_is_largest(ax, level_db):
+def test_the_overlay_shows_the_spectrogram_where_relevance_is_zero_and_hides_it_where_it_is_largest(
+    ax, level_db
+):
     relevance = np.zeros((9, 12))
     relevance[4, 6] = 1.0
     figures.relevance_on_spectrogram(ax, relevance, level_db, TIMES, FREQS)
@@ -186,7 +248,7 @@ def test_the_overlay_shows_the_spectrogram_where_relevance_is_zero_and_hides_it_
     assert opacity[4, 6] == 1 and np.delete(opacity.ravel(), 4 * 12 + 6).max() == 0
     assert below.get_alpha() is None
     grey = below.to_rgba(below.get_array())[..., :3]
-    assert np.ptp(grey, axis=-1).max() < 0.02          # no hue of its own
+    assert np.ptp(grey, axis=-1).max() < 0.02  # no hue of its own
 
 
 def test_torch_tensors_are_drawn_like_arrays(ax, relevance):
@@ -200,11 +262,13 @@ def test_the_direction_of_a_bar_repeats_its_colour(ax):
     (up, down), (first, second) = bars.get_segments(), bars.get_colors()[:, :3]
     assert up[1, 1] == 2 and first[0] > 0.8 > first[2]
     assert down[1, 1] == -1 and second[2] > 0.8 > second[0]
-    assert (up[0, 0], down[0, 0]) == (0.25, 0.5)       # seconds
+    assert (up[0, 0], down[0, 0]) == (0.25, 0.5)  # seconds
 
 
 def test_the_overlaid_waveform_draws_what_matters_in_its_colour_and_leaves_the_rest_grey(ax):
-    lines = figures.relevance_on_waveform(ax, np.array([0.5, -0.5, 0.5, 0.2]), np.array([2.0, -2.0, 0.01, 0.0]), 4)
+    lines = figures.relevance_on_waveform(
+        ax, np.array([0.5, -0.5, 0.5, 0.2]), np.array([2.0, -2.0, 0.01, 0.0]), 4
+    )
     (first, second), colours = lines.get_segments(), lines.get_colors()[:, :3]
     assert first[1].tolist() == [0.0, 0.5] and colours[0, 0] > 0.8 > colours[0, 2]
     assert second[1].tolist() == [0.25, -0.5] and colours[1, 2] > 0.8 > colours[1, 0]
@@ -227,19 +291,24 @@ def test_a_zoom_outside_the_clip_is_refused(ax):
         figures.coloured_waveform(ax, np.ones(100), np.ones(100), 100, 2.0, 2.5)
 
 
-@pytest.mark.parametrize("draw", [
-    lambda ax: figures.spectrogram(ax, np.zeros((12, 9)), TIMES, FREQS),
-    lambda ax: figures.relevance_on_spectrogram(ax, np.ones((9, 12)), np.zeros((9, 11)), TIMES, FREQS),
-    lambda ax: figures.coloured_waveform(ax, np.ones(5), np.ones(4), 10),
-    lambda ax: figures.relevance_on_waveform(ax, np.ones(5), np.ones(4), 10),
-    lambda ax: figures.relevance_map(ax, np.ones((9, 12)), TIMES, FREQS, limit=0),
-    lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": np.ones(4)}),
-    lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": 90 * np.ones(5)}),
-    lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"randon": np.ones(5)}),
-    lambda ax: figures.confusion(ax, np.ones((2, 3)), ["a", "b"]),
-    lambda ax: figures.bars(ax, pd.DataFrame({"a": [1]}), controls=["b"]),
-    lambda ax: figures.scatter_by_group(ax, [1, 2], [1], ["male", "male"]),
-])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: figures.spectrogram(ax, np.zeros((12, 9)), TIMES, FREQS),
+        lambda ax: figures.relevance_on_spectrogram(
+            ax, np.ones((9, 12)), np.zeros((9, 11)), TIMES, FREQS
+        ),
+        lambda ax: figures.coloured_waveform(ax, np.ones(5), np.ones(4), 10),
+        lambda ax: figures.relevance_on_waveform(ax, np.ones(5), np.ones(4), 10),
+        lambda ax: figures.relevance_map(ax, np.ones((9, 12)), TIMES, FREQS, limit=0),
+        lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": np.ones(4)}),
+        lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"random": 90 * np.ones(5)}),
+        lambda ax: figures.flipping(ax, np.linspace(0, 1, 5), {"randon": np.ones(5)}),
+        lambda ax: figures.confusion(ax, np.ones((2, 3)), ["a", "b"]),
+        lambda ax: figures.bars(ax, pd.DataFrame({"a": [1]}), controls=["b"]),
+        lambda ax: figures.scatter_by_group(ax, [1, 2], [1], ["male", "male"]),
+    ],
+)
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(ax, draw):
     with pytest.raises(EarwitnessError):
         draw(ax)
@@ -253,7 +322,9 @@ def test_flipping_draws_mean_and_standard_error_over_folds_and_the_chance_level(
     line = figures.flipping(ax, [0, 0.5], {"lrp-epsilon": folds}, chance=0.1)["lrp-epsilon"]
     assert np.allclose(line.get_xydata(), [[0, 90], [50, 40]])
     band = ax.collections[0].get_paths()[0].vertices
-    error = 100 * 0.4 / np.sqrt(2) / np.sqrt(2)        # two folds 0.4 apart: SD 0.4/sqrt2, SE that over sqrt2
+    error = (
+        100 * 0.4 / np.sqrt(2) / np.sqrt(2)
+    )  # two folds 0.4 apart: SD 0.4/sqrt2, SE that over sqrt2
     at_half = band[np.isclose(band[:, 0], 50), 1]
     assert np.isclose(at_half.min(), 40 - error) and np.isclose(at_half.max(), 40 + error)
     chance = next(drawn for drawn in ax.get_lines() if drawn.get_label() == "chance")
@@ -282,8 +353,16 @@ def test_every_attribution_method_has_its_colour():
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB
 DEFICIENCIES = {
-    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
 }
 
 
@@ -322,7 +401,9 @@ def test_the_share_of_clips_longer_than_the_input_is_printed(ax):
 def test_controls_are_hatched_and_results_are_not(ax):
     values = pd.DataFrame({"trained": [60, 30], "random": [12, 12]}, index=["sex", "digits"])
     drawn = figures.bars(ax, values, errors=values * 0.1, controls=["random"])
-    assert all(bar.get_hatch() for bar in drawn["random"]) and not any(bar.get_hatch() for bar in drawn["trained"])
+    assert all(bar.get_hatch() for bar in drawn["random"]) and not any(
+        bar.get_hatch() for bar in drawn["trained"]
+    )
     assert [bar.get_height() for bar in drawn["trained"]] == [60, 30]
 
 
@@ -338,7 +419,9 @@ def test_changes_are_means_with_their_standard_error_and_only_the_first_is_no_co
 
 
 def test_the_marked_factor_lies_on_its_curve(ax):
-    figures.factor_curve(ax, [1.0, 2.0], {"male": [1.0, 0.5]}, figures.SEX_COLOURS, marked={"male": np.sqrt(2)})
+    figures.factor_curve(
+        ax, [1.0, 2.0], {"male": [1.0, 0.5]}, figures.SEX_COLOURS, marked={"male": np.sqrt(2)}
+    )
     ring = next(line for line in ax.get_lines() if line.get_markerfacecolor() == "none")
     assert np.allclose(ring.get_xydata(), [[np.sqrt(2), 75]])
 
@@ -347,7 +430,7 @@ def test_the_marked_factor_lies_on_its_curve(ax):
 
 
 def test_text_stays_readable_where_a_phone_shrinks_the_figure_to_350_pixels(ax):
-    shrunk = 350 / (ax.figure.get_size_inches()[0] * 72)           # CSS pixels per point
+    shrunk = 350 / (ax.figure.get_size_inches()[0] * 72)  # CSS pixels per point
     assert plt.rcParams["xtick.labelsize"] * shrunk >= 8.5
     assert plt.rcParams["font.size"] * shrunk >= 9
 
@@ -359,7 +442,9 @@ def test_nothing_lies_outside_the_figure(ax):
     ax.figure.canvas.draw()
     box = ax.figure.get_tightbbox()
     width, height = ax.figure.get_size_inches()
-    assert box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02
+    assert (
+        box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02
+    )
 
 
 @pytest.mark.parametrize("name", ["relevance_map", "relevance_on_spectrogram", "coloured_waveform"])
@@ -377,7 +462,8 @@ def test_the_first_sample_stands_at_its_own_time(ax):
 # labels of what has no unit: counts, names of classes, and scores on a scale that the label names
 WITHOUT_UNIT = {
     "Amplitude", "Clips", "Estimate of the network", "Estimate of the whole clip",
-    "Factor of the frequency axis", "Filters, sorted by peak", "Given class", "Mean change by masking",
+    "Factor of the frequency axis", "Filters, sorted by peak", "Given class", "Mean change by "
+                                                                              "masking",
     "PESQ", "Relevance", "Score of the true direction", "True class", "Vowel, women and men",
 }  # fmt: skip
 

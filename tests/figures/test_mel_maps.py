@@ -28,8 +28,12 @@ def test_a_mel_spectrogram_has_seconds_below_and_hertz_at_their_bands(ax):
     np.testing.assert_array_equal(level, before)
     left, right, bottom, top = image.get_extent()
     assert (left, right) == pytest.approx((-0.005, 1.005))
-    assert left + (50.5 / 101) * (right - left) == pytest.approx(0.5), "frame 50 is at half a second"
-    ticks = dict(zip([label.get_text() for label in ax.get_yticklabels()], ax.get_yticks(), strict=True))
+    assert left + (50.5 / 101) * (right - left) == pytest.approx(0.5), (
+        "frame 50 is at half a second"
+    )
+    ticks = dict(
+        zip([label.get_text() for label in ax.get_yticklabels()], ax.get_yticks(), strict=True)
+    )
     assert ticks["1,000"] == pytest.approx(band, abs=0.5)
     assert list(ticks) == ["500", "1,000", "2,000", "4,000", "8,000"]
     assert (bottom, top) == (-0.5, 47.5)
@@ -61,8 +65,14 @@ def test_disturbances_are_bars_over_their_times(ax):
 @pytest.fixture
 def table():
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"condition": [c.name for c in CONDITIONS], "kind": [c.kind for c in CONDITIONS],
-                         "pesq": rng.uniform(1, 4.6, 54), "estimate": rng.uniform(1, 4.6, 54)})
+    return pd.DataFrame(
+        {
+            "condition": [c.name for c in CONDITIONS],
+            "kind": [c.kind for c in CONDITIONS],
+            "pesq": rng.uniform(1, 4.6, 54),
+            "estimate": rng.uniform(1, 4.6, 54),
+        }
+    )
 
 
 def test_conditions_stand_in_rows_from_top_to_bottom_with_estimate_and_label(ax, table):
@@ -73,7 +83,10 @@ def test_conditions_stand_in_rows_from_top_to_bottom_with_estimate_and_label(ax,
     np.testing.assert_allclose(offsets[:, 0], table["estimate"])
     assert offsets[0, 1] > offsets[-1, 1]
     assert [label.get_text() for label in ax.get_yticklabels()] == table["condition"].tolist()
-    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"estimate of the network", "PESQ"}
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {
+        "estimate of the network",
+        "PESQ",
+    }
 
 
 def test_every_kind_has_a_look_of_its_own(ax, table):

@@ -13,13 +13,17 @@ def test_tiles_share_one_symmetric_scale_and_leave_zero_white():
     maps = np.stack([np.full((4, 3), -2.0), np.zeros((4, 3))])
     before = maps.copy()
     images = figures.tiles(axes, maps)
-    assert [image.norm.vmin for image in images] == [-2, -2] and [image.norm.vmax for image in images] == [2, 2]
+    assert [image.norm.vmin for image in images] == [-2, -2] and [
+        image.norm.vmax for image in images
+    ] == [2, 2]
     assert min(images[1].cmap(images[1].norm(0.0))) > 0.99 and np.array_equal(maps, before)
 
 
 def test_tiles_of_levels_span_the_levels():
     _, axes = figures.panels(1, 2)
-    images = figures.tiles(axes, np.stack([np.full((4, 3), -80.0), np.full((4, 3), 5.0)]), colours="magma")
+    images = figures.tiles(
+        axes, np.stack([np.full((4, 3), -80.0), np.full((4, 3), 5.0)]), colours="magma"
+    )
     assert all((image.norm.vmin, image.norm.vmax) == (-80, 5) for image in images)
 
 
@@ -32,9 +36,21 @@ def test_as_many_tiles_as_axes():
 def test_the_first_tile_alone_has_hertz_and_seconds_where_the_bands_are_given():
     figure, axes = figures.panels(1, 2)
     figures.tiles(axes, np.ones((2, 5, 4)), centres_hz=[100, 300, 500, 1000, 2000], hop_s=0.02)
-    ticks = list(zip(axes[0].get_yticks(), [label.get_text() for label in axes[0].get_yticklabels()], strict=True))
+    ticks = list(
+        zip(
+            axes[0].get_yticks(),
+            [label.get_text() for label in axes[0].get_yticklabels()],
+            strict=True,
+        )
+    )
     assert ticks == [(2, "500 Hz"), (4, "2,000 Hz")]
-    times = list(zip(axes[0].get_xticks(), [label.get_text() for label in axes[0].get_xticklabels()], strict=True))
+    times = list(
+        zip(
+            axes[0].get_xticks(),
+            [label.get_text() for label in axes[0].get_xticklabels()],
+            strict=True,
+        )
+    )
     assert times == [(0, "0"), (3, "0.06 s")]
     assert len(axes[1].get_xticks()) == len(axes[1].get_yticks()) == 0
     with pytest.raises(ParameterError, match="Maps of 5 bands have no 3 centre frequencies"):

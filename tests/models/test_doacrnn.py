@@ -22,7 +22,10 @@ def test_the_layers_have_the_sizes_of_table_1(network):
     outputs = []
 
     def note(name):
-        return lambda layer, _, output: outputs.append((name, output[0] if isinstance(output, tuple) else output))
+        return lambda layer, _, output: outputs.append(
+            (name, output[0] if isinstance(output, tuple) else output)
+        )
+
     handles = [layer.register_forward_hook(note(name)) for name, layer in network.named_children()]
     with torch.no_grad():
         network(torch.zeros(2, 6, 50, 512))
@@ -30,11 +33,25 @@ def test_the_layers_have_the_sizes_of_table_1(network):
         handle.remove()
     assert [(name, *output.shape[1:]) for name, output in outputs] == [
         ("normalisation", 6, 50, 512),
-        ("conv1", 64, 50, 512), ("bn1", 64, 50, 512), ("elu1", 64, 50, 512), ("pool1", 64, 50, 64),
-        ("conv2", 64, 50, 64), ("bn2", 64, 50, 64), ("elu2", 64, 50, 64), ("pool2", 64, 50, 8),
-        ("conv3", 64, 50, 8), ("bn3", 64, 50, 8), ("elu3", 64, 50, 8), ("pool3", 64, 50, 2),
-        ("frames", 50, 128), ("lstm1", 50, 100), ("lstm2", 50, 100), ("fc1", 50, 100), ("elu4", 50, 100),
-        ("fc2", 50, 425)]
+        ("conv1", 64, 50, 512),
+        ("bn1", 64, 50, 512),
+        ("elu1", 64, 50, 512),
+        ("pool1", 64, 50, 64),
+        ("conv2", 64, 50, 64),
+        ("bn2", 64, 50, 64),
+        ("elu2", 64, 50, 64),
+        ("pool2", 64, 50, 8),
+        ("conv3", 64, 50, 8),
+        ("bn3", 64, 50, 8),
+        ("elu3", 64, 50, 8),
+        ("pool3", 64, 50, 2),
+        ("frames", 50, 128),
+        ("lstm1", 50, 100),
+        ("lstm2", 50, 100),
+        ("fc1", 50, 100),
+        ("elu4", 50, 100),
+        ("fc2", 50, 425),
+    ]
 
 
 def test_a_description_has_a_row_for_every_layer_recurrent_ones_too(network):
@@ -45,20 +62,29 @@ def test_a_description_has_a_row_for_every_layer_recurrent_ones_too(network):
 
 def test_every_layer_is_a_module_used_once(network):
     used = []
-    handles = [layer.register_forward_hook(lambda layer, *_: used.append(layer)) for layer in network.children()]
+    handles = [
+        layer.register_forward_hook(lambda layer, *_: used.append(layer))
+        for layer in network.children()
+    ]
     with torch.no_grad():
         network(torch.zeros(1, 6, 4, 512))
     for handle in handles:
         handle.remove()
     assert len(used) == len(set(used)) == len([*network.children()])
-    assert isinstance(network.lstm1, nn.LSTM) and network.lstm1.bidirectional and network.lstm1.batch_first
+    assert (
+        isinstance(network.lstm1, nn.LSTM)
+        and network.lstm1.bidirectional
+        and network.lstm1.batch_first
+    )
 
 
 def test_frames_keep_their_place_and_neighbouring_filters_stand_together():
     maps = torch.arange(2 * 3 * 5 * 2).reshape(2, 3, 5, 2)
     vector = models.doacrnn.Frames()(maps)
     assert vector.shape == (2, 5, 6)
-    torch.testing.assert_close(vector[1, 4], torch.stack([maps[1, f, 4, b] for b in range(2) for f in range(3)]))
+    torch.testing.assert_close(
+        vector[1, 4], torch.stack([maps[1, f, 4, b] for b in range(2) for f in range(3)])
+    )
 
 
 def test_normalisation_takes_mean_and_deviation_of_each_channel():
@@ -70,7 +96,9 @@ def test_normalisation_takes_mean_and_deviation_of_each_channel():
 
 def test_scores_are_the_mean_over_frames_of_probabilities(network):
     inputs = torch.randn(2, 6, 7, 512, generator=torch.Generator().manual_seed(1))
-    sure = copy.deepcopy(network)  # probabilities near 0 and 1, so that the mean of logits would be another answer
+    sure = copy.deepcopy(
+        network
+    )  # probabilities near 0 and 1, so that the mean of logits would be another answer
     with torch.no_grad():
         sure.fc2.weight *= 100
         scores, logits = sure.scores(inputs), sure(inputs)
@@ -84,7 +112,9 @@ def test_every_class_is_heard_where_it_lies():
         """Scores that follow the active intensity."""
 
         def scores(self, inputs):
-            return torch.einsum("ncft,kc->nk", inputs[:, :3], torch.from_numpy(sphere.directions().copy()).float())
+            return torch.einsum(
+                "ncft,kc->nk", inputs[:, :3], torch.from_numpy(sphere.directions().copy()).float()
+            )
 
     wave = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     wanted = sphere.directions()[[0, 100, 212, 424]]
@@ -98,7 +128,9 @@ def test_a_network_locates_what_its_input_says(network):
     mixtures = np.random.default_rng(1).standard_normal((3, 9, 16000)).astype(np.float32)
     with torch.no_grad():
         best = network.scores(features.network_input(mixtures, "intensity")).argmax(1)
-    np.testing.assert_array_equal(models.locate(network, mixtures, "intensity"), sphere.directions()[best])
+    np.testing.assert_array_equal(
+        models.locate(network, mixtures, "intensity"), sphere.directions()[best]
+    )
 
 
 @pytest.mark.parametrize("shape", [(6, 50, 512), (1, 8, 50, 512), (1, 6, 50, 513), (1, 6, 0, 512)])

@@ -1,4 +1,6 @@
-"""Networks as they predict: modes restored, copies used only where they agree, outputs that are no numbers refused."""
+"""Networks as they predict: modes restored, copies used only where they agree, outputs that are no
+numbers refused.
+"""
 
 import copy
 
@@ -66,7 +68,9 @@ def test_evaluation_mode_gives_every_module_its_own_mode_back_after_an_error_too
 def test_outputs_that_are_infinite_are_refused_also_where_all_weights_are_finite():
     model = nn.Linear(1, 1)
     nn.init.constant_(model.weight, 3e38)
-    with pytest.raises(ParameterError, match="Linear returns NaN or infinite values for 1 of 2 inputs: there is"):
+    with pytest.raises(
+        ParameterError, match="Linear returns NaN or infinite values for 1 of 2 inputs: there is"
+    ):
         models.logits(model, torch.tensor([[0.1], [10.0]]))
 
 

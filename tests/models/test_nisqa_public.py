@@ -1,4 +1,6 @@
-"""With the public weights and the recordings: predictions are those of NISQA's own code (``nisqa_reference.json``)."""
+"""With the public weights and the recordings: predictions are those of NISQA's own code
+(``nisqa_reference.json``).
+"""
 
 import json
 from pathlib import Path
@@ -15,7 +17,9 @@ TOLERANCE = 1e-3  # MOS; five digits of the reference are kept
 
 
 def folder(name):
-    """Return where a corpus or the public weights are; skip the test, with the sentence that says how to get them."""
+    """Return where a corpus or the public weights are; skip the test, with the sentence that says
+    how to get them.
+    """
     try:
         return catalogue.corpus_folder(name)
     except MissingDataError as error:
@@ -23,7 +27,9 @@ def folder(name):
 
 
 @pytest.mark.real
-@pytest.mark.filterwarnings("ignore::earwitness.models.nisqa.EmptyBandsWarning")  # they reach 20 kHz, recordings 8 or 4
+@pytest.mark.filterwarnings(
+    "ignore::earwitness.models.nisqa.EmptyBandsWarning"
+)  # they reach 20 kHz, recordings 8 or 4
 @pytest.mark.parametrize("corpus", ["timit", "fsdd"])
 @pytest.mark.parametrize("name", nisqa.PUBLIC)
 def test_the_public_networks_predict_what_their_own_code_does(name, corpus):

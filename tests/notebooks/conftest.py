@@ -1,4 +1,6 @@
-"""Each notebook runs through the runner from first to last cell; a file per chapter, so that they share the cores."""
+"""Each notebook runs through the runner from first to last cell; a file per chapter, so that they
+share the cores.
+"""
 
 import json
 
@@ -13,9 +15,13 @@ def runs_through(monkeypatch):
     monkeypatch.delenv("EARWITNESS_DATA", raising=False)
 
     def check(notebook) -> None:
-        result = execute.execute(execute.prepare(notebook, "smoke", {}, execute.environment_fingerprint(), timeout=120))
+        result = execute.execute(
+            execute.prepare(notebook, "smoke", {}, execute.environment_fingerprint(), timeout=120)
+        )
         assert result.failure is None, str(result.failure)
-        cells = [cell for cell in json.loads(result.content)["cells"] if cell["cell_type"] == "code"]
+        cells = [
+            cell for cell in json.loads(result.content)["cells"] if cell["cell_type"] == "code"
+        ]
         assert all(cell["execution_count"] for cell in cells if cell["source"])
 
     return check

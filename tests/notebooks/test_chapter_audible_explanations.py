@@ -4,7 +4,9 @@ import pytest
 
 from earwitness_book.runner import notebooks
 
-EVERY = [notebook for notebook in notebooks.every() if notebook.id.startswith("audible-explanations/")]
+EVERY = [
+    notebook for notebook in notebooks.every() if notebook.id.startswith("audible-explanations/")
+]
 
 
 @pytest.mark.parametrize("notebook", EVERY, ids=[notebook.id for notebook in EVERY])

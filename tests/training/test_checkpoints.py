@@ -1,4 +1,6 @@
-"""Checkpoints: trusted whole and by their own training only, put aside otherwise, removed when nobody returns."""
+"""Checkpoints: trusted whole and by their own training only, put aside otherwise, removed when
+nobody returns.
+"""
 
 import os
 import pickle
@@ -56,6 +58,7 @@ def run(folder, stop=None, seed=0):
         if module.current_epoch == stop:
             raise KeyboardInterrupt
         real(module)
+
     made = experiment(seed)
     network = made.network()
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +72,9 @@ def run(folder, stop=None, seed=0):
 
 @pytest.fixture
 def stopped(tmp_path):
-    """Return the folder of a training that was stopped after two passes, with its one checkpoint."""
+    """Return the folder of a training that was stopped after two passes, with its one
+    checkpoint.
+    """
     run(tmp_path / "run", stop=2)
     (checkpoint,) = (tmp_path / "run").glob("*.ckpt")
     return checkpoint
@@ -82,18 +87,23 @@ def flip(path):
 
 
 DAMAGES = {
-    "one flipped byte": flip, "cut": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "one flipped byte": flip,
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "text": lambda path: path.write_text("not a checkpoint"),
     "a pickle": lambda path: path.write_bytes(pickle.dumps({"epoch": 1})),
     "a foreign tensor file": lambda path: torch.save({"epoch": 1, "weight": torch.ones(3)}, path),
     "empty": lambda path: path.write_bytes(b""),
     "no note": lambda path: path.with_name(path.name + ".json").unlink(),
     "a note that is a list": lambda path: path.with_name(path.name + ".json").write_text("[1]"),
-    "a note that is no text": lambda path: path.with_name(path.name + ".json").write_bytes(b"\xff\xfe\x00"),
+    "a note that is no text": lambda path: path.with_name(path.name + ".json").write_bytes(
+        b"\xff\xfe\x00"
+    ),
 }
 
 
-def test_a_whole_checkpoint_is_resumed_from_and_the_weights_end_bit_for_bit_alike(stopped, tmp_path):
+def test_a_whole_checkpoint_is_resumed_from_and_the_weights_end_bit_for_bit_alike(
+    stopped, tmp_path
+):
     whole, _ = run(tmp_path / "whole")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -102,10 +112,14 @@ def test_a_whole_checkpoint_is_resumed_from_and_the_weights_end_bit_for_bit_alik
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_put_aside_with_a_sentence_and_training_begins_anew(stopped, tmp_path, damage):
+def test_a_damaged_checkpoint_is_put_aside_with_a_sentence_and_training_begins_anew(
+    stopped, tmp_path, damage
+):
     DAMAGES[damage](stopped)
     whole, _ = run(tmp_path / "whole")
-    with pytest.warns(UserWarning, match=r"damaged or of another training: it is put aside as epoch=1.ckpt.aside"):
+    with pytest.warns(
+        UserWarning, match=r"damaged or of another training: it is put aside as epoch=1.ckpt.aside"
+    ):
         anew, begun = run(stopped.parent)
     assert begun == [0, 1, 2, 3] and torch.equal(anew, whole)
     assert stopped.with_name("epoch=1.ckpt.aside").is_file()
@@ -134,7 +148,10 @@ def owner_of(checkpoint):
 
 
 def test_one_checkpoint_is_kept_with_its_note_and_nothing_else(stopped):
-    assert sorted(path.name for path in stopped.parent.iterdir()) == ["epoch=1.ckpt", "epoch=1.ckpt.json"]
+    assert sorted(path.name for path in stopped.parent.iterdir()) == [
+        "epoch=1.ckpt",
+        "epoch=1.ckpt.json",
+    ]
 
 
 def test_folders_of_trainings_that_nobody_returned_to_are_removed_and_others_kept(tmp_path):

@@ -1,4 +1,6 @@
-"""Training of direction networks: targets, exact shortcuts, rotations that keep truth, a run that resumes."""
+"""Training of direction networks: targets, exact shortcuts, rotations that keep truth, a run that
+resumes.
+"""
 
 import shutil
 from dataclasses import asdict
@@ -20,7 +22,9 @@ FEW = {"n_speakers": 6, "repetitions": 2}
 def cache_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EARWITNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("earwitness.corpora.scenes._SOURCES", {"voices": {"words": "sentences"} | FEW})
+        patch.setattr(
+            "earwitness.corpora.scenes._SOURCES", {"voices": {"words": "sentences"} | FEW}
+        )
         yield
 
 
@@ -53,7 +57,9 @@ def test_pooling_before_elu_changes_nothing():
         for norm in (network.bn1, network.bn2, network.bn3):  # also where a gain is negative
             norm.weight.uniform_(-1, 1)
         inputs = torch.randn(2, 6, 5, 512)
-        torch.testing.assert_close(directions.quick_logits(network, inputs), network(inputs), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            directions.quick_logits(network, inputs), network(inputs), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(("kind", "n_channels"), [("intensity", 6), ("order1", 8), ("order2", 18)])
@@ -95,9 +101,14 @@ def test_mixtures_have_the_ratio_that_was_drawn_and_the_level_of_scenes(corpus):
     examples = directions.SceneMixer(corpus, "order1", (7.0, 7.0))
     quiet = directions.SceneMixer(corpus, "order1", (70.0, 70.0))
     for seed in range(4):
-        mixture, speech = (e._mixture(np.random.default_rng(seed), 50)[0][0].astype(float) for e in (examples, quiet))
+        mixture, speech = (
+            e._mixture(np.random.default_rng(seed), 50)[0][0].astype(float)
+            for e in (examples, quiet)
+        )
         scale = (mixture @ speech) / (speech @ speech)  # the level is set for the mixture
-        ratio = 10 * np.log10(np.square(scale * speech).sum() / np.square(mixture - scale * speech).sum())
+        ratio = 10 * np.log10(
+            np.square(scale * speech).sum() / np.square(mixture - scale * speech).sum()
+        )
         assert ratio == pytest.approx(7, abs=0.4)
         assert np.sqrt(np.mean(mixture**2)) == pytest.approx(0.05, rel=0.1)
 
@@ -108,7 +119,9 @@ def test_magnitudes_and_phases_are_normalised_each_as_a_whole_and_intensities_ar
     directions.normalise(network, inputs, "order1")
     out = network.normalisation(inputs)
     for part in (out[:, :4], out[:, 4:]):
-        assert float(part.mean()) == pytest.approx(0, abs=1e-3) and float(part.std()) == pytest.approx(1, abs=1e-3)
+        assert float(part.mean()) == pytest.approx(0, abs=1e-3) and float(
+            part.std()
+        ) == pytest.approx(1, abs=1e-3)
     assert network.normalisation.mean[:4].unique().numel() == 1
     plain = models.DoaCRNN(6)
     directions.normalise(plain, 7 + torch.randn(2, 6, 3, 512), "intensity")
@@ -116,19 +129,35 @@ def test_magnitudes_and_phases_are_normalised_each_as_a_whole_and_intensities_ar
 
 
 def fit(kind="intensity", **options):
-    return training.fit("DoaCRNN", "scenes", variant=kind, progress=False, device="cpu", **{"recipe": "smoke"} | options)
+    return training.fit(
+        "DoaCRNN",
+        "scenes",
+        variant=kind,
+        progress=False,
+        device="cpu",
+        **{"recipe": "smoke"} | options,
+    )
 
 
 @pytest.fixture
 def prepare(monkeypatch):
-    """Return a function that makes a prepared experiment of few scenes with passes of ``n`` batches."""
+    """Return a function that makes a prepared experiment of few scenes with passes of ``n``
+    batches.
+    """
+
     def make(n, **recipe):
         monkeypatch.setattr(directions, "_PASS", n)
         plan = directions.DirectionRecipe(n_scenes=4, batch_size=2, frames_early=4, **recipe)
-        specification = {"model": "DoaCRNN", "variant": "intensity", "seed": 0, "recipe": asdict(plan)}
+        specification = {
+            "model": "DoaCRNN",
+            "variant": "intensity",
+            "seed": 0,
+            "recipe": asdict(plan),
+        }
         made = directions.Directions(None, specification, {})
         made.prepare()
         return made
+
     return make
 
 
@@ -173,7 +202,10 @@ def test_a_killed_run_resumes_and_ends_as_if_it_had_not_been_killed(monkeypatch,
 
 def test_whole_passes_are_done_and_shares_are_of_what_is_done(prepare):
     made = prepare(2, iterations=5, share_early=0.75)
-    assert (made.n_epochs, [list(made.keys(epoch)) for epoch in range(2)]) == (2, [[(0,), (1,)], [(2,), (3,)]])
+    assert (made.n_epochs, [list(made.keys(epoch)) for epoch in range(2)]) == (
+        2,
+        [[(0,), (1,)], [(2,), (3,)]],
+    )
     assert [made.draw(i)[0].shape[2] for i in range(4)] == [4, 4, 4, 50]
 
 
@@ -186,7 +218,9 @@ def test_a_batch_is_short_and_smooth_early_and_whole_and_sharp_late(prepare):
     assert torch.equal(made.draw(5)[0], inputs)
 
 
-def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline(tmp_path, monkeypatch):
+def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline(
+    tmp_path, monkeypatch
+):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data" / "weights").mkdir(parents=True)
     shutil.copy(catalogue.folder() / "corpora.yaml", tmp_path / "data")
@@ -197,23 +231,40 @@ def test_weights_are_exported_with_a_card_that_measures_them_beside_the_baseline
     card = training.export(trained, path, "earwitness train and so on")
     shipped = models.pretrained("doa-intensity")
     assert shipped.card == yaml.safe_load(yaml.safe_dump(card))
-    assert shipped.model.n_channels == 6 and len(shipped.classes) == 425 and path.stat().st_size < 1.2e6
-    np.testing.assert_allclose(sphere.unit_vector(*np.deg2rad(shipped.classes).T), sphere.directions(), atol=2e-4)
+    assert (
+        shipped.model.n_channels == 6
+        and len(shipped.classes) == 425
+        and path.stat().st_size < 1.2e6
+    )
+    np.testing.assert_allclose(
+        sphere.unit_vector(*np.deg2rad(shipped.classes).T), sphere.directions(), atol=2e-4
+    )
     for name, value in shipped.model.state_dict().items():
-        torch.testing.assert_close(value, trained.model.state_dict()[name].half().to(value.dtype), rtol=0, atol=0)
+        torch.testing.assert_close(
+            value, trained.model.state_dict()[name].half().to(value.dtype), rtol=0, atol=0
+        )
     test = corpora.load("scenes", n_scenes=5, split="test")
-    errors = np.rad2deg(sphere.angle_between(models.locate(shipped.model, test.mixtures(range(5)), "intensity"),
-                                             test.unit_vectors()))
+    errors = np.rad2deg(
+        sphere.angle_between(
+            models.locate(shipped.model, test.mixtures(range(5)), "intensity"), test.unit_vectors()
+        )
+    )
     assert card["measured"]["network"]["median_deg"] == round(float(np.median(errors)), 2)
-    assert card["measured"]["pseudo_intensity"]["median_deg"] != card["measured"]["network"]["median_deg"]
+    assert (
+        card["measured"]["pseudo_intensity"]["median_deg"]
+        != card["measured"]["network"]["median_deg"]
+    )
     assert sum(row["n"] for row in card["measured"]["network"]["by_snr_db"]) == 5
 
 
 def test_the_command_line_trains_and_exports_and_the_card_says_how(monkeypatch, capsys, tmp_path):
     asked = {}
     monkeypatch.setattr(training, "export", lambda trained, *where: asked.update(where=where))
-    arguments = ("train DoaCRNN --corpus scenes --task class_index --fold 0 --protocol speaker --recipe smoke --seed 0 "
-                 f"--input intensity --option source=voices --export {tmp_path}/a.pt")
+    arguments = (
+        "train DoaCRNN --corpus scenes --task class_index --fold 0 --protocol speaker --recipe "
+        "smoke --seed 0 "
+        f"--input intensity --option source=voices --export {tmp_path}/a.pt"
+    )
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments.split())
     assert ended.value.code == 0
@@ -221,20 +272,28 @@ def test_the_command_line_trains_and_exports_and_the_card_says_how(monkeypatch, 
     assert "median_error_deg" in capsys.readouterr().out.replace("\n", "")
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    ("train DoaCRNN --corpus timit", "DoaCRNN learns from the corpus scenes, by name"),
-    ("train DoaCRNN --option n_scenes=3", "source_options, t60_s; got 'scenes' with ['n_scenes']"),
-    ("train DoaCRNN --source voices --recipe smoke --fold 1", "Scenes have no folds"),
-    ("train DoaCRNN --source", "requires an argument"),
-    ("train DoaCRNN --option source", "An option is written NAME=VALUE, got 'source'"),
-    ("train DoaCRNN --input order5", "no variant of DoaCRNN 'order5'"),
-    ("train DoaCRNN --recipe quick", "no recipe for DoaCRNN 'quick'"),
-    ("train PhoneCNN --input order2 --corpus voices", "no variant of PhoneCNN 'order2'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train DoaCRNN --corpus timit", "DoaCRNN learns from the corpus scenes, by name"),
+        (
+            "train DoaCRNN --option n_scenes=3",
+            "source_options, t60_s; got 'scenes' with ['n_scenes']",
+        ),
+        ("train DoaCRNN --source voices --recipe smoke --fold 1", "Scenes have no folds"),
+        ("train DoaCRNN --source", "requires an argument"),
+        ("train DoaCRNN --option source", "An option is written NAME=VALUE, got 'source'"),
+        ("train DoaCRNN --input order5", "no variant of DoaCRNN 'order5'"),
+        ("train DoaCRNN --recipe quick", "no recipe for DoaCRNN 'quick'"),
+        ("train PhoneCNN --input order2 --corpus voices", "no variant of PhoneCNN 'order2'"),
+    ],
+)
 def test_what_does_not_go_together_is_refused_in_a_sentence(arguments, sentence, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments.split())
-    assert ended.value.code != 0 and sentence in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert ended.value.code != 0 and sentence in " ".join(
+        capsys.readouterr().err.replace("│", " ").split()
+    )
 
 
 def test_the_key_of_a_network_changes_with_what_is_said_in_its_scenes(monkeypatch):
@@ -254,10 +313,18 @@ def test_the_shipped_networks_are_small_and_intact_and_beat_the_formula(kind, n_
     shipped = models.pretrained(f"doa-{kind}")
     card, path = shipped.card, weights.folder() / f"doa-{kind}.pt"
     assert path.stat().st_size < 1.2e6 and card["weights"]["sha256"] == cache.file_digest(path)
-    assert card["input"] == kind and shipped.model.n_channels == n_channels and len(shipped.classes) == 425
-    assert card["source"] == "timit" and "NC" in card["licence"] and "+" not in card["made"]["commit"]
+    assert (
+        card["input"] == kind
+        and shipped.model.n_channels == n_channels
+        and len(shipped.classes) == 425
+    )
+    assert (
+        card["source"] == "timit" and "NC" in card["licence"] and "+" not in card["made"]["commit"]
+    )
     network, formula = card["measured"]["network"], card["measured"]["pseudo_intensity"]
     assert network["within_percent"] > 85 > 65 > formula["within_percent"]
-    heard = corpora.load("scenes", n_scenes=12, order=2, snr_db=(20.0, 30.0))  # generated voices, never met in training
+    heard = corpora.load(
+        "scenes", n_scenes=12, order=2, snr_db=(20.0, 30.0)
+    )  # generated voices, never met in training
     found = models.locate(shipped.model, heard.mixtures(range(12)), kind)
     assert np.median(np.rad2deg(sphere.angle_between(found, heard.unit_vectors()))) < 9

@@ -1,4 +1,6 @@
-"""Shipped weights: written with a card, measured as rounded, read back, refused when missing or damaged."""
+"""Shipped weights: written with a card, measured as rounded, read back, refused when missing or
+damaged.
+"""
 
 import shutil
 
@@ -32,12 +34,25 @@ def untrained(model="SpeakerCNN", task="speaker", protocol="utterance") -> train
     with torch.no_grad():
         network[-1].weight *= 30  # so that outputs differ
     specification = {
-        "model": model, "corpus": "utterances", "corpus_options": {}, "fingerprint": corpus.fingerprint(), "task": task,
-        "protocol": protocol, "fold": 0, "seed": 0, "variant": "",
-        "recipe": {"optimiser": "adamw", "speeds": (1.0,)}}
+        "model": model,
+        "corpus": "utterances",
+        "corpus_options": {},
+        "fingerprint": corpus.fingerprint(),
+        "task": task,
+        "protocol": protocol,
+        "fold": 0,
+        "seed": 0,
+        "variant": "",
+        "recipe": {"optimiser": "adamw", "speeds": (1.0,)},
+    }
     return training.TrainedOnFrames(
-        model=network, specification=specification, confusion=np.zeros((4, 4), int), history=pd.DataFrame(),
-        corpus=corpus, utterances=torch.zeros(4, 4))
+        model=network,
+        specification=specification,
+        confusion=np.zeros((4, 4), int),
+        history=pd.DataFrame(),
+        corpus=corpus,
+        utterances=torch.zeros(4, 4),
+    )
 
 
 def test_exported_weights_come_back_rounded_to_half_precision(home):
@@ -47,8 +62,10 @@ def test_exported_weights_come_back_rounded_to_half_precision(home):
     assert shipped.classes == list("abcd") and not shipped.model.training
     for there, here in zip(shipped.model.parameters(), trained.model.parameters(), strict=True):
         assert there.dtype == torch.float32 and torch.equal(there, here.half().float())
-    assert any(not torch.equal(a, b) for a, b in
-               zip(shipped.model.parameters(), trained.model.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, b)
+        for a, b in zip(shipped.model.parameters(), trained.model.parameters(), strict=True)
+    )
     n_bytes = (home / "speaker-cnn.pt").stat().st_size
     assert n_bytes < 2.1 * sum(weight.numel() for weight in trained.model.parameters()) + 10_000
 
@@ -56,7 +73,9 @@ def test_exported_weights_come_back_rounded_to_half_precision(home):
 def test_the_card_says_what_the_rounded_weights_reach_on_what_was_held_out(home, monkeypatch):
     trained, measured = untrained(), []
     real = frames.measure
-    monkeypatch.setattr(frames, "measure", lambda network, *rest: measured.append(network) or real(network, *rest))
+    monkeypatch.setattr(
+        frames, "measure", lambda network, *rest: measured.append(network) or real(network, *rest)
+    )
     card = training.export(trained, home / "speaker-cnn.pt", "earwitness train and so on")
     shipped = models.pretrained("speaker-cnn")
     assert all(map(torch.equal, measured[0].parameters(), shipped.model.parameters()))
@@ -64,12 +83,19 @@ def test_the_card_says_what_the_rounded_weights_reach_on_what_was_held_out(home,
     right, summed = [], []
     for row in trained.fold.test:
         counted = trained.targets(row) >= 0
-        scores = models.frame_logits(shipped.model, trained.corpus[row].samples)[counted].log_softmax(1)
+        scores = models.frame_logits(shipped.model, trained.corpus[row].samples)[
+            counted
+        ].log_softmax(1)
         right += (scores.argmax(1).numpy() == trained.targets(row)[counted]).tolist()
-        summed.append(int(scores.sum(0).argmax()) == "abcd".index(trained.corpus.table["speaker"][row]))
+        summed.append(
+            int(scores.sum(0).argmax()) == "abcd".index(trained.corpus.table["speaker"][row])
+        )
     assert card["measured"] == {
-        "frame_accuracy_percent": round(100 * np.mean(right), 2), "n_frames": 160, "n_utterances": 4,
-        "utterance_accuracy_percent": 100 * np.mean(summed)}
+        "frame_accuracy_percent": round(100 * np.mean(right), 2),
+        "n_frames": 160,
+        "n_utterances": 4,
+        "utterance_accuracy_percent": 100 * np.mean(summed),
+    }
     assert card["held_out"] == ["a_0", "b_0", "c_0", "d_0"] and len(card["trained_on"]) == 8
     assert card["held_out_speakers"] == []  # each of them was heard, in other sentences
     assert card["made"]["command"] == "earwitness train and so on"
@@ -101,7 +127,9 @@ def test_weights_that_are_missing_are_named_with_the_way_to_get_them(home):
         models.pretrained("phone-cnn")
     (home / "kept").rename(home / "phone-cnn.pt")
     (home / "phone-cnn.md").unlink()
-    with pytest.raises(MissingDataError, match=r"no model card .*phone-cnn.md; `git checkout data/weights`"):
+    with pytest.raises(
+        MissingDataError, match=r"no model card .*phone-cnn.md; `git checkout data/weights`"
+    ):
         models.pretrained("phone-cnn")
 
 
@@ -114,8 +142,16 @@ def test_weights_that_were_changed_are_never_loaded(home):
         models.pretrained("speaker-cnn")
 
 
-@pytest.mark.parametrize("content", ["", "# No head\n", "---\nname: [unclosed\n---\n", "---\njust words\n---\n",
-                                     "---\nname: never closed\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "# No head\n",
+        "---\nname: [unclosed\n---\n",
+        "---\njust words\n---\n",
+        "---\nname: never closed\n",
+    ],
+)
 def test_a_card_without_a_head_is_called_damaged(home, content):
     (home / "phone-cnn.md").write_text(content)
     with pytest.raises(DamagedDataError, match="no readable head"):
@@ -127,14 +163,21 @@ def test_an_unknown_name_lists_what_is_shipped():
         models.pretrained("phone_cnn")
 
 
-@pytest.mark.parametrize(("old", "new", "sentence"), [
-    ("network: SpeakerCNN", "network: SpeakerCN", "line 3: there is no network 'SpeakerCN'"),
-    ("n_samples: 4000", "n_samples: '4000'", r"line \d+: n_samples must be a int, got '4000'"),
-    ("classes: [a, b, c, d]", "classes: abcd", r"line \d+: classes must be a list, got 'abcd'"),
-    ("classes: [a, b, c, d]", "classes: [a, b, c]", r"fc4.bias is \(4,\), not \(3,\)"),
-    ("network: SpeakerCNN", "network: [SpeakerCNN", r"no readable head \(line \d+: "),
-    ("n_samples: 4000", "n_samples: 400000000000", r"fc3.weight is \(100, 3280\), not \(100, 3"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("network: SpeakerCNN", "network: SpeakerCN", "line 3: there is no network 'SpeakerCN'"),
+        ("n_samples: 4000", "n_samples: '4000'", r"line \d+: n_samples must be a int, got '4000'"),
+        ("classes: [a, b, c, d]", "classes: abcd", r"line \d+: classes must be a list, got 'abcd'"),
+        ("classes: [a, b, c, d]", "classes: [a, b, c]", r"fc4.bias is \(4,\), not \(3,\)"),
+        ("network: SpeakerCNN", "network: [SpeakerCNN", r"no readable head \(line \d+: "),
+        (
+            "n_samples: 4000",
+            "n_samples: 400000000000",
+            r"fc3.weight is \(100, 3280\), not \(100, 3",
+        ),
+    ],
+)
 def test_a_card_edited_by_hand_is_refused_with_its_line_and_what_is_wrong(home, old, new, sentence):
     training.export(untrained(), home / "speaker-cnn.pt")
     path = home / "speaker-cnn.md"
@@ -149,9 +192,14 @@ def test_weights_that_are_no_numbers_are_refused(home):
     with torch.no_grad():
         trained.model.fc3.weight[0, 0] = torch.nan
     state = trained.model.state_dict()
-    with pytest.raises(DamagedDataError, match="speaker.pt hold NaN or infinite values: fc3.weight"):
+    with pytest.raises(
+        DamagedDataError, match="speaker.pt hold NaN or infinite values: fc3.weight"
+    ):
         weights.fill(lambda: models.SpeakerCNN(4), state, home / "speaker.pt")
-    with pytest.raises(ParameterError, match=r"SpeakerCNN returns NaN .* for 2 of 2 inputs, and so do its weights fc3"):
+    with pytest.raises(
+        ParameterError,
+        match=r"SpeakerCNN returns NaN .* for 2 of 2 inputs, and so do its weights fc3",
+    ):
         models.logits(trained.model, torch.ones(2, 1, 4000))
 
 
@@ -171,29 +219,53 @@ def test_only_files_that_end_in_pt_are_written(home):
 def test_a_network_trained_on_clips_is_exported_with_the_mean_of_its_inputs(home, monkeypatch):
     torch.manual_seed(0)
     corpus = corpora.load("voices", n_speakers=6, repetitions=1)
-    specification = {"model": "AlexNet", "corpus": "voices", "corpus_options": {}, "fingerprint": "x", "task": "digit",
-                     "protocol": "speaker", "fold": 0, "seed": 0, "recipe": {}}
+    specification = {
+        "model": "AlexNet",
+        "corpus": "voices",
+        "corpus_options": {},
+        "fingerprint": "x",
+        "task": "digit",
+        "protocol": "speaker",
+        "fold": 0,
+        "seed": 0,
+        "recipe": {},
+    }
     trained = training.TrainedOnClips(
-        model=models.AlexNet(10).eval(), specification=specification, confusion=np.eye(10, dtype=int),
-        history=pd.DataFrame(), corpus=corpus, mean=torch.full((1, 227, 227), -0.5))
+        model=models.AlexNet(10).eval(),
+        specification=specification,
+        confusion=np.eye(10, dtype=int),
+        history=pd.DataFrame(),
+        corpus=corpus,
+        mean=torch.full((1, 227, 227), -0.5),
+    )
     card = training.export(trained, home / "mine.pt")
     read = models.pretrained(home / "mine.pt")
     assert torch.equal(read.mean, trained.mean) and read.classes == list(range(10))
     rows = trained.fold.test
     right = models.logits(read.model, trained.inputs(rows)).argmax(1) == trained.targets(rows)
-    assert card["measured"] == {"accuracy_percent": round(100 * float(right.float().mean()), 2), "n_clips": len(rows)}
+    assert card["measured"] == {
+        "accuracy_percent": round(100 * float(right.float().mean()), 2),
+        "n_clips": len(rows),
+    }
 
 
-def test_the_command_line_exports_and_notes_the_command_that_does_it_again(home, monkeypatch, capsys):
+def test_the_command_line_exports_and_notes_the_command_that_does_it_again(
+    home, monkeypatch, capsys
+):
     from earwitness import cli
 
     trained = untrained()
     trained.confusion = np.eye(4, dtype=int)
     trained.specification |= {"corpus": "timit", "seed": 5}
     asked = {}
-    monkeypatch.setattr(training, "fit", lambda *names, **options: asked.update(options, names=names) or trained)
-    arguments = ("train SpeakerCNN --corpus timit --task speaker --fold 0 --protocol utterance --recipe brief --seed 5 "
-                 f"--export {home / 'speaker-cnn.pt'}")
+    monkeypatch.setattr(
+        training, "fit", lambda *names, **options: asked.update(options, names=names) or trained
+    )
+    arguments = (
+        "train SpeakerCNN --corpus timit --task speaker --fold 0 --protocol utterance --recipe "
+        "brief --seed 5 "
+        f"--export {home / 'speaker-cnn.pt'}"
+    )
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments.split())
     assert ended.value.code == 0
@@ -215,4 +287,7 @@ def test_the_shipped_weights_are_small_intact_and_say_what_they_have_not_heard(n
     speakers = {"phone-cnn": ["fvmh0", "mcpm0", "faem0", "marc0"], "speaker-cnn": []}[name]
     assert card["held_out_speakers"] == sorted(speakers)
     assert {id.split("_")[0] for id in card["held_out"]} >= set(speakers)
-    assert models.frame_logits(shipped.model, np.ones(8000, np.float32)).shape == (50, len(shipped.classes))
+    assert models.frame_logits(shipped.model, np.ones(8000, np.float32)).shape == (
+        50,
+        len(shipped.classes),
+    )

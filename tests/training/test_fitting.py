@@ -1,4 +1,6 @@
-"""Training: recipes as published, folds kept apart, cached under the specification, resumed after a kill."""
+"""Training: recipes as published, folds kept apart, cached under the specification, resumed after a
+kill.
+"""
 
 import numpy as np
 import pytest
@@ -23,15 +25,30 @@ def own_cache(folder, monkeypatch):
 
 
 def fit(seed=0, **options):
-    return training.fit("AlexNet", "voices", "digit", recipe="smoke", seed=seed, progress=False, device="cpu",
-                        corpus_options=TINY, **options)
+    return training.fit(
+        "AlexNet",
+        "voices",
+        "digit",
+        recipe="smoke",
+        seed=seed,
+        progress=False,
+        device="cpu",
+        corpus_options=TINY,
+        **options,
+    )
 
 
 def test_the_paper_recipe_is_the_papers():
-    alexnet, audionet = (training.recipe_for("paper", name, "digit") for name in ("AlexNet", "AudioNet"))
+    alexnet, audionet = (
+        training.recipe_for("paper", name, "digit") for name in ("AlexNet", "AudioNet")
+    )
     assert (alexnet.optimiser, alexnet.learning_rate) == ("sgd", 1e-3)
     assert (alexnet.iterations, alexnet.halve_every) == (10_000, 2_500)
-    assert (audionet.learning_rate, audionet.iterations, audionet.halve_every) == (1e-4, 50_000, 10_000)
+    assert (audionet.learning_rate, audionet.iterations, audionet.halve_every) == (
+        1e-4,
+        50_000,
+        10_000,
+    )
     assert (alexnet.gradient_clip, audionet.gradient_clip, alexnet.batch_size) == (5.0, 0.0, 100)
     sex = training.recipe_for("paper", "AudioNet", "sex")
     assert (sex.iterations, sex.halve_every) == (10_000, 5_000)
@@ -55,13 +72,18 @@ def test_a_second_fit_is_read_from_the_cache_and_the_same_without_it(folder, mon
     with monkeypatch.context() as broken:
         broken.setattr(training.fitting, "_train", lambda *_: pytest.fail("trained again"))
         again = fit()
-    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True)
+    )
     path.write_bytes(path.read_bytes()[:1000])  # damaged: must not be trusted
     anew = fit()
     assert all(map(torch.equal, first.model.parameters(), anew.model.parameters()))
 
 
-def test_a_killed_run_resumes_from_its_checkpoint_and_ends_as_an_uninterrupted_one(folder, monkeypatch):
+def test_a_killed_run_resumes_from_its_checkpoint_and_ends_as_an_uninterrupted_one(
+    folder, monkeypatch
+):
     from earwitness.training import loop
 
     whole = fit(seed=1)
@@ -82,8 +104,11 @@ def test_a_killed_run_resumes_from_its_checkpoint_and_ends_as_an_uninterrupted_o
             fit(seed=1)
     assert list((folder / "unfinished" / cache.digest(specification)).glob("*.ckpt"))
     resumed = []
-    monkeypatch.setattr(loop.Learner, "on_train_epoch_start",
-                        lambda module: (resumed.append(module.current_epoch), real(module)))
+    monkeypatch.setattr(
+        loop.Learner,
+        "on_train_epoch_start",
+        lambda module: (resumed.append(module.current_epoch), real(module)),
+    )
     finished = fit(seed=1)
     assert resumed[0] == 1, "it began anew"
     assert all(map(torch.equal, whole.model.parameters(), finished.model.parameters()))
@@ -104,7 +129,9 @@ def test_accuracy_is_what_the_confusion_says_and_what_the_model_predicts():
     from earwitness import models
 
     guessed = models.logits(trained.model, trained.inputs(trained.fold.test)).argmax(1)
-    assert trained.accuracy == pytest.approx(float((guessed == trained.targets(trained.fold.test)).float().mean()))
+    assert trained.accuracy == pytest.approx(
+        float((guessed == trained.targets(trained.fold.test)).float().mean())
+    )
     assert trained.confusion.sum() == len(trained.fold.test)
     true = np.bincount(trained.targets(trained.fold.test), minlength=10)
     np.testing.assert_array_equal(trained.confusion.sum(1), true)
@@ -121,19 +148,43 @@ def test_tasks_put_the_task_of_many_classes_first_and_travel_with_the_corpora():
     assert [t.task for t in training.tasks("aev+fsdd")] == ["word", "sex", "digit", "digit"]
     assert [t.protocol for t in training.tasks("fsdd")] == ["repetition", "speaker"]
     assert training.tasks("aev")[0].family == "digits"
-    assert training.tasks("voices") == [training.Task("voices", "digit"), training.Task("voices", "sex")]
+    assert training.tasks("voices") == [
+        training.Task("voices", "digit"),
+        training.Task("voices", "sex"),
+    ]
     with pytest.raises(UnknownNameError, match="fsdd"):
         training.tasks("fsd")
     with pytest.raises(UnknownNameError, match="aev, audiomnist, fsdd, voices"):
         training.tasks("timit")
 
 
-@pytest.mark.parametrize("wrong", [{"device": "cuda:97"}, {"device": "meta"}, {"seed": -1}, {"seed": 2**32},
-                                   {"seed": 0.5}, {"seed": True}])
-def test_devices_that_are_not_there_and_seeds_out_of_range_are_refused_also_when_the_network_is_cached(wrong):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"device": "cuda:97"},
+        {"device": "meta"},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"seed": 0.5},
+        {"seed": True},
+    ],
+)
+def test_absent_devices_and_seeds_out_of_range_are_refused_also_for_a_cached_network(
+    wrong,
+):
     fit()
-    with pytest.raises(ParameterError, match="no device" if "device" in wrong else "A seed is a whole number"):
-        training.fit("AlexNet", "voices", "digit", recipe="smoke", progress=False, corpus_options=TINY, **wrong)
+    with pytest.raises(
+        ParameterError, match="no device" if "device" in wrong else "A seed is a whole number"
+    ):
+        training.fit(
+            "AlexNet",
+            "voices",
+            "digit",
+            recipe="smoke",
+            progress=False,
+            corpus_options=TINY,
+            **wrong,
+        )
 
 
 def test_a_corpus_can_be_given_itself_and_other_recordings_make_another_network(monkeypatch):
@@ -141,7 +192,10 @@ def test_a_corpus_can_be_given_itself_and_other_recordings_make_another_network(
     given = training.fit("AlexNet", corpus, "digit", recipe="smoke", progress=False, device="cpu")
     assert given.corpus is corpus
     assert all(map(torch.equal, given.model.parameters(), fit().model.parameters()))
-    assert training.fit("AlexNet", corpus, recipe="smoke", progress=False).specification["task"] == "digit"
+    assert (
+        training.fit("AlexNet", corpus, recipe="smoke", progress=False).specification["task"]
+        == "digit"
+    )
     with pytest.raises(ParameterError, match="loaded already"):
         training.fit("AlexNet", corpus, "digit", corpus_options=TINY)
     monkeypatch.setattr(corpus, "fingerprint", lambda: "other samples")
@@ -159,19 +213,28 @@ def test_weights_do_not_depend_on_the_threads_of_the_caller_which_are_left_as_th
         digests.append([weight.clone() for weight in trained.model.parameters()])
         (folder / "models" / f"{cache.digest(trained.specification)}.pt").unlink()
     assert all(map(torch.equal, *digests))
-    assert torch.get_num_threads() == before and trained.specification["threads"] == training.fitting.N_THREADS
+    assert (
+        torch.get_num_threads() == before
+        and trained.specification["threads"] == training.fitting.N_THREADS
+    )
 
 
 def test_training_that_diverges_ends_in_a_sentence(monkeypatch):
-    monkeypatch.setitem(training.RECIPES["AlexNet"], "smoke", training.Recipe("sgd", 1e12, 4, batch_size=10))
-    with pytest.raises(EarwitnessError, match="AlexNet diverged in pass 1.*Lower the recipe's learning rate"):
+    monkeypatch.setitem(
+        training.RECIPES["AlexNet"], "smoke", training.Recipe("sgd", 1e12, 4, batch_size=10)
+    )
+    with pytest.raises(
+        EarwitnessError, match="AlexNet diverged in pass 1.*Lower the recipe's learning rate"
+    ):
         fit(seed=5)
 
 
 def test_clips_without_a_label_are_named_before_anything_is_trained():
     corpus = corpora.load("voices", **TINY)
     corpus.table = corpus.table.assign(digit=[11, *corpus.table["digit"][1:]])
-    with pytest.raises(ParameterError, match=f"1 clips .* no digit .* first is {corpus.table['id'][0]}"):
+    with pytest.raises(
+        ParameterError, match=f"1 clips .* no digit .* first is {corpus.table['id'][0]}"
+    ):
         training.fit("AlexNet", corpus, "digit", recipe="smoke")
 
 

@@ -1,4 +1,6 @@
-"""The training of the small quality model: what it learns from, that it learns, that it resumes, what its card says."""
+"""The training of the small quality model: what it learns from, that it learns, that it resumes,
+what its card says.
+"""
 
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -53,7 +55,9 @@ def test_every_degradation_drawn_can_be_applied():
     speech = np.random.default_rng(0).standard_normal(32000).astype(np.float32) * 0.05
     for i in range(40):
         rng = np.random.default_rng(i)
-        degraded, _ = degrade(speech, 16000, quality.random_steps(rng), rng, lambda n, rng: rng.standard_normal(n))
+        degraded, _ = degrade(
+            speech, 16000, quality.random_steps(rng), rng, lambda n, rng: rng.standard_normal(n)
+        )
         assert np.isfinite(degraded).all()
 
 
@@ -88,6 +92,7 @@ def test_examples_are_made_once_and_stretches_without_speech_are_left_out(own_ca
         if len(calls) % 3 == 0:
             raise AudioError("no speech")
         return np.full((48, 21), -float(len(calls)), np.float32), float(len(calls)), "noise"
+
     corpus = type("Corpus", (), {"fingerprint": lambda self: "x"})()
     monkeypatch.setattr(quality, "source", lambda part: transmission.Speech(corpus, {}, []))
     monkeypatch.setattr(quality, "example", example)
@@ -111,6 +116,7 @@ def fit(own_cache, monkeypatch):
     def run(recipe):
         monkeypatch.setitem(training.RECIPES["Nisqa"], "smoke", recipe)
         return training.fit("Nisqa", "voices", recipe="smoke", progress=False, device="cpu")
+
     return run
 
 
@@ -138,6 +144,7 @@ def test_it_learns_and_a_killed_run_resumes_and_ends_as_if_it_had_not_been_kille
         if len(begun) == 4:
             raise KeyboardInterrupt
         real(module)
+
     monkeypatch.setattr(loop.Learner, "on_train_epoch_start", start)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         fit(recipe)
@@ -147,7 +154,9 @@ def test_it_learns_and_a_killed_run_resumes_and_ends_as_if_it_had_not_been_kille
     again = fit(recipe)
     assert len(begun) == 7, "the finished network is taken from the cache"
     for other in (resumed, again):
-        assert all(map(torch.equal, whole.model.state_dict().values(), other.model.state_dict().values()))
+        assert all(
+            map(torch.equal, whole.model.state_dict().values(), other.model.state_dict().values())
+        )
 
 
 def test_batches_hold_clips_of_one_length_and_every_clip_once_and_differ_from_pass_to_pass():
@@ -162,20 +171,31 @@ def test_batches_hold_clips_of_one_length_and_every_clip_once_and_differ_from_pa
 
 
 def test_a_batch_is_cut_at_the_hop_of_its_pass_and_its_level_is_shifted():
-    clips = [(np.linspace(-60, -40, 61, dtype=np.float16)[None].repeat(48, 0), float(i)) for i in range(2)]
+    clips = [
+        (np.linspace(-60, -40, 61, dtype=np.float16)[None].repeat(48, 0), float(i))
+        for i in range(2)
+    ]
     made = prepared(clips, iterations=10)
     early, wanted = made.draw(6, np.array([1, 0]))
     late, _ = made.draw(7, np.array([1, 0]))
     assert wanted.tolist() == [1, 0]
-    assert early.shape[1:] in [(6, 48, 15), (5, 48, 15)] and late.shape[1:] in [(12, 48, 15), (11, 48, 15)]
+    assert early.shape[1:] in [(6, 48, 15), (5, 48, 15)] and late.shape[1:] in [
+        (12, 48, 15),
+        (11, 48, 15),
+    ]
     shift = early[0] - early[1]
     assert shift.abs().max() > 1e-3 and torch.allclose(shift, shift[0, 0, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize(("given", "sentence"), [
-    ({"corpus": "fsdd"}, "learns from the corpus voices"), ({"corpus_options": {"n_speakers": 3}}, "without options"),
-    ({"task": "digit"}, "learns the task quality, not 'digit'"), ({"fold": 1}, "have no folds"),
-])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"corpus": "fsdd"}, "learns from the corpus voices"),
+        ({"corpus_options": {"n_speakers": 3}}, "without options"),
+        ({"task": "digit"}, "learns the task quality, not 'digit'"),
+        ({"fold": 1}, "have no folds"),
+    ],
+)
 def test_what_quality_is_not_learnt_from_is_refused(fit, given, sentence):
     with pytest.raises((ParameterError, FoldError), match=sentence):
         training.fit("Nisqa", **{"corpus": "voices"} | given)
@@ -184,10 +204,19 @@ def test_what_quality_is_not_learnt_from_is_refused(fit, given, sentence):
 def test_the_card_describes_the_weights_beside_it(own_cache, monkeypatch, tmp_path):
     torch.manual_seed(0)
     model = models.nisqa.Nisqa(quality.SETTINGS).eval()
-    specification = {"model": "Nisqa", "corpus": "voices", "corpus_options": {}, "fingerprint": "x", "task": "quality",
-                     "seed": 0, "recipe": {}}
+    specification = {
+        "model": "Nisqa",
+        "corpus": "voices",
+        "corpus_options": {},
+        "fingerprint": "x",
+        "task": "quality",
+        "seed": 0,
+        "recipe": {},
+    }
     history = pd.DataFrame([{"epoch": 1, "loss": 2.0, "correlation": 0.5, "rmse": 1.0}])
-    trained = quality.TrainedOnQuality(model=model, specification=specification, history=history, corpus=None)
+    trained = quality.TrainedOnQuality(
+        model=model, specification=specification, history=history, corpus=None
+    )
     speech = transmission.Speech(None, {"07": [0]}, [])
     monkeypatch.setattr(quality, "source", lambda part: speech)
     monkeypatch.setattr(quality, "measure", lambda model, source: ({"all": {"n": 1}}, None))
@@ -209,12 +238,20 @@ def test_the_shipped_network_is_what_its_card_says():
     assert sum(weight.numel() for weight in model.parameters()) == card["weights"]["n"]
     assert model.cnn.n_features == 20
     assert tuple(card["held_out_conditions"]) == quality.HELD_OUT
-    corpus = transmission.Transmission(n_samples=1, conditions=["clean", "white-0", "band-300-3400"])
+    corpus = transmission.Transmission(
+        n_samples=1, conditions=["clean", "white-0", "band-300-3400"]
+    )
     clean, noisy, narrow = (model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus)
     assert clean > 4
     assert noisy < 1.5 < narrow < clean
-    assert card["corpus"] == "voices" and "NC" not in card["licence"] and "+" not in card["made"]["commit"]
-    assert card["speakers"] == {part: list(quality.source(part).foreground) for part in ("train", "validation")}
+    assert (
+        card["corpus"] == "voices"
+        and "NC" not in card["licence"]
+        and "+" not in card["made"]["commit"]
+    )
+    assert card["speakers"] == {
+        part: list(quality.source(part).foreground) for part in ("train", "validation")
+    }
 
 
 def test_the_shipped_network_agrees_with_pesq_as_well_as_its_card_says():
@@ -224,10 +261,17 @@ def test_the_shipped_network_agrees_with_pesq_as_well_as_its_card_says():
     predicted = [model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus]
     found = quality._agreement(pd.DataFrame({"pesq": corpus.pesq(), "predicted": predicted}))
     assert found["n"] == 14
-    assert found["correlation"] == pytest.approx(said["correlation"], abs=0.04)  # of these 14: 0.934; of all 216: 0.931
-    assert found["rmse"] < said["rmse"]                                          # 0.343; 0.422
+    assert found["correlation"] == pytest.approx(
+        said["correlation"], abs=0.04
+    )  # of these 14: 0.934; of all 216: 0.931
+    assert found["rmse"] < said["rmse"]  # 0.343; 0.422
 
 
 def test_agreement_is_correlation_and_error():
     table = pd.DataFrame({"pesq": [1.0, 2.0, 4.0], "predicted": [1.5, 2.5, 4.5]})
-    assert quality._agreement(table) == {"n": 3, "correlation": 1.0, "rank_correlation": 1.0, "rmse": 0.5}
+    assert quality._agreement(table) == {
+        "n": 3,
+        "correlation": 1.0,
+        "rank_correlation": 1.0,
+        "rmse": 0.5,
+    }

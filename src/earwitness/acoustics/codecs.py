@@ -1,4 +1,6 @@
-"""Speech through codecs: coded and decoded in memory, at the codec's own rate, aligned with what went in."""
+"""Speech through codecs: coded and decoded in memory, at the codec's own rate, aligned with what
+went in.
+"""
 
 import io
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ _MOST_DELAY_S = 0.1
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec: ``rate`` of its speech in Hz; ``subtype`` of libsndfile or ``encoder`` and ``decoder`` of FFmpeg."""
+    """A codec: ``rate`` of its speech in Hz; ``subtype`` of libsndfile or ``encoder`` and
+    ``decoder`` of FFmpeg.
+    """
 
     rate: int
     subtype: str = ""
@@ -42,7 +46,9 @@ CODECS = {
 }
 
 
-def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: int = 0) -> np.ndarray:
+def through_codec(
+    samples: np.ndarray, sample_rate: int, codec: str, bit_rate: int = 0
+) -> np.ndarray:
     """Return what a codec leaves of speech, (T,) as the input and aligned with it.
 
     Parameters
@@ -67,13 +73,16 @@ def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: i
 
     Notes
     -----
-    libsndfile has G.711, GSM 06.10, G.721 and IMA ADPCM; FFmpeg (through PyAV) AMR narrowband, G.722, Opus and
-    MP3. Frames of a codec delay its output: the shift with the largest cross-correlation, at most 0.1 s, is undone.
+    libsndfile has G.711, GSM 06.10, G.721 and IMA ADPCM; FFmpeg (through PyAV) AMR narrowband,
+    G.722, Opus and MP3. Frames of a codec delay its output: the shift with the largest
+    cross-correlation, at most 0.1 s, is undone.
     """
     kind, sample_rate = CODECS[check_choice(codec, CODECS, "codec")], check_rate(sample_rate)
     samples = np.clip(check_samples(samples, sample_rate, may_be_silent=True), -1, 1)
     if isinstance(bit_rate, bool) or not isinstance(bit_rate, Integral) or bit_rate < 0:
-        raise ParameterError(f"bit_rate must be an integer >= 0 (0: the codec's own), got {bit_rate!r}.")
+        raise ParameterError(
+            f"bit_rate must be an integer >= 0 (0: the codec's own), got {bit_rate!r}."
+        )
     narrow = soxr.resample(samples, sample_rate, kind.rate) if sample_rate != kind.rate else samples
     narrow = np.clip(narrow, -1, 1)  # resampling overshoots; libsndfile wraps that, or crashes
     coded = _by_libsndfile(narrow, kind) if kind.subtype else _by_ffmpeg(narrow, kind, bit_rate)
@@ -82,7 +91,8 @@ def through_codec(samples: np.ndarray, sample_rate: int, codec: str, bit_rate: i
 
 
 def aligned(late: np.ndarray, reference: np.ndarray, most: int) -> np.ndarray:
-    """Return ``late`` shifted by at most ``most`` samples to where it correlates best, as long as ``reference``.
+    """Return ``late`` shifted by at most ``most`` samples to where it correlates best, as long as
+    ``reference``.
 
     What the shift leaves open is zero.
     """
@@ -109,11 +119,19 @@ def _by_ffmpeg(samples: np.ndarray, kind: Codec, bit_rate: int) -> np.ndarray:
     try:
         encoder.open()
     except av.error.FFmpegError:
-        raise ParameterError(f"The codec {kind.encoder} does not open with a bit_rate of {bit_rate}.") from None
-    packets = [packet for frame in _frames(samples, encoder, kind) for packet in encoder.encode(frame)]
+        raise ParameterError(
+            f"The codec {kind.encoder} does not open with a bit_rate of {bit_rate}."
+        ) from None
+    packets = [
+        packet for frame in _frames(samples, encoder, kind) for packet in encoder.encode(frame)
+    ]
     decoder = av.CodecContext.create(kind.decoder, "r")
     decoder.sample_rate, decoder.layout = kind.rate, "mono"
-    decoded = [frame for packet in [*packets, *encoder.encode(None), None] for frame in decoder.decode(packet)]
+    decoded = [
+        frame
+        for packet in [*packets, *encoder.encode(None), None]
+        for frame in decoder.decode(packet)
+    ]
     pieces = [_as_float(frame) for frame in decoded]
     rate = decoded[0].sample_rate  # Opus decodes to 48 kHz, whatever went in
     joined = np.concatenate(pieces)
@@ -122,10 +140,14 @@ def _by_ffmpeg(samples: np.ndarray, kind: Codec, bit_rate: int) -> np.ndarray:
 
 def _frames(samples: np.ndarray, encoder, kind: Codec):
     size = encoder.frame_size or kind.rate // 50
-    whole = np.zeros(-(-len(samples) // size) * size + 4 * size, np.int16)  # the rest pushes a delayed end out
+    whole = np.zeros(
+        -(-len(samples) // size) * size + 4 * size, np.int16
+    )  # the rest pushes a delayed end out
     whole[: len(samples)] = np.clip(np.round(samples * 32767), -32768, 32767)
     for start in range(0, len(whole), size):
-        frame = av.AudioFrame.from_ndarray(whole[None, start : start + size], kind.sample_format, "mono")
+        frame = av.AudioFrame.from_ndarray(
+            whole[None, start : start + size], kind.sample_format, "mono"
+        )
         frame.sample_rate, frame.pts = kind.rate, start
         yield frame
 

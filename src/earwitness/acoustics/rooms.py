@@ -1,4 +1,6 @@
-"""Shoebox rooms heard by an ideal ambisonic microphone: image sources first, then a diffuse tail."""
+"""Shoebox rooms heard by an ideal ambisonic microphone: image sources first, then a diffuse
+tail.
+"""
 
 from dataclasses import dataclass
 
@@ -16,7 +18,9 @@ _HALF_TAPS = 16  # of the windowed sinc that delays by fractions of a sample
 
 @dataclass(frozen=True)
 class Room:
-    """A shoebox room with one corner at the origin, a source and a microphone in it; metres and seconds."""
+    """A shoebox room with one corner at the origin, a source and a microphone in it; metres and
+    seconds.
+    """
 
     size_m: tuple[float, float, float]
     source_m: tuple[float, float, float]
@@ -24,18 +28,24 @@ class Room:
     t60_s: float
 
     def __post_init__(self):
-        size, source, receiver = (np.asarray(v, float) for v in (self.size_m, self.source_m, self.receiver_m))
+        size, source, receiver = (
+            np.asarray(v, float) for v in (self.size_m, self.source_m, self.receiver_m)
+        )
         if size.shape != (3,) or not (np.isfinite(size) & (size > 0)).all():
             raise ParameterError(f"A room has three positive edges in metres, got {self.size_m}.")
         for name, point in [("source", source), ("receiver", receiver)]:
             if point.shape != (3,) or not ((point > 0) & (point < size)).all():
-                raise ParameterError(f"The {name} at {tuple(point.tolist())} m is outside the room of "
-                                     f"{tuple(size.tolist())} m.")
+                raise ParameterError(
+                    f"The {name} at {tuple(point.tolist())} m is outside the room of "
+                    f"{tuple(size.tolist())} m."
+                )
         if not 0 < self.t60_s < np.inf:
             raise ParameterError(f"The reverberation time must be positive, got {self.t60_s} s.")
         if self.distance_m <= ARRAY_RADIUS_M:
-            raise ParameterError(f"The source is {self.distance_m:.3f} m from the receiver, inside the array, whose "
-                                 f"radius is {ARRAY_RADIUS_M} m.")
+            raise ParameterError(
+                f"The source is {self.distance_m:.3f} m from the receiver, inside the array, whose "
+                f"radius is {ARRAY_RADIUS_M} m."
+            )
 
     @property
     def distance_m(self) -> float:
@@ -49,7 +59,9 @@ class Room:
 
     @property
     def reflection(self) -> float:
-        """The pressure reflected by every wall, from Eyring's formula for the reverberation time."""
+        """The pressure reflected by every wall, from Eyring's formula for the reverberation
+        time.
+        """
         length, width, height = self.size_m
         surface = 2 * (length * width + length * height + width * height)
         mean_free_path_m = 4 * length * width * height / surface
@@ -83,19 +95,25 @@ def image_sources(room: Room, reach_m: float) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([x[i], y[j], z[k]], 1)[order], n_reflections[order]
 
 
-def reverberation(room: Room, order: int, sample_rate: int, rng: np.random.Generator,
-                  mixing_time_s: float = MIXING_TIME_S) -> np.ndarray:
+def reverberation(
+    room: Room,
+    order: int,
+    sample_rate: int,
+    rng: np.random.Generator,
+    mixing_time_s: float = MIXING_TIME_S,
+) -> np.ndarray:
     """Return the ambisonic impulse response without the direct sound, (channels, T) float32.
 
     Time starts, and amplitude is 1, where the direct sound arrives; it lasts as long as T60.
 
     Notes
     -----
-    Image sources up to ``mixing_time_s``, each encoded where it comes from; from there on a diffuse field, Gaussian
-    noise of equal power in all channels (N3D) that decays with T60. Its power per second in W, relative to the direct
-    sound at distance d, is 4 pi c d² / V exp(-13.8 t / T60), t counted from emission: what image sources have in the
-    mean (their number per second grows as 4 pi c³ t² / V, the energy of each falls as 1 / (ct)²). So hybrid simulators
-    do it (Wabnitz et al. 2010, the paper's reference [13]). All walls absorb alike and at all frequencies alike.
+    Image sources up to ``mixing_time_s``, each encoded where it comes from; from there on a diffuse
+    field, Gaussian noise of equal power in all channels (N3D) that decays with T60. Its power per
+    second in W, relative to the direct sound at distance d, is 4 pi c d² / V exp(-13.8 t / T60), t
+    counted from emission: what image sources have in the mean (their number per second grows as 4
+    pi c³ t² / V, the energy of each falls as 1 / (ct)²). So hybrid simulators do it (Wabnitz et al.
+    2010, the paper's reference [13]). All walls absorb alike and at all frequencies alike.
     """
     rng_length = max(int(np.ceil(max(room.t60_s, mixing_time_s) * sample_rate)), 1) + 2 * _HALF_TAPS
     position, n_reflections = image_sources(room, room.distance_m + SPEED_OF_SOUND * mixing_time_s)
@@ -114,10 +132,16 @@ def _encoded(room, position, n_reflections, order, sample_rate, length) -> np.nd
     whole = np.floor(delay).astype(int)
     offset = np.arange(1 - _HALF_TAPS, _HALF_TAPS + 1) - (delay - whole)[:, None]  # (n, taps)
     taps = np.sinc(offset) * np.cos(np.pi * offset / (2 * _HALF_TAPS)) ** 2
-    rows = whole[:, None] + np.arange(1 - _HALF_TAPS, _HALF_TAPS + 1) + _HALF_TAPS  # room for what rings before zero
-    delays = sparse.csc_array((taps.ravel(), rows.ravel(), np.arange(len(delay) + 1) * taps.shape[1]),
-                              shape=(length + 2 * _HALF_TAPS, len(delay)))
-    return np.ascontiguousarray((delays @ gains)[_HALF_TAPS : _HALF_TAPS + length].T, dtype=np.float32)
+    rows = (
+        whole[:, None] + np.arange(1 - _HALF_TAPS, _HALF_TAPS + 1) + _HALF_TAPS
+    )  # room for what rings before zero
+    delays = sparse.csc_array(
+        (taps.ravel(), rows.ravel(), np.arange(len(delay) + 1) * taps.shape[1]),
+        shape=(length + 2 * _HALF_TAPS, len(delay)),
+    )
+    return np.ascontiguousarray(
+        (delays @ gains)[_HALF_TAPS : _HALF_TAPS + length].T, dtype=np.float32
+    )
 
 
 def _tail(room, order, sample_rate, start, length, rng) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Directions on the sphere: the grid of classes, and the real spherical harmonics that Ambisonics is made of.
+"""Directions on the sphere: the grid of classes, and the real spherical harmonics that Ambisonics
+is made of.
 
-Conventions, here and everywhere: x ahead, y left, z up; azimuth from x towards y, elevation from the horizon; radians
-unless a name says degrees. Channels stand in ACN order (n² + n + m) and are normalised as N3D: the mean of every
-squared harmonic over the sphere is 1, so a diffuse field has equal power in all channels; SN3D = N3D / sqrt(2n + 1).
+Conventions, here and everywhere: x ahead, y left, z up; azimuth from x towards y, elevation from
+the horizon; radians unless a name says degrees. Channels stand in ACN order (n² + n + m) and are
+normalised as N3D: the mean of every squared harmonic over the sphere is 1, so a diffuse field has
+equal power in all channels; SN3D = N3D / sqrt(2n + 1).
 """
 
 from functools import lru_cache
@@ -20,7 +22,9 @@ def unit_vector(azimuth, elevation) -> np.ndarray:
     """Return unit vectors (..., 3) for azimuths and elevations in radians."""
     azimuth, elevation = np.broadcast_arrays(azimuth, elevation)
     horizontal = np.cos(elevation)
-    return np.stack([horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)], -1)
+    return np.stack(
+        [horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)], -1
+    )
 
 
 def angles(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,17 +41,21 @@ def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def directions() -> np.ndarray:
-    """Return the 425 directions that are the classes, unit vectors (425, 3), from the nadir to the zenith.
+    """Return the 425 directions that are the classes, unit vectors (425, 3), from the nadir to the
+    zenith.
 
     Notes
     -----
-    Quasi-uniform with a spacing of 10 degrees: floor(36 cos(elevation)) + 1 azimuths, from 0, at each elevation from
-    -90 to 90 degrees (Perotin et al. 2019, section III; 425 classes: Kiyan et al., Table 1). Chapter: sound-direction.
+    Quasi-uniform with a spacing of 10 degrees: floor(36 cos(elevation)) + 1 azimuths, from 0, at
+    each elevation from -90 to 90 degrees (Perotin et al. 2019, section III; 425 classes: Kiyan et
+    al., Table 1). Chapter: sound-direction.
     """
     points = []
     for elevation_deg in range(-90, 91, GRID_STEP_DEG):
         elevation = np.deg2rad(elevation_deg)
-        n = int(np.floor(360 / GRID_STEP_DEG * np.cos(elevation) + 1e-9)) + 1  # 36 cos 60 degrees is 18, not 17.99...
+        n = (
+            int(np.floor(360 / GRID_STEP_DEG * np.cos(elevation) + 1e-9)) + 1
+        )  # 36 cos 60 degrees is 18, not 17.99...
         points.append(unit_vector(2 * np.pi * np.arange(n) / n, elevation))
     grid = np.concatenate(points)
     grid.setflags(write=False)
@@ -55,7 +63,8 @@ def directions() -> np.ndarray:
 
 
 def nearest(direction: np.ndarray) -> np.ndarray:
-    """Return the class index of directions (..., 3), vectors of any length but zero; the first of equally near ones.
+    """Return the class index of directions (..., 3), vectors of any length but zero; the first of
+    equally near ones.
 
     Raises
     ------
@@ -64,10 +73,14 @@ def nearest(direction: np.ndarray) -> np.ndarray:
     """
     direction = np.asarray(direction, float)
     if direction.ndim == 0 or direction.shape[-1] != 3:
-        raise ParameterError(f"A direction is a vector (..., 3), not {direction.shape}; see sphere.unit_vector.")
+        raise ParameterError(
+            f"A direction is a vector (..., 3), not {direction.shape}; see sphere.unit_vector."
+        )
     length = np.linalg.norm(direction, axis=-1, keepdims=True)
     if not (np.isfinite(length) & (length > 0)).all():
-        raise ParameterError("A direction is a finite vector longer than zero; one of these is not.")
+        raise ParameterError(
+            "A direction is a finite vector longer than zero; one of these is not."
+        )
     return np.argmax(np.round(direction / length @ directions().T, 12), -1)
 
 
@@ -79,8 +92,14 @@ def n_channels(order: int) -> int:
     ParameterError
         If the order is not a whole number from 1 to 4.
     """
-    if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
-        raise ParameterError(f"An ambisonic order here is a whole number from 1 to {MAX_ORDER}, got {order!r}.")
+    if (
+        isinstance(order, bool)
+        or not isinstance(order, int | np.integer)
+        or not 1 <= order <= MAX_ORDER
+    ):
+        raise ParameterError(
+            f"An ambisonic order here is a whole number from 1 to {MAX_ORDER}, got {order!r}."
+        )
     return (int(order) + 1) ** 2
 
 
@@ -94,7 +113,10 @@ def order_of(n_channels: int) -> int:
     """
     order = round(n_channels**0.5) - 1
     if (order + 1) ** 2 != n_channels or not 1 <= order <= MAX_ORDER:
-        raise ParameterError(f"{n_channels} channels are no ambisonic signal of order 1 to 4; those have 4, 9, 16, 25.")
+        raise ParameterError(
+            f"{n_channels} channels are no ambisonic signal of order 1 to 4; those have 4, 9, 16, "
+            "25."
+        )
     return order
 
 
@@ -105,12 +127,14 @@ def channel_names(order: int) -> list[str]:
 
 
 def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
-    """Return the real spherical harmonics of unit vectors (..., 3): ambisonic gains (..., (order + 1)²), ACN, N3D.
+    """Return the real spherical harmonics of unit vectors (..., 3): ambisonic gains (..., (order +
+    1)²), ACN, N3D.
 
     Notes
     -----
-    Without the Condon-Shortley phase, as usual in Ambisonics: W = 1, Y, Z, X = sqrt(3) (y, z, x). Zotter and Frank
-    (2019), Ambisonics, section A.3; by recursion over Cartesian coordinates, so that the poles are no special case.
+    Without the Condon-Shortley phase, as usual in Ambisonics: W = 1, Y, Z, X = sqrt(3) (y, z, x).
+    Zotter and Frank (2019), Ambisonics, section A.3; by recursion over Cartesian coordinates, so
+    that the poles are no special case.
     """
     channels = n_channels(order)
     x, y, z = np.moveaxis(np.asarray(directions, float), -1, 0)
@@ -129,7 +153,9 @@ def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
     return gains
 
 
-def rotation_matrix(order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
+def rotation_matrix(
+    order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = False
+) -> np.ndarray:
     """Return the matrix (channels, channels) that rotates a sound field: exact, whatever the field.
 
     Parameters
@@ -150,7 +176,9 @@ def rotation_matrix(order: int, azimuth: float, mirror_y: bool = False, mirror_z
     return matrix
 
 
-def rotate(direction: np.ndarray, azimuth: float, mirror_y: bool = False, mirror_z: bool = False) -> np.ndarray:
+def rotate(
+    direction: np.ndarray, azimuth: float, mirror_y: bool = False, mirror_z: bool = False
+) -> np.ndarray:
     """Return where directions (..., 3) point after the rotation of :func:`rotation_matrix`."""
     x, y, z = np.moveaxis(np.asarray(direction, float), -1, 0)
     y, z = -y if mirror_y else y, -z if mirror_z else z

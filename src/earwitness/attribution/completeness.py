@@ -1,4 +1,6 @@
-"""Do the attributions add up? What integrated gradients, DeepLIFT and conductance promise, as a number."""
+"""Do the attributions add up? What integrated gradients, DeepLIFT and conductance promise, as a
+number.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +13,9 @@ from earwitness.errors import ParameterError
 
 
 class Completeness(NamedTuple):
-    """What attributions add up to, and what they should; every field (batch,) or (n_targets, batch), float64."""
+    """What attributions add up to, and what they should; every field (batch,) or (n_targets,
+    batch), float64.
+    """
 
     total: torch.Tensor
     """Sum of the attributions of a clip, in units of the explained output."""
@@ -29,8 +33,9 @@ class Completeness(NamedTuple):
     def relative(self) -> torch.Tensor:
         """Return the error as a share of the difference.
 
-        Where attributions of both signs cancel to less than a hundredth of their magnitude, the share is of that
-        hundredth: an output that does not change at all would otherwise make every rounding error infinite.
+        Where attributions of both signs cancel to less than a hundredth of their magnitude, the
+        share is of that hundredth: an output that does not change at all would otherwise make every
+        rounding error infinite.
         """
         scale = torch.maximum(self.difference.abs(), self.magnitude / 100)
         return torch.where(self.error > 0, self.error / scale, 0)
@@ -40,12 +45,16 @@ class Explanations(NamedTuple):
     """Attributions of the same clips for several targets."""
 
     attributions: torch.Tensor
-    """(n_targets, batch, ...): for each target what :func:`earwitness.attribution.attribute` would answer."""
+    """(n_targets, batch, ...): for each target what :func:`earwitness.attribution.attribute` would
+    answer.
+    """
     completeness: Completeness
     """Fields (n_targets, batch)."""
 
 
-def completeness(model: nn.Module, inputs, target, relevance, *, baseline: float | torch.Tensor = 0.0) -> Completeness:
+def completeness(
+    model: nn.Module, inputs, target, relevance, *, baseline: float | torch.Tensor = 0.0
+) -> Completeness:
     """Return how far attributions are from adding up to the change of the output that they explain.
 
     Parameters
@@ -64,13 +73,16 @@ def completeness(model: nn.Module, inputs, target, relevance, *, baseline: float
 
     Notes
     -----
-    The axiom *completeness* of Sundararajan et al. (2017), *summation-to-delta* of Shrikumar et al. (2017). LRP
-    promises something else (conservation of the output itself), see :func:`earwitness.attribution.conservation`.
+    The axiom *completeness* of Sundararajan et al. (2017), *summation-to-delta* of Shrikumar et al.
+    (2017). LRP promises something else (conservation of the output itself), see
+    :func:`earwitness.attribution.conservation`.
     """
     inner, index = prepare(model, inputs, target)
     if relevance.shape != inputs.shape:
-        raise ParameterError(f"Relevance of shape {tuple(relevance.shape)} is not of the inputs' shape "
-                             f"{tuple(inputs.shape)}.")
+        raise ParameterError(
+            f"Relevance of shape {tuple(relevance.shape)} is not of the inputs' shape "
+            f"{tuple(inputs.shape)}."
+        )
     with frozen(model), torch.no_grad():
         difference = score(model(inner), index) - score(model(start_of(baseline, inner)), index)
     return summed(relevance.to(difference.device), difference)
@@ -83,8 +95,14 @@ def summed(relevance: torch.Tensor, difference: torch.Tensor) -> Completeness:
 
 
 def score(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return the explained output of each clip, (batch,): the logit, summed over time where there is a time axis."""
-    return explained(output, target).flatten(1).sum(1) if output.ndim > 2 else explained(output, target)
+    """Return the explained output of each clip, (batch,): the logit, summed over time where there
+    is a time axis.
+    """
+    return (
+        explained(output, target).flatten(1).sum(1)
+        if output.ndim > 2
+        else explained(output, target)
+    )
 
 
 def start_of(baseline: float | torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
@@ -101,13 +119,21 @@ def start_of(baseline: float | torch.Tensor, inputs: torch.Tensor) -> torch.Tens
     try:
         return values.expand(inputs.shape)
     except RuntimeError:
-        raise ParameterError(f"A baseline of shape {tuple(values.shape)} does not fit inputs of shape "
-                             f"{tuple(inputs.shape)}.") from None
+        raise ParameterError(
+            f"A baseline of shape {tuple(values.shape)} does not fit inputs of shape "
+            f"{tuple(inputs.shape)}."
+        ) from None
 
 
-def prepare_all(model: nn.Module, inputs, targets: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return checked inputs, and targets as a LongTensor (n_targets, batch): each explained for every clip."""
+def prepare_all(
+    model: nn.Module, inputs, targets: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return checked inputs, and targets as a LongTensor (n_targets, batch): each explained for
+    every clip.
+    """
     if isinstance(targets, int) or len(targets) == 0:
-        raise ParameterError(f"Targets must be a sequence of at least one output index, got {targets!r}.")
+        raise ParameterError(
+            f"Targets must be a sequence of at least one output index, got {targets!r}."
+        )
     prepared = [prepare(model, inputs, int(target)) for target in targets]
     return prepared[0][0], torch.stack([index for _, index in prepared])

@@ -1,10 +1,11 @@
 """DeepLIFT: the change of the output against a reference input, handed down layer by layer.
 
-captum's DeepLift has three traps that end in wrong numbers without a word: max-pooling directly behind a ReLU, twice
-in a network (captum issue 1104: the attributions of NISQA's network miss a fifth of what they should add up to),
-overlapping pooling windows, and ReLUs that are function calls. Here every non-linearity is met where it is computed,
-layer or function call; where captum is right, ``tests/attribution/test_deeplift.py`` finds the two equal. The reference
-passes through the network once, not once for each clip and target, and one forward pass serves all targets: both save
+captum's DeepLift has three traps that end in wrong numbers without a word: max-pooling directly
+behind a ReLU, twice in a network (captum issue 1104: the attributions of NISQA's network miss a
+fifth of what they should add up to), overlapping pooling windows, and ReLUs that are function
+calls. Here every non-linearity is met where it is computed, layer or function call; where captum is
+right, ``tests/attribution/test_deeplift.py`` finds the two equal. The reference passes through the
+network once, not once for each clip and target, and one forward pass serves all targets: both save
 most of captum's time.
 """
 
@@ -28,18 +29,40 @@ from earwitness.errors import ParameterError
 
 TOLERANCE = 1e-4
 _ELEMENTWISE = {
-    F.relu, torch.relu, torch.Tensor.relu, F.relu6, F.elu, F.selu, F.leaky_relu, F.hardtanh, F.silu, F.gelu, F.softplus,
-    F.logsigmoid, F.sigmoid, torch.sigmoid, torch.Tensor.sigmoid, F.tanh, torch.tanh, torch.Tensor.tanh,
+    F.relu,
+    torch.relu,
+    torch.Tensor.relu,
+    F.relu6,
+    F.elu,
+    F.selu,
+    F.leaky_relu,
+    F.hardtanh,
+    F.silu,
+    F.gelu,
+    F.softplus,
+    F.logsigmoid,
+    F.sigmoid,
+    torch.sigmoid,
+    torch.Tensor.sigmoid,
+    F.tanh,
+    torch.tanh,
+    torch.Tensor.tanh,
 }
 _IN_PLACE = {torch.relu_: torch.relu, torch.Tensor.relu_: torch.relu}
 _POOLS = {
-    F.max_pool1d: 1, F.adaptive_max_pool1d: 1, F.max_pool2d: 2, F.adaptive_max_pool2d: 2, F.max_pool3d: 3,
+    F.max_pool1d: 1,
+    F.adaptive_max_pool1d: 1,
+    F.max_pool2d: 2,
+    F.adaptive_max_pool2d: 2,
+    F.max_pool3d: 3,
     F.adaptive_max_pool3d: 3,
 }
 
 
 class _Rescale(torch.autograd.Function):
-    """An elementwise function whose backward pass multiplies by (change of output) / (change of input)."""
+    """An elementwise function whose backward pass multiplies by (change of output) / (change of
+    input).
+    """
 
     @staticmethod
     def forward(ctx, x, reference, function):
@@ -52,7 +75,9 @@ class _Rescale(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upper):
         x, step, change = ctx.saved_tensors
-        still = step.abs() <= 8 * torch.finfo(x.dtype).eps  # there the limit of the ratio: the derivative
+        still = (
+            step.abs() <= 8 * torch.finfo(x.dtype).eps
+        )  # there the limit of the ratio: the derivative
         with torch.enable_grad():
             leaf = x[still].detach().requires_grad_()
             derivative = torch.autograd.grad(ctx.function(leaf).sum(), leaf)[0]
@@ -62,16 +87,24 @@ class _Rescale(torch.autograd.Function):
 
 
 class _RescalePool(torch.autograd.Function):
-    """Max-pooling that hands the change of a window's maximum to the place of the higher maximum, old or new."""
+    """Max-pooling that hands the change of a window's maximum to the place of the higher maximum,
+    old or new.
+    """
 
     @staticmethod
     def forward(ctx, x, reference, pool, n_axes):
         before, after, where_before = reference
         y, where = pool(x)
-        higher = torch.where(y >= after, where, where_before).flatten(-n_axes)  # (..., n_windows), places in x
-        step = (x - before).flatten(-n_axes).gather(-1, higher)                # of the sign of the change, and larger
+        higher = torch.where(y >= after, where, where_before).flatten(
+            -n_axes
+        )  # (..., n_windows), places in x
+        step = (
+            (x - before).flatten(-n_axes).gather(-1, higher)
+        )  # of the sign of the change, and larger
         change = (y - after).flatten(-n_axes)
-        ctx.save_for_backward(higher, torch.where(change == 0, 0, change / torch.where(change == 0, 1, step)))
+        ctx.save_for_backward(
+            higher, torch.where(change == 0, 0, change / torch.where(change == 0, 1, step))
+        )
         ctx.shape, ctx.n_axes = x.shape, n_axes
         return y
 
@@ -79,12 +112,16 @@ class _RescalePool(torch.autograd.Function):
     def backward(ctx, upper):
         places, ratio = ctx.saved_tensors
         lower = upper.new_zeros(ctx.shape)
-        lower.flatten(-ctx.n_axes).scatter_add_(-1, places, ratio * upper.flatten(-ctx.n_axes))  # flatten is a view
+        lower.flatten(-ctx.n_axes).scatter_add_(
+            -1, places, ratio * upper.flatten(-ctx.n_axes)
+        )  # flatten is a view
         return lower, None, None, None
 
 
 class _Pass(TorchFunctionMode):
-    """Watch the non-linearities of a forward pass; with the ``references`` of an earlier pass, give them their rule."""
+    """Watch the non-linearities of a forward pass; with the ``references`` of an earlier pass, give
+    them their rule.
+    """
 
     def __init__(self, references: Sequence[tuple] | None = None):
         super().__init__()
@@ -98,9 +135,15 @@ class _Pass(TorchFunctionMode):
             return function(*args, **kwargs)
         x, *rest = args if args else (kwargs.pop("input"),)
         if function in _POOLS:
-            return self._pool(x, lambda v: function(v, *rest, **kwargs | {"return_indices": True}), _POOLS[function])
+            return self._pool(
+                x,
+                lambda v: function(v, *rest, **kwargs | {"return_indices": True}),
+                _POOLS[function],
+            )
         kwargs.pop("inplace", None)
-        y = self._elementwise(x, lambda v: function(v.clone() if True in rest else v, *rest, **kwargs))
+        y = self._elementwise(
+            x, lambda v: function(v.clone() if True in rest else v, *rest, **kwargs)
+        )
         return x.copy_(y) if overwrites else y
 
     def _elementwise(self, x, function: Callable):
@@ -121,9 +164,11 @@ class _Pass(TorchFunctionMode):
 
 
 def _reference(model: nn.Module, start: torch.Tensor) -> tuple[torch.Tensor, list[tuple]]:
-    """Return what the network answers to the baseline, and its non-linearities' inputs and outputs on the way.
+    """Return what the network answers to the baseline, and its non-linearities' inputs and outputs
+    on the way.
 
-    A baseline that all clips share goes through once, unless the network spreads a clip over several rows.
+    A baseline that all clips share goes through once, unless the network spreads a clip over
+    several rows.
     """
     for rows in ([start[:1]] if start.stride(0) == 0 else []) + [start]:
         with torch.no_grad(), _Pass() as passed:
@@ -141,7 +186,9 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
         output = model(leaf)
     scores = [score(output, target) for target in targets]
     multipliers = [torch.autograd.grad(s.sum(), leaf, retain_graph=True)[0] for s in scores]
-    difference = torch.stack(scores).detach() - torch.stack([score(before.expand_as(output), t) for t in targets])
+    difference = torch.stack(scores).detach() - torch.stack(
+        [score(before.expand_as(output), t) for t in targets]
+    )
     attributions = torch.stack(multipliers) * (inputs - start)  # (n_targets, batch, ...)
     explanations = Explanations(attributions, summed(attributions, difference))
     _check(explanations, max([float(note[0].abs().max()) for note in references], default=0.0))
@@ -149,35 +196,52 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
 
 
 def _check(explanations: Explanations, level: float) -> None:
-    """Raise ParameterError if attributions miss their sum by more than the tolerance and more than by rounding.
+    """Raise ParameterError if attributions miss their sum by more than the tolerance and more than
+    by rounding.
 
-    ``level`` is the largest activation, whose rounding is all there is where an output does not change.
+    ``level`` is the largest activation, whose rounding is all there is where an output does not
+    change.
     """
     sums = explanations.completeness
     rounding = 100 * torch.finfo(explanations.attributions.dtype).eps * level
     worst = float(torch.where(sums.error > rounding, sums.relative, 0).max())
     if not worst <= TOLERANCE:
         raise ParameterError(
-            f"DeepLIFT does not add up: {100 * worst:.2g} % of the change of the output are missing or too much. The "
-            "network holds something that is not linear and has no rule here (an LSTM, attention, a product of "
-            "activations); integrated-gradients needs no rules.")
+            f"DeepLIFT does not add up: {100 * worst:.2g} % of the change of the output are "
+            "missing or too much. The "
+            "network holds something that is not linear and has no rule here (an LSTM, attention, "
+            "a product of "
+            "activations); integrated-gradients needs no rules."
+        )
 
 
 def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanations:
     check_positive(batch_size=batch_size)
     if inputs.dtype in (torch.bfloat16, torch.float16):
-        raise ParameterError(f"DeepLIFT divides small changes by each other, and in {inputs.dtype} they are rounding: a "
-                             "third of a map was. Explain model.float().")
+        raise ParameterError(
+            f"DeepLIFT divides small changes by each other, and in {inputs.dtype} they are "
+            "rounding: a "
+            "third of a map was. Explain model.float()."
+        )
     start = start_of(baseline, inputs)
-    parts = [_explain(model, inputs[rows], start[rows], targets[:, rows])
-             for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))]
-    sums = [torch.cat(field, dim=1) for field in zip(*(part.completeness for part in parts), strict=True)]
+    parts = [
+        _explain(model, inputs[rows], start[rows], targets[:, rows])
+        for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))
+    ]
+    sums = [
+        torch.cat(field, dim=1)
+        for field in zip(*(part.completeness for part in parts), strict=True)
+    ]
     attributions = torch.cat([part.attributions for part in parts], dim=1)
     return Explanations(attributions, Completeness(*sums))
 
 
 def deeplift_all(
-    model: nn.Module, inputs: torch.Tensor, targets: Sequence[int], *, baseline: float | torch.Tensor = 0.0,
+    model: nn.Module,
+    inputs: torch.Tensor,
+    targets: Sequence[int],
+    *,
+    baseline: float | torch.Tensor = 0.0,
     batch_size: int = 50,
 ) -> Explanations:
     """Return DeepLIFT of the same clips for several outputs, from one forward pass.
@@ -196,7 +260,8 @@ def deeplift_all(
     Returns
     -------
     Explanations
-        ``attributions`` (n_targets, *inputs.shape), ``completeness`` with fields (n_targets, batch).
+        ``attributions`` (n_targets, *inputs.shape), ``completeness`` with fields (n_targets,
+        batch).
 
     Raises
     ------
@@ -205,8 +270,8 @@ def deeplift_all(
 
     Notes
     -----
-    Shrikumar et al. (2017), the Rescale rule; for max-pooling the rule of their code and captum's. Chapter:
-    speech-quality.
+    Shrikumar et al. (2017), the Rescale rule; for max-pooling the rule of their code and captum's.
+    Chapter: speech-quality.
     """
     inner, index = prepare_all(model, inputs, targets)
     with frozen(model):
@@ -216,7 +281,8 @@ def deeplift_all(
 def deeplift(
     model, inputs, target, *, baseline: float | torch.Tensor = 0.0, batch_size: int = 50
 ) -> torch.Tensor:
-    """Return each value's share of the change of the output against ``baseline``, by the Rescale rule.
+    """Return each value's share of the change of the output against ``baseline``, by the Rescale
+    rule.
 
     Parameters
     ----------

@@ -6,20 +6,22 @@ from earwitness.errors import ParameterError
 
 
 def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
-    """Return the sum of the filters' magnitude spectra, each over its own norm: which frequencies the layer covers.
+    """Return the sum of the filters' magnitude spectra, each over its own norm: which frequencies
+    the layer covers.
 
     Parameters
     ----------
     filters : array, shape (n_filters, width)
         The layer's kernels; a filter of zeros adds nothing.
     n_fft : int
-        Length of the transform, at least ``width``; the filters are filled up with zeros, which draws the curve finer
-        and resolves nothing more.
+        Length of the transform, at least ``width``; the filters are filled up with zeros, which
+        draws the curve finer and resolves nothing more.
 
     Returns
     -------
     ndarray, shape (n_fft // 2 + 1,)
-        The norm is taken over these frequencies. Biases, and what later layers make of a filter, do not enter.
+        The norm is taken over these frequencies. Biases, and what later layers make of a filter, do
+        not enter.
 
     Raises
     ------
@@ -36,7 +38,8 @@ def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
 
 
 def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 1024) -> np.ndarray:
-    """Return the magnitude spectrum of a frame as the filters build it: the sum of the filters, each times its answer.
+    """Return the magnitude spectrum of a frame as the filters build it: the sum of the filters,
+    each times its answer.
 
     Parameters
     ----------
@@ -50,8 +53,8 @@ def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 102
     Returns
     -------
     ndarray, shape (n_fft // 2 + 1,)
-        In the unit of the frame times the filters' squared. Filters that are an orthonormal basis give the frame's own
-        magnitude spectrum.
+        In the unit of the frame times the filters' squared. Filters that are an orthonormal basis
+        give the frame's own magnitude spectrum.
 
     Raises
     ------
@@ -64,14 +67,21 @@ def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 102
     """
     filters, frame = _check(filters, n_fft), np.asarray(frame, float)
     if frame.shape != filters.shape[1:]:
-        raise ParameterError(f"A frame for filters of {filters.shape[1]} samples must have as many, got {frame.shape}.")
+        raise ParameterError(
+            f"A frame for filters of {filters.shape[1]} samples must have as many, got "
+            f"{frame.shape}."
+        )
     return np.abs(np.fft.rfft((filters @ frame) @ filters, n_fft))
 
 
 def _check(filters: np.ndarray, n_fft: int) -> np.ndarray:
     filters = np.asarray(filters, float)
     if filters.ndim != 2 or filters.size == 0 or not np.isfinite(filters).all():
-        raise ParameterError(f"Filters must be finite numbers (n_filters, width), got shape {filters.shape}.")
+        raise ParameterError(
+            f"Filters must be finite numbers (n_filters, width), got shape {filters.shape}."
+        )
     if n_fft < filters.shape[1]:
-        raise ParameterError(f"n_fft must be at least the filters' width of {filters.shape[1]}, got {n_fft}.")
+        raise ParameterError(
+            f"n_fft must be at least the filters' width of {filters.shape[1]}, got {n_fft}."
+        )
     return filters

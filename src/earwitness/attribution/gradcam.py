@@ -58,13 +58,7 @@ def _checked(seen: list, n_clips: int, n_axes: int) -> torch.Tensor:
 
 
 def gradcam(
-    model,
-    inputs,
-    target,
-    *,
-    layer: str | None = None,
-    rectify: bool = True,
-    batch_size: int = 50,
+    model, inputs, target, *, layer: str | None = None, rectify: bool = True, batch_size: int = 50
 ) -> torch.Tensor:
     """Return a layer's channels added up, each times its mean gradient, enlarged to the input.
 

@@ -25,7 +25,8 @@ def gradient(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
 
     Notes
     -----
-    Baehrens et al. (2010). What a small change would do, not what the value contributed: it need not vanish in silence.
+    Baehrens et al. (2010). What a small change would do, not what the value contributed: it need
+    not vanish in silence.
     """
     return in_batches(lambda x, index: _gradient(model, x, index), inputs, target, batch_size)
 
@@ -35,27 +36,37 @@ def gradient_x_input(model, inputs, target, *, batch_size: int = 50) -> torch.Te
 
     Notes
     -----
-    Equals LRP with epsilon -> 0 in networks of ReLU, max-pooling and linear layers (Shrikumar et al. 2016).
+    Equals LRP with epsilon -> 0 in networks of ReLU, max-pooling and linear layers (Shrikumar et
+    al. 2016).
     """
     return inputs * gradient(model, inputs, target, batch_size=batch_size)
 
 
 def integrated_gradients(
-    model, inputs, target, *, baseline: float | torch.Tensor = 0.0, n_steps: int = 50, batch_size: int = 50
+    model,
+    inputs,
+    target,
+    *,
+    baseline: float | torch.Tensor = 0.0,
+    n_steps: int = 50,
+    batch_size: int = 50,
 ) -> torch.Tensor:
-    """Return the gradient integrated along the straight line from ``baseline`` to the input, times their difference.
+    """Return the gradient integrated along the straight line from ``baseline`` to the input, times
+    their difference.
 
     Parameters
     ----------
     baseline : float or Tensor broadcastable to ``inputs``
-        The reference input; 0.0 is silence for a waveform, the training mean for a centred spectrogram.
+        The reference input; 0.0 is silence for a waveform, the training mean for a centred
+        spectrogram.
     n_steps : int
         Nodes of the Gauss-Legendre quadrature; the cost is ``n_steps`` forward and backward passes.
 
     Notes
     -----
-    Sundararajan et al. (2017), Eq. (1). Completeness: the sum over a clip tends to logit(input) - logit(baseline) as
-    ``n_steps`` grows. Steps are taken one after the other, so that memory is that of a single batch.
+    Sundararajan et al. (2017), Eq. (1). Completeness: the sum over a clip tends to logit(input) -
+    logit(baseline) as ``n_steps`` grows. Steps are taken one after the other, so that memory is
+    that of a single batch.
     """
     nodes = quadrature(n_steps)
     start = start_of(baseline, inputs)
@@ -76,14 +87,23 @@ def quadrature(n_steps: int) -> list[tuple[float, float]]:
     """
     check_positive(n_steps=n_steps)
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
-    return [(float(node), float(weight)) for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True)]
+    return [
+        (float(node), float(weight))
+        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True)
+    ]
 
 
 def integrated_gradients_all(
-    model: nn.Module, inputs: torch.Tensor, targets: Sequence[int], *, baseline: float | torch.Tensor = 0.0,
-    n_steps: int = 50, batch_size: int = 50,
+    model: nn.Module,
+    inputs: torch.Tensor,
+    targets: Sequence[int],
+    *,
+    baseline: float | torch.Tensor = 0.0,
+    n_steps: int = 50,
+    batch_size: int = 50,
 ) -> Explanations:
-    """Return integrated gradients of the same clips for several outputs, which share each forward pass.
+    """Return integrated gradients of the same clips for several outputs, which share each forward
+    pass.
 
     Parameters
     ----------
@@ -101,35 +121,61 @@ def integrated_gradients_all(
     Returns
     -------
     Explanations
-        ``attributions`` (n_targets, *inputs.shape), ``completeness`` with fields (n_targets, batch).
+        ``attributions`` (n_targets, *inputs.shape), ``completeness`` with fields (n_targets,
+        batch).
 
     Notes
     -----
-    The same numbers as ``attribute(..., "integrated-gradients")`` for one target after the other, in less than half of
-    captum's time for the 20 outputs of NISQA's network (``benchmarks/results/quality.md``). Two things are not
-    repeated: the forward passes, and the way back through the layers at the beginning that are affine (convolution,
-    batch norm): their gradient is the same at every step, so the integral is taken behind them and handed down once.
+    The same numbers as ``attribute(..., "integrated-gradients")`` for one target after the other,
+    in less than half of captum's time for the 20 outputs of NISQA's network
+    (``benchmarks/results/quality.md``). Two things are not repeated: the forward passes, and the
+    way back through the layers at the beginning that are affine (convolution, batch norm): their
+    gradient is the same at every step, so the integral is taken behind them and handed down once.
     Chapter: speech-quality.
     """
     check_positive(batch_size=batch_size)
     inner, index = prepare_all(model, inputs, targets)
     nodes, start = quadrature(n_steps), start_of(baseline, inner)
     with frozen(model):
-        parts = [_integrated(model, x, x0, t, nodes) for x, x0, t in zip(
-            inner.split(batch_size), start.split(batch_size), index.split(batch_size, dim=1), strict=True)]
+        parts = [
+            _integrated(model, x, x0, t, nodes)
+            for x, x0, t in zip(
+                inner.split(batch_size),
+                start.split(batch_size),
+                index.split(batch_size, dim=1),
+                strict=True,
+            )
+        ]
     attributions, difference = (torch.cat(field, dim=1) for field in zip(*parts, strict=True))
     return Explanations(attributions, summed(attributions, difference))
 
 
-_AFFINE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Identity)
+_AFFINE = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.Linear,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.Identity,
+)
 
 
 def _split(model: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
-    """Return the layers at the beginning that are affine in evaluation mode, and what comes after them."""
-    if type(model).forward is not nn.Sequential.forward or model._forward_hooks or model._forward_pre_hooks:
+    """Return the layers at the beginning that are affine in evaluation mode, and what comes after
+    them.
+    """
+    if (
+        type(model).forward is not nn.Sequential.forward
+        or model._forward_hooks
+        or model._forward_pre_hooks
+    ):
         return [], [model]
     layers = list(model)
-    end = next((place for place, layer in enumerate(layers) if type(layer) not in _AFFINE), len(layers))
+    end = next(
+        (place for place, layer in enumerate(layers) if type(layer) not in _AFFINE), len(layers)
+    )
     return layers[:end], layers[end:]
 
 
@@ -140,7 +186,9 @@ def _through(layers: Sequence[nn.Module], x: torch.Tensor) -> torch.Tensor:
 
 
 def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return integrated gradients (n_targets, batch, ...) of a batch, and the outputs' changes (n_targets, batch)."""
+    """Return integrated gradients (n_targets, batch, ...) of a batch, and the outputs' changes
+    (n_targets, batch).
+    """
     affine, rest = _split(model)
     leaf, step = inputs.clone().requires_grad_(), inputs - start
     entry = _through(affine, leaf)
@@ -150,12 +198,18 @@ def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, tor
         output = _through(rest, point)
         for number, target in enumerate(targets):
             gradient = torch.autograd.grad(score(output, target).sum(), point, retain_graph=True)[0]
-            total[number].add_(gradient, alpha=weight)  # in place: a tenth of the time went into copies
+            total[number].add_(
+                gradient, alpha=weight
+            )  # in place: a tenth of the time went into copies
     if affine:
-        total = torch.stack([torch.autograd.grad(entry, leaf, part, retain_graph=True)[0] for part in total])
+        total = torch.stack(
+            [torch.autograd.grad(entry, leaf, part, retain_graph=True)[0] for part in total]
+        )
     with torch.no_grad():
         answers = model(inputs), model(start)
-        difference = torch.stack([score(answers[0], target) - score(answers[1], target) for target in targets])
+        difference = torch.stack(
+            [score(answers[0], target) - score(answers[1], target) for target in targets]
+        )
     return total * step, difference
 
 
@@ -174,9 +228,11 @@ class _GuidedReLU(torch.autograd.Function):
 
 
 class _GuideReLUs(TorchFunctionMode):
-    """Replace every ReLU that runs inside the ``with`` block, layer or function call, and count them.
+    """Replace every ReLU that runs inside the ``with`` block, layer or function call, and count
+    them.
 
-    Hooks on ``nn.ReLU`` layers miss ``F.relu``: then guided backpropagation silently is the plain gradient.
+    Hooks on ``nn.ReLU`` layers miss ``F.relu``: then guided backpropagation silently is the plain
+    gradient.
     """
 
     copying = (F.relu, torch.relu, torch.Tensor.relu)
@@ -191,11 +247,16 @@ class _GuideReLUs(TorchFunctionMode):
             return function(*args, **(kwargs or {}))
         self.count += 1
         x = args[0] if args else kwargs["input"]
-        return x.copy_(_GuidedReLU.apply(x.clone())) if function in self.in_place else _GuidedReLU.apply(x)
+        return (
+            x.copy_(_GuidedReLU.apply(x.clone()))
+            if function in self.in_place
+            else _GuidedReLU.apply(x)
+        )
 
 
 def guided_backprop(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
-    """Return the gradient with every ReLU passing back only what is positive, where its input was positive.
+    """Return the gradient with every ReLU passing back only what is positive, where its input was
+    positive.
 
     Raises
     ------
@@ -209,7 +270,9 @@ def guided_backprop(model, inputs, target, *, batch_size: int = 50) -> torch.Ten
     with _GuideReLUs() as mode:
         relevance = gradient(model, inputs, target, batch_size=batch_size)
     if mode.count == 0:
-        raise ParameterError("guided-backprop changes how ReLU passes gradients back, and this model has no ReLU.")
+        raise ParameterError(
+            "guided-backprop changes how ReLU passes gradients back, and this model has no ReLU."
+        )
     return relevance
 
 

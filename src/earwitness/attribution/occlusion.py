@@ -21,7 +21,9 @@ class OcclusionMap(NamedTuple):
     """What hiding each part of one spectrogram did to one output."""
 
     map: np.ndarray
-    """(n_mels, n_frames): answer less masked answer, mean over the masks that hide a cell; > 0: the cell helps."""
+    """(n_mels, n_frames): answer less masked answer, mean over the masks that hide a cell; > 0: the
+    cell helps.
+    """
     effects: np.ndarray
     """(n_masks,) answer less masked answer, in units of the output (MOS)."""
     boxes: np.ndarray
@@ -31,35 +33,48 @@ class OcclusionMap(NamedTuple):
     fill: float
     """What stood in the masks, in the spectrogram's unit (dB)."""
     cost: float
-    """Segments that went through the CNN again, as a share of those of evaluating each mask in full."""
+    """Segments that went through the CNN again, as a share of those of evaluating each mask in
+    full.
+    """
 
 
 def silence_db(spectrogram) -> float:
-    """Return the level in dB that this mel spectrogram gives to no sound at all: 80 dB below its maximum, -80 at least.
+    """Return the level in dB that this mel spectrogram gives to no sound at all: 80 dB below its
+    maximum, -80 at least.
 
-    Zeroing a piece of the waveform puts this level there, as long as the loudest point of the clip is outside of it.
+    Zeroing a piece of the waveform puts this level there, as long as the loudest point of the clip
+    is outside of it.
     """
     return max(mel.FLOOR_DB, float(spectrogram.max()) - mel.RANGE_DB)
 
 
 def occlusion_map(
-    model: nn.Module, spectrogram: torch.Tensor | np.ndarray, *, mask: tuple[int | None, int | None] = (24, 24),
-    stride: tuple[int, int] | int | None = None, fill: str | float = "silence", output: int = 0, batch_size: int = 256,
+    model: nn.Module,
+    spectrogram: torch.Tensor | np.ndarray,
+    *,
+    mask: tuple[int | None, int | None] = (24, 24),
+    stride: tuple[int, int] | int | None = None,
+    fill: str | float = "silence",
+    output: int = 0,
+    batch_size: int = 256,
 ) -> OcclusionMap:
-    """Return what hiding each part of a spectrogram does to a quality network's answer, computing only what changes.
+    """Return what hiding each part of a spectrogram does to a quality network's answer, computing
+    only what changes.
 
     Parameters
     ----------
     model : Nisqa
-        Anything with ``segments``, ``cnn`` and ``rate`` as in :class:`earwitness.models.nisqa.Nisqa`.
+        Anything with ``segments``, ``cnn`` and ``rate`` as in
+        :class:`earwitness.models.nisqa.Nisqa`.
     spectrogram : Tensor or ndarray, shape (n_mels, n_frames)
         In dB. Never changed.
     mask : (int or None, int or None)
-        Height in bands and width in frames; None: all of them. (24, 24) is the paper's square, (8, None) one of its
-        horizontal bars, (None, 13) its vertical bar.
+        Height in bands and width in frames; None: all of them. (24, 24) is the paper's square, (8,
+        None) one of its horizontal bars, (None, 13) its vertical bar.
     stride : int or (int, int), optional
-        Bands and frames from one mask to the next; default: the mask's size, so that masks touch. Where it is smaller
-        masks overlap, and a cell gets the mean of all masks that hide it. The last mask is cut off at the edge.
+        Bands and frames from one mask to the next; default: the mask's size, so that masks touch.
+        Where it is smaller masks overlap, and a cell gets the mean of all masks that hide it. The
+        last mask is cut off at the edge.
     fill : "silence" or float
         What the mask shows: the level of no sound (:func:`silence_db`), or a level in dB.
     output : int
@@ -74,17 +89,19 @@ def occlusion_map(
     Raises
     ------
     ParameterError
-        If a mask is larger than the spectrogram, or a stride is not positive or larger than the mask (cells would never
-        be hidden); if the spectrogram is not (n_mels, n_frames) or is empty; if there is no such output.
+        If a mask is larger than the spectrogram, or a stride is not positive or larger than the
+        mask (cells would never be hidden); if the spectrogram is not (n_mels, n_frames) or is
+        empty; if there is no such output.
 
     Notes
     -----
-    Tilkorn et al., section "Explanation approaches"; masks are applied before the spectrogram is cut into segments.
-    Chapter: speech-quality.
+    Tilkorn et al., section "Explanation approaches"; masks are applied before the spectrogram is
+    cut into segments. Chapter: speech-quality.
 
-    Each mask changes only the segments that overlap it. The CNN, which is nearly all of the cost, sees those alone;
-    what it answers to the others is computed once. Squares of 24 x 24 touch few segments of a clip of several seconds
-    (``benchmarks/results/quality.md``); horizontal bars touch every segment and save nothing. The map is the same.
+    Each mask changes only the segments that overlap it. The CNN, which is nearly all of the cost,
+    sees those alone; what it answers to the others is computed once. Squares of 24 x 24 touch few
+    segments of a clip of several seconds (``benchmarks/results/quality.md``); horizontal bars touch
+    every segment and save nothing. The map is the same.
     """
     spectrogram = _checked_spectrogram(spectrogram, model)
     level = silence_db(spectrogram) if fill == "silence" else _checked_fill(fill, " or 'silence'")
@@ -94,24 +111,52 @@ def occlusion_map(
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
         features = torch.cat([model.cnn(part) for part in whole.split(batch_size)])
         baseline = _answer(model, features[None], output)[0]
-        touched = _touched(model, spectrogram.shape, boxes).to(whole.device)  # (n_masks, n_segments)
-        answers = torch.cat([
-            _masked_answers(model, spectrogram, features, boxes[group], touched[group], level, output, batch_size)
-            for group in _groups(touched.sum(1).tolist(), batch_size)])
+        touched = _touched(model, spectrogram.shape, boxes).to(
+            whole.device
+        )  # (n_masks, n_segments)
+        answers = torch.cat(
+            [
+                _masked_answers(
+                    model,
+                    spectrogram,
+                    features,
+                    boxes[group],
+                    touched[group],
+                    level,
+                    output,
+                    batch_size,
+                )
+                for group in _groups(touched.sum(1).tolist(), batch_size)
+            ]
+        )
     effects = (baseline - answers).double().cpu().numpy()
     cost = float(touched.sum()) / touched.numel()
-    return OcclusionMap(_averaged(tuple(spectrogram.shape), boxes, effects), effects, boxes.reshape(-1, 4),
-                        float(baseline), level, cost)
+    return OcclusionMap(
+        _averaged(tuple(spectrogram.shape), boxes, effects),
+        effects,
+        boxes.reshape(-1, 4),
+        float(baseline),
+        level,
+        cost,
+    )
 
 
 def _checked_spectrogram(spectrogram, model) -> torch.Tensor:
     if isinstance(spectrogram, np.ndarray):
         spectrogram = torch.from_numpy(spectrogram)
-    if not isinstance(spectrogram, torch.Tensor) or not spectrogram.is_floating_point() or spectrogram.ndim != 2:
+    if (
+        not isinstance(spectrogram, torch.Tensor)
+        or not spectrogram.is_floating_point()
+        or spectrogram.ndim != 2
+    ):
         found = tuple(getattr(spectrogram, "shape", ())) or type(spectrogram).__name__
-        raise ParameterError(f"Occlusion takes one float spectrogram (n_mels, n_frames), got {found}.")
+        raise ParameterError(
+            f"Occlusion takes one float spectrogram (n_mels, n_frames), got {found}."
+        )
     if spectrogram.numel() == 0:
-        raise ParameterError(f"The spectrogram is empty: {tuple(spectrogram.shape)} bands and frames.")
+        raise ParameterError(
+            f"The spectrogram is empty: {tuple(spectrogram.shape)} bands and frames."
+        )
     if not torch.isfinite(spectrogram).all():
         raise ParameterError("The spectrogram holds NaN or infinite values.")
     like = next(model.parameters())
@@ -126,13 +171,21 @@ def _checked_fill(fill, or_silence: str = "") -> float:
 
 def _answer(model, features: torch.Tensor, output: int) -> torch.Tensor:
     answers = model.rate(features)
-    if isinstance(output, bool) or not isinstance(output, (int, np.integer)) or not 0 <= output < answers.shape[1]:
-        raise ParameterError(f"Output {output!r} does not exist: outputs go from 0 to {answers.shape[1] - 1}.")
+    if (
+        isinstance(output, bool)
+        or not isinstance(output, (int, np.integer))
+        or not 0 <= output < answers.shape[1]
+    ):
+        raise ParameterError(
+            f"Output {output!r} does not exist: outputs go from 0 to {answers.shape[1] - 1}."
+        )
     return answers[:, output]
 
 
 def _touched(model, shape, boxes: np.ndarray) -> torch.Tensor:
-    """Return which segments each mask overlaps, (n_masks, n_segments): the frames are cut as the spectrogram is."""
+    """Return which segments each mask overlaps, (n_masks, n_segments): the frames are cut as the
+    spectrogram is.
+    """
     like = next(model.parameters())
     frames = torch.arange(shape[1], dtype=torch.float64, device=like.device).expand(1, *shape)
     frames = model.segments(frames)[0][:, 0, 0]  # (n_segments, length)
@@ -151,14 +204,18 @@ def _groups(sizes: Sequence[int], limit: int) -> list[slice]:
     return [*groups, slice(first, len(sizes))]
 
 
-def _masked_answers(model, spectrogram, features, boxes, touched, level, output, batch_size) -> torch.Tensor:
-    """Return the answers (n_masks,) to some masked variants, with the CNN seeing only the segments they touch."""
+def _masked_answers(
+    model, spectrogram, features, boxes, touched, level, output, batch_size
+) -> torch.Tensor:
+    """Return the answers (n_masks,) to some masked variants, with the CNN seeing only the segments
+    they touch.
+    """
     variants = spectrogram.repeat(len(boxes), 1, 1)
     for variant, ((low, high), (start, stop)) in zip(variants, boxes, strict=True):
         variant[low:high, start:stop] = level
     changed = features.repeat(len(boxes), 1, 1)  # (n_masks, n_segments, n_features)
     which = touched.nonzero(as_tuple=True)
-    segments = model.segments(variants)[which]          # (n_touched, 1, n_mels, length)
+    segments = model.segments(variants)[which]  # (n_touched, 1, n_mels, length)
     if len(segments):
         changed[which] = torch.cat([model.cnn(part) for part in segments.split(batch_size)])
     return _answer(model, changed, output)
@@ -172,7 +229,9 @@ def _boxes(shape: tuple[int, ...], mask, stride) -> np.ndarray:
     sizes = [n if size is None else size for size, n in zip(mask, shape, strict=True)]
     stride = tuple(sizes) if stride is None else _listed(stride, "stride", len(shape))
     if len(stride) != len(shape):
-        raise ParameterError(f"A stride needs {len(shape)} steps here, or one for all, got {stride}.")
+        raise ParameterError(
+            f"A stride needs {len(shape)} steps here, or one for all, got {stride}."
+        )
     axes = [_edges(n, size, step) for n, size, step in zip(shape, sizes, stride, strict=True)]
     return np.array(list(itertools.product(*axes)))
 
@@ -184,7 +243,9 @@ def _listed(value, name: str, times: int = 1) -> tuple:
     try:
         return tuple(value)
     except TypeError:
-        raise ParameterError(f"The {name} must be made of positive integers, got {value!r}.") from None
+        raise ParameterError(
+            f"The {name} must be made of positive integers, got {value!r}."
+        ) from None
 
 
 def _edges(n: int, size: int, step: int) -> list[tuple[int, int]]:
@@ -195,8 +256,11 @@ def _edges(n: int, size: int, step: int) -> list[tuple[int, int]]:
     if size > n:
         raise ParameterError(f"A mask of {size} is larger than the input, which has {n} there.")
     if step > size:
-        raise ParameterError(f"A stride of {step} is larger than the mask's {size}: what lies between would never be "
-                             "hidden.")
+        raise ParameterError(
+            f"A stride of {step} is larger than the mask's {size}: what lies between would never "
+            "be "
+            "hidden."
+        )
     n_masks = -(-(n - size) // step) + 1
     return [(step * number, min(step * number + size, n)) for number in range(n_masks)]
 
@@ -212,16 +276,23 @@ def _averaged(shape: tuple[int, ...], boxes: np.ndarray, effects: np.ndarray) ->
 
 
 def occlusion(
-    model, inputs, target, *, mask: int | Sequence[int] | None = None, stride: int | Sequence[int] | None = None,
-    fill: float = 0.0, batch_size: int = 50,
+    model,
+    inputs,
+    target,
+    *,
+    mask: int | Sequence[int] | None = None,
+    stride: int | Sequence[int] | None = None,
+    fill: float = 0.0,
+    batch_size: int = 50,
 ) -> torch.Tensor:
-    """Return how much the logit loses when a part of the input is hidden: for every value, mean over the masks on it.
+    """Return how much the logit loses when a part of the input is hidden: for every value, mean
+    over the masks on it.
 
     Parameters
     ----------
     mask : int or sequence of int, optional
-        Size of the mask along the last axes of the inputs, as many as it has entries; along the other axes it hides
-        everything. Default: a tenth of each axis behind the channels.
+        Size of the mask along the last axes of the inputs, as many as it has entries; along the
+        other axes it hides everything. Default: a tenth of each axis behind the channels.
     stride : int or sequence of int, optional
         From one mask to the next; default: the mask's size.
     fill : float
@@ -229,14 +300,16 @@ def occlusion(
 
     Notes
     -----
-    Zeiler and Fergus (2014). Each mask costs a forward pass; :func:`occlusion_map` does the same for NISQA's networks
-    at a fraction of the cost.
+    Zeiler and Fergus (2014). Each mask costs a forward pass; :func:`occlusion_map` does the same
+    for NISQA's networks at a fraction of the cost.
     """
     default = [max(1, n // 10) for n in inputs.shape[2:] or inputs.shape[1:]]
     sizes = _listed(default if mask is None else mask, "mask")
     if not 1 <= len(sizes) < inputs.ndim:
-        raise ParameterError(f"A mask of {len(sizes)} sizes does not fit inputs of shape {tuple(inputs.shape)}.")
-    shape = tuple(inputs.shape[-len(sizes):])
+        raise ParameterError(
+            f"A mask of {len(sizes)} sizes does not fit inputs of shape {tuple(inputs.shape)}."
+        )
+    shape = tuple(inputs.shape[-len(sizes) :])
     boxes, level = _boxes(shape, sizes, stride), _checked_fill(fill)
 
     @torch.no_grad()
@@ -252,7 +325,11 @@ def occlusion(
     effects = in_batches(hide, inputs, target, batch_size)
     maps = np.stack([_averaged(shape, boxes, row) for row in effects.double().cpu().numpy()])
     maps = torch.from_numpy(maps).to(inputs)  # (batch, *shape)
-    return maps.view(len(inputs), *[1] * (inputs.ndim - 1 - len(sizes)), *shape).expand_as(inputs).clone()
+    return (
+        maps.view(len(inputs), *[1] * (inputs.ndim - 1 - len(sizes)), *shape)
+        .expand_as(inputs)
+        .clone()
+    )
 
 
 METHODS = {"occlusion": occlusion}

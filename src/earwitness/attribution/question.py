@@ -151,7 +151,9 @@ class Asked(nn.Module):
 
 
 def asked_of(model: nn.Module) -> nn.Module:
-    """Return the network that a question is put to: its layers have the names that the user knows."""
+    """Return the network that a question is put to: its layers have the names that the user
+    knows.
+    """
     return model.model if isinstance(model, Asked) else model
 
 

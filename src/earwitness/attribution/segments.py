@@ -28,13 +28,18 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int) -> torch.Ten
 
     Notes
     -----
-    Tilkorn et al., section Experiments: "since these segments are highly overlapping an average was calculated".
-    Chapter: speech-quality.
+    Tilkorn et al., section Experiments: "since these segments are highly overlapping an average was
+    calculated". Chapter: speech-quality.
     """
     n_segments, n_bands, length = relevance.shape[-3:]
     if hop < 1 or (n_segments - 1) * hop + length > n_frames:
-        raise ParameterError(f"{n_segments} segments of {length} frames, {hop} apart, do not fit {n_frames} frames.")
-    total, count = relevance.new_zeros((*relevance.shape[:-3], n_bands, n_frames)), relevance.new_zeros(n_frames)
+        raise ParameterError(
+            f"{n_segments} segments of {length} frames, {hop} apart, do not fit {n_frames} frames."
+        )
+    total, count = (
+        relevance.new_zeros((*relevance.shape[:-3], n_bands, n_frames)),
+        relevance.new_zeros(n_frames),
+    )
     for number in range(n_segments):
         place = slice(number * hop, number * hop + length)
         total[..., place] += relevance[..., number, :, :]

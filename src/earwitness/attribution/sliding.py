@@ -23,11 +23,21 @@ _NO_TARGET = -1  # stands for: the class that the network answers
 
 
 def relevance_signal(
-    model: nn.Module, samples: np.ndarray, target: int | Sequence[int] | str, *, method: str = "guided-backprop",
-    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100,
-    sample_rate: int = SAMPLE_RATE, normalise: bool = True, **options,
+    model: nn.Module,
+    samples: np.ndarray,
+    target: int | Sequence[int] | str,
+    *,
+    method: str = "guided-backprop",
+    hop: int = HOP,
+    length: int = LENGTH,
+    overlap: str = "mean",
+    batch_size: int = 100,
+    sample_rate: int = SAMPLE_RATE,
+    normalise: bool = True,
+    **options,
 ) -> np.ndarray:
-    """Return how much each sample of an utterance speaks for the target, (T,) float32, by sliding the network along it.
+    """Return how much each sample of an utterance speaks for the target, (T,) float32, by sliding
+    the network along it.
 
     Parameters
     ----------
@@ -36,15 +46,17 @@ def relevance_signal(
     samples : ndarray, shape (T,)
         At the network's own sample rate. At least a tenth of a window long.
     target : int, sequence of int of shape (n_frames,), or "predicted"
-        Output whose logit (no softmax) is explained: one for all windows, one for each, or the highest of each.
+        Output whose logit (no softmax) is explained: one for all windows, one for each, or the
+        highest of each.
     method : str
         One of :func:`earwitness.attribution.methods`.
     hop : int
-        Samples from window to window; windows stand around ``earwitness.features.frame_centres(T, hop)``. The default
-        is for measuring the signal, see Notes; 160 gives the frames of 10 ms that phones are labelled by, one target
-        each.
+        Samples from window to window; windows stand around ``earwitness.features.frame_centres(T,
+        hop)``. The default is for measuring the signal, see Notes; 160 gives the frames of 10 ms
+        that phones are labelled by, one target each.
     length : int
-        Samples in a window. Where it reaches outside the utterance it holds zeros; their relevance is dropped.
+        Samples in a window. Where it reaches outside the utterance it holds zeros; their relevance
+        is dropped.
     overlap : {"mean", "centre"}
         What becomes of the windows' relevances at one sample, see Notes.
     batch_size : int
@@ -52,16 +64,17 @@ def relevance_signal(
     sample_rate : int
         Of samples and network, in Hz; methods that have an option of this name are told.
     normalise : bool
-        Whether the network takes each window at mean zero and variance one, as the book's do, or the samples as they
-        are.
+        Whether the network takes each window at mean zero and variance one, as the book's do, or
+        the samples as they are.
     **options
         The method's own options.
 
     Returns
     -------
     ndarray, shape (T,), float32
-        In units of the method per unit of the *normalised* window, unless ``normalise`` is False: each window is
-        brought to mean zero and variance one before the network sees it, and relevance is with respect to that.
+        In units of the method per unit of the *normalised* window, unless ``normalise`` is False:
+        each window is brought to mean zero and variance one before the network sees it, and
+        relevance is with respect to that.
 
     Raises
     ------
@@ -72,48 +85,77 @@ def relevance_signal(
 
     Notes
     -----
-    Muckenhirn et al. (2019), section 3.2; the paper does not say how windows are put together. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 3.2; the paper does not say how windows are put together.
+    Chapter: raw-waveform.
 
-    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 or 26 by default, fewer near
-    the ends). For gradients this is, but for the scale of each window, the gradient of the sum of all windows' scores
-    divided by the number of windows that see the sample: what the utterance as a whole says. What windows disagree
-    about cancels. ``"centre"``: a sample keeps the relevance from the one window in whose middle hop it lies, where the
-    network was asked what is spoken. Nothing is averaged, and windows meet every hop with a jump.
+    ``"mean"``: the relevance of a sample is the mean over all windows that contain it (25 or 26 by
+    default, fewer near the ends). For gradients this is, but for the scale of each window, the
+    gradient of the sum of all windows' scores divided by the number of windows that see the sample:
+    what the utterance as a whole says. What windows disagree about cancels. ``"centre"``: a sample
+    keeps the relevance from the one window in whose middle hop it lies, where the network was asked
+    what is spoken. Nothing is averaged, and windows meet every hop with a jump.
 
-    Where the input is constant (digital silence) all candidates of a max-pooling are equal, and rounding decides which
-    of the silent samples gets the relevance; samples that sound are not affected.
+    Where the input is constant (digital silence) all candidates of a max-pooling are equal, and
+    rounding decides which of the silent samples gets the relevance; samples that sound are not
+    affected.
 
-    The first layer moves by 10 samples and its pooling by 3 of these steps, so the relevance of a single window lies on
-    a grid: a pattern of 10 and of 30 samples, lines at the multiples of 1600 Hz, and periods rounded to whole steps. A
-    hop that is a multiple of 10 puts all windows on the same grid, and the mean keeps it: with 160, F0 of many women in
-    aev is found at 200 or 228.6 Hz, which are 80 and 70 samples. A hop without a common factor with 30 spreads the
-    grids: with 157 the 25 or 26 windows that see a sample see it in different ones of the 30 phases (with 133 they are
-    30, in all phases, for a fifth more work). Share of the 465 recordings of Table 2 whose F0 | F1 | F2 lie within one
-    standard deviation, with one and the same network: 86 | 21 | 27 % with hop 160 or 80, 98 | 62 | 62 % with 157.
-    :func:`earwitness.evaluation.speech.grid_share` measures the grid.
+    The first layer moves by 10 samples and its pooling by 3 of these steps, so the relevance of a
+    single window lies on a grid: a pattern of 10 and of 30 samples, lines at the multiples of 1600
+    Hz, and periods rounded to whole steps. A hop that is a multiple of 10 puts all windows on the
+    same grid, and the mean keeps it: with 160, F0 of many women in aev is found at 200 or 228.6 Hz,
+    which are 80 and 70 samples. A hop without a common factor with 30 spreads the grids: with 157
+    the 25 or 26 windows that see a sample see it in different ones of the 30 phases (with 133 they
+    are 30, in all phases, for a fifth more work). Share of the 465 recordings of Table 2 whose F0 |
+    F1 | F2 lie within one standard deviation, with one and the same network: 86 | 21 | 27 % with
+    hop 160 or 80, 98 | 62 | 62 % with 157. :func:`earwitness.evaluation.speech.grid_share` measures
+    the grid.
     """
-    return relevance_signals(model, [samples], [target], method=method, hop=hop, length=length, overlap=overlap,
-                             batch_size=batch_size, sample_rate=sample_rate, normalise=normalise, **options)[0]
+    return relevance_signals(
+        model,
+        [samples],
+        [target],
+        method=method,
+        hop=hop,
+        length=length,
+        overlap=overlap,
+        batch_size=batch_size,
+        sample_rate=sample_rate,
+        normalise=normalise,
+        **options,
+    )[0]
 
 
 def relevance_signals(
-    model: nn.Module, signals: Sequence[np.ndarray], targets, *, method: str = "guided-backprop",
-    hop: int = HOP, length: int = LENGTH, overlap: str = "mean", batch_size: int = 100,
-    sample_rate: int = SAMPLE_RATE, normalise: bool = True, **options,
+    model: nn.Module,
+    signals: Sequence[np.ndarray],
+    targets,
+    *,
+    method: str = "guided-backprop",
+    hop: int = HOP,
+    length: int = LENGTH,
+    overlap: str = "mean",
+    batch_size: int = 100,
+    sample_rate: int = SAMPLE_RATE,
+    normalise: bool = True,
+    **options,
 ) -> list[np.ndarray]:
-    """Return the relevance signals of many utterances, (T,) each; batches run on from one utterance into the next.
+    """Return the relevance signals of many utterances, (T,) each; batches run on from one utterance
+    into the next.
 
     Parameters
     ----------
     signals : sequence of ndarray (T,)
-    targets : int, "predicted", or a sequence with what :func:`relevance_signal` takes as target for each utterance
-    model, method, hop, length, overlap, batch_size, sample_rate, normalise, **options
-        As for :func:`relevance_signal`. The ``seed`` of a method that has one grows by one from batch to batch.
+    targets : int, "predicted", or a sequence with what :func:`relevance_signal` takes as target for
+    each utterance model, method, hop, length, overlap, batch_size, sample_rate, normalise,
+    **options
+        As for :func:`relevance_signal`. The ``seed`` of a method that has one grows by one from
+        batch to batch.
 
     Raises
     ------
     AudioError, ParameterError
-        As :func:`relevance_signal`, with the number of the utterance; also if there are no utterances.
+        As :func:`relevance_signal`, with the number of the utterance; also if there are no
+        utterances.
     """
     check_choice(overlap, _REACH, "way to put overlapping windows together")
     plans = _plans(signals, targets, hop, length, overlap, sample_rate)
@@ -123,7 +165,9 @@ def relevance_signals(
     if method in gradients.METHODS:
         like = next(model.parameters(), torch.empty(0))
         first = _windows(plans, [(0, 0)], length, normalise).to(like.device, like.dtype)
-        model = for_prediction(model, first)  # a copy: the same gradients in four fifths of the time
+        model = for_prediction(
+            model, first
+        )  # a copy: the same gradients in four fifths of the time
     sums = [np.zeros(len(plan.samples)) for plan in plans]
     work = [*_batches(plans, batch_size)]
     for number, batch in enumerate(runtime.progress(work, "windows")):
@@ -135,11 +179,15 @@ def relevance_signals(
             first, last = plan.first[frame], plan.last[frame]
             start = plan.centres[frame] - length // 2
             sums[clip][first:last] += relevance[first - start : last - start]
-    return [(total / _counts(plan)).astype(np.float32) for total, plan in zip(sums, plans, strict=True)]
+    return [
+        (total / _counts(plan)).astype(np.float32) for total, plan in zip(sums, plans, strict=True)
+    ]
 
 
 class _Plan(NamedTuple):
-    """An utterance, its windows, and which samples each window's relevance goes to (``first`` to ``last - 1``)."""
+    """An utterance, its windows, and which samples each window's relevance goes to (``first`` to
+    ``last - 1``).
+    """
 
     samples: np.ndarray
     centres: np.ndarray
@@ -162,15 +210,24 @@ def _plans(signals, targets, hop: int, length: int, overlap: str, sample_rate: i
         centres = frame_centres(len(samples), hop)
         if hop > length:
             raise ParameterError(f"A hop of {hop} samples leaves gaps between windows of {length}.")
-        plans.append(_Plan(samples, centres, _targets(target, len(centres), what),
-                           *_REACH[overlap](centres, len(samples), hop, length)))
+        plans.append(
+            _Plan(
+                samples,
+                centres,
+                _targets(target, len(centres), what),
+                *_REACH[overlap](centres, len(samples), hop, length),
+            )
+        )
     return plans
 
 
 def _check_length(samples: np.ndarray, length: int, what: str) -> np.ndarray:
     if len(samples) < _LEAST_SHARE * length:
-        raise AudioError(f"{what} has {len(samples)} samples; the network hears {length} at a time, and with less than "
-                         f"a tenth of that ({_LEAST_SHARE * length:.0f}) it hears little but the silence around.")
+        raise AudioError(
+            f"{what} has {len(samples)} samples; the network hears {length} at a time, and with "
+            "less than "
+            f"a tenth of that ({_LEAST_SHARE * length:.0f}) it hears little but the silence around."
+        )
     return samples
 
 
@@ -180,8 +237,10 @@ def _targets(target, n_frames: int, what: str) -> np.ndarray:
         return np.full(n_frames, _NO_TARGET)
     values = np.asarray(target)
     if values.dtype.kind not in "iu" or values.shape not in ((), (n_frames,)) or (values < 0).any():
-        raise ParameterError(f"{what}: a target is an output index >= 0, one for each of its {n_frames} frames, or "
-                             f"{PREDICTED!r}; got {target!r}.")
+        raise ParameterError(
+            f"{what}: a target is an output index >= 0, one for each of its {n_frames} frames, or "
+            f"{PREDICTED!r}; got {target!r}."
+        )
     return np.broadcast_to(values, n_frames)
 
 
@@ -207,9 +266,13 @@ def _counts(plan: _Plan) -> np.ndarray:
 
 
 def _batches(plans: list[_Plan], batch_size: int) -> Iterator[list[tuple[int, int]]]:
-    """Yield lists of ``batch_size`` windows, each as (number of the utterance, number of the frame)."""
+    """Yield lists of ``batch_size`` windows, each as (number of the utterance, number of the
+    frame).
+    """
     check_positive(batch_size=batch_size)
-    places = [(clip, frame) for clip, plan in enumerate(plans) for frame in range(len(plan.centres))]
+    places = [
+        (clip, frame) for clip, plan in enumerate(plans) for frame in range(len(plan.centres))
+    ]
     yield from (places[i : i + batch_size] for i in range(0, len(places), batch_size))
 
 
@@ -229,5 +292,7 @@ def _explain(model, plans, batch, length, method, options, normalise: bool) -> n
     index = torch.tensor([int(plans[clip].targets[frame]) for clip, frame in batch])
     if (index == _NO_TARGET).any():
         like = next(model.parameters(), inputs)
-        index = torch.where(index == _NO_TARGET, logits(model, inputs.to(like.dtype), len(inputs)).argmax(1), index)
+        index = torch.where(
+            index == _NO_TARGET, logits(model, inputs.to(like.dtype), len(inputs)).argmax(1), index
+        )
     return attribution.attribute(model, inputs, index, method, **options)[:, 0].float().numpy()

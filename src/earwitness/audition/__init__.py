@@ -1,4 +1,6 @@
-"""Make relevance listenable: players for pages without a server, relevance as a gain, spectrograms back to sound."""
+"""Make relevance listenable: players for pages without a server, relevance as a gain, spectrograms
+back to sound.
+"""
 
 from earwitness import former
 from earwitness.audition.binaural import binaural
@@ -10,9 +12,23 @@ from earwitness.audition.resynthesis import Analysis, analyse, consistency_db, r
 from earwitness.audition.silencing import silence_region
 
 __all__ = [
-    "Analysis", "Comparison", "Player", "analyse", "binaural", "compare",
-    "consistency_db", "filter_by_relevance", "filter_frames", "player", "players", "relevance_gains",
-    "relevance_times_signal", "resynthesise", "silence_region", "snr_db", "weighted_inverse",
+    "Analysis",
+    "Comparison",
+    "Player",
+    "analyse",
+    "binaural",
+    "compare",
+    "consistency_db",
+    "filter_by_relevance",
+    "filter_frames",
+    "player",
+    "players",
+    "relevance_gains",
+    "relevance_times_signal",
+    "resynthesise",
+    "silence_region",
+    "snr_db",
+    "weighted_inverse",
 ]
 
 __getattr__ = former.names_of(__name__)

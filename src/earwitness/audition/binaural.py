@@ -13,19 +13,22 @@ _N_SPEAKERS = 64
 
 
 def binaural(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Return what the left and right ear hear of an ambisonic signal, (T, 2) for (C, T), x ahead and y left.
+    """Return what the left and right ear hear of an ambisonic signal, (T, 2) for (C, T), x ahead
+    and y left.
 
     Raises
     ------
     AudioError
-        If the signal has no (C, T) shape; and ParameterError if C is no number of ambisonic channels.
+        If the signal has no (C, T) shape; and ParameterError if C is no number of ambisonic
+        channels.
 
     Notes
     -----
-    The field is sampled at 64 directions with max-rE weights (Zotter and Frank 2019, section 4.6: order N gives
-    P_n(cos(137.9 degrees / (N + 1.51)))), and each direction reaches either ear around a rigid sphere: delay of
-    Woodworth, one-pole shadow of Brown and Duda (1998), A structural model for binaural sound synthesis. No pinnae:
-    left and right are clear, up and down are not. Multiplied in the frequency domain; echoes do not wrap around.
+    The field is sampled at 64 directions with max-rE weights (Zotter and Frank 2019, section 4.6:
+    order N gives P_n(cos(137.9 degrees / (N + 1.51)))), and each direction reaches either ear
+    around a rigid sphere: delay of Woodworth, one-pole shadow of Brown and Duda (1998), A
+    structural model for binaural sound synthesis. No pinnae: left and right are clear, up and down
+    are not. Multiplied in the frequency domain; echoes do not wrap around.
     """
     samples = np.asarray(samples, float)
     if samples.ndim != 2:
@@ -45,18 +48,32 @@ def _heads(order: int, freqs_hz: np.ndarray) -> np.ndarray:
     speakers = sphere.unit_vector(np.pi * (1 + 5**0.5) * k, np.arcsin(1 - 2 * k / _N_SPEAKERS))
     decoder = sphere.harmonics(speakers, order) * _max_re(order) / _N_SPEAKERS  # (speakers, C)
     ears = np.array([[0, 1, 0], [0, -1, 0]], float)
-    return np.stack([np.einsum("sf,sc->cf", _around_head(np.arccos(np.clip(speakers @ ear, -1, 1)), freqs_hz), decoder)
-                     for ear in ears])
+    return np.stack(
+        [
+            np.einsum(
+                "sf,sc->cf",
+                _around_head(np.arccos(np.clip(speakers @ ear, -1, 1)), freqs_hz),
+                decoder,
+            )
+            for ear in ears
+        ]
+    )
 
 
 def _around_head(angle: np.ndarray, freqs_hz: np.ndarray) -> np.ndarray:
-    """Return the transfer function (n, freq) from directions at so many radians from an ear to it."""
+    """Return the transfer function (n, freq) from directions at so many radians from an ear to
+    it.
+    """
     reach_s = HEAD_RADIUS_M / SPEED_OF_SOUND
     delay_s = reach_s * (1 + np.where(angle < np.pi / 2, -np.cos(angle), angle - np.pi / 2))
     least, shadowed = _LEAST_SHADOW, np.deg2rad(_SHADOWED_DEG)
     alpha = (1 + least / 2) + (1 - least / 2) * np.cos(angle / shadowed * np.pi)
     swing = 1j * np.pi * freqs_hz * reach_s  # j omega / (2 omega_0)
-    return (1 + alpha[:, None] * swing) / (1 + swing) * np.exp(-2j * np.pi * freqs_hz * delay_s[:, None])
+    return (
+        (1 + alpha[:, None] * swing)
+        / (1 + swing)
+        * np.exp(-2j * np.pi * freqs_hz * delay_s[:, None])
+    )
 
 
 def _max_re(order: int) -> np.ndarray:

@@ -1,7 +1,9 @@
-"""A sound in a page: a native audio element whose sound travels inside the page, with a caption that says so.
+"""A sound in a page: a native audio element whose sound travels inside the page, with a caption
+that says so.
 
-Outside the site (Jupyter, no scripts, paper) that is all there is. In the book ``book/_static/player.js`` turns each
-player into a waveform with a playhead, and :func:`compare` into one that switches between its clips while they play.
+Outside the site (Jupyter, no scripts, paper) that is all there is. In the book
+``book/_static/player.js`` turns each player into a waveform with a playhead, and :func:`compare`
+into one that switches between its clips while they play.
 """
 
 import base64
@@ -15,7 +17,7 @@ import soundfile
 
 from earwitness.errors import AudioError, check_choice
 
-_FULL_SCALE = 32767 / 32768            # the largest positive value of 16 bits
+_FULL_SCALE = 32767 / 32768  # the largest positive value of 16 bits
 _NORMAL_PEAK = 0.9
 
 
@@ -52,14 +54,18 @@ class Player:
         """Return the label, the duration and what was done to the loudness."""
         parts = [self.label, f"{self.duration_s:.2f} s"]
         if abs(20 * np.log10(self.gain)) >= 0.05:  # less is printed as 0.0 dB, and not heard
-            level = f"{abs(20 * np.log10(self.gain)):.1f} dB {'louder' if self.gain > 1 else 'softer'}"
+            level = (
+                f"{abs(20 * np.log10(self.gain)):.1f} dB {'louder' if self.gain > 1 else 'softer'}"
+            )
             parts.append(f"{self.reason}: {level}")
         return " · ".join(part for part in parts if part)
 
     def wav(self) -> bytes:
         """Return the clip as a WAV file of 16 bits."""
         stream = io.BytesIO()
-        soundfile.write(stream, self.samples * self.gain, self.sample_rate, format="WAV", subtype="PCM_16")
+        soundfile.write(
+            stream, self.samples * self.gain, self.sample_rate, format="WAV", subtype="PCM_16"
+        )
         return stream.getvalue()
 
     def _repr_html_(self) -> str:
@@ -67,7 +73,8 @@ class Player:
         source = "data:audio/wav;base64," + base64.b64encode(self.wav()).decode()
         return (
             f'<figure class="ew-player"><figcaption>{caption}</figcaption>'
-            f'<audio controls preload="metadata" aria-label="{label}" src="{source}"></audio></figure>'
+            f'<audio controls preload="metadata" aria-label="{label}" '
+            f'src="{source}"></audio></figure>'
         )
 
     def __repr__(self) -> str:
@@ -91,15 +98,19 @@ class Players:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Players):
-    """Clips of one duration in one player that switches between them; without scripts, players side by side."""
+    """Clips of one duration in one player that switches between them; without scripts, players side
+    by side.
+    """
 
     label: str = ""
     picture: str = "waveform"
 
     def _repr_html_(self) -> str:
         caption = f"<figcaption>{escape(self.label)}</figcaption>"
-        return (f'<figure class="ew-compare" data-picture="{self.picture}">'
-                f"{caption}{super()._repr_html_()}</figure>")
+        return (
+            f'<figure class="ew-compare" data-picture="{self.picture}">'
+            f"{caption}{super()._repr_html_()}</figure>"
+        )
 
 
 def player(samples, sample_rate: int, label: str = "", normalise: bool = False) -> Player:
@@ -108,7 +119,8 @@ def player(samples, sample_rate: int, label: str = "", normalise: bool = False) 
     Parameters
     ----------
     samples : array_like, shape (T,), or (T, 2) for left and right
-        Played as loud as it is; one that exceeds full scale is made softer, and the caption says by how much.
+        Played as loud as it is; one that exceeds full scale is made softer, and the caption says by
+        how much.
     sample_rate : int
         Hz.
     label : str
@@ -119,7 +131,8 @@ def player(samples, sample_rate: int, label: str = "", normalise: bool = False) 
     Raises
     ------
     AudioError
-        If there is no sound in one channel of finite samples, or the rate is none that browsers play.
+        If there is no sound in one channel of finite samples, or the rate is none that browsers
+        play.
     """
     return players([(samples, sample_rate, label)], gain="each" if normalise else "keep").clips[0]
 
@@ -131,9 +144,10 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
     ----------
     clips : iterable of (samples, sample_rate, label) or :class:`Player`
     gain : {"keep", "shared", "each", "match"}
-        ``"keep"``: as loud as they are, though never above full scale; ``"shared"``: one gain for all, which brings
-        the loudest to 0.9, so that loudness can be compared; ``"each"``: every peak to 0.9, so that it cannot;
-        ``"match"``: all as loud (root mean square) as the first, or as near to it as full scale allows.
+        ``"keep"``: as loud as they are, though never above full scale; ``"shared"``: one gain for
+        all, which brings the loudest to 0.9, so that loudness can be compared; ``"each"``: every
+        peak to 0.9, so that it cannot; ``"match"``: all as loud (root mean square) as the first, or
+        as near to it as full scale allows.
 
     Raises
     ------
@@ -148,14 +162,16 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
     return Players(tuple(replace(clip, gain=factor, reason=reason) for clip, factor in pairs))
 
 
-def compare(clips: Iterable, *, label: str = "", gain: str = "keep", picture: str = "waveform") -> Comparison:
+def compare(
+    clips: Iterable, *, label: str = "", gain: str = "keep", picture: str = "waveform"
+) -> Comparison:
     """Return one player that switches between clips at the same position without a gap.
 
     Parameters
     ----------
     clips : iterable of (samples, sample_rate, label) or :class:`Player`
-        What is compared, for instance a signal and its audible explanation. Sampling rates may differ; durations may
-        not, by more than 1 ms.
+        What is compared, for instance a signal and its audible explanation. Sampling rates may
+        differ; durations may not, by more than 1 ms.
     label : str
         What all clips are of, for the caption.
     gain : {"keep", "shared", "each", "match"}
@@ -170,14 +186,17 @@ def compare(clips: Iterable, *, label: str = "", gain: str = "keep", picture: st
 
     Notes
     -----
-    Keys, once the player has the focus: space plays and pauses, 1 to 9 choose a clip, arrows move the playhead.
+    Keys, once the player has the focus: space plays and pauses, 1 to 9 choose a clip, arrows move
+    the playhead.
     """
     check_choice(picture, ("waveform", "spectrogram"), "picture of a player")
     made = players(clips, gain).clips
     lengths = [clip.duration_s for clip in made]
     if max(lengths) - min(lengths) > 0.001:
         said = ", ".join(f"{length:.3f} s" for length in lengths)
-        raise AudioError(f"Clips that are compared must be equally long, got {said}; players() shows any clips.")
+        raise AudioError(
+            f"Clips that are compared must be equally long, got {said}; players() shows any clips."
+        )
     return Comparison(made, str(label), picture)
 
 
@@ -196,11 +215,18 @@ def _each(clips: list[Player]) -> list[float]:
 def _match(clips: list[Player]) -> list[float]:
     levels = [float(np.sqrt(np.mean(clip.samples**2))) for clip in clips]
     wanted = [levels[0] / level if level else 1.0 for level in levels]
-    return [min(gain, _FULL_SCALE / (_peak(clip) or 1.0)) for gain, clip in zip(wanted, clips, strict=True)]
+    return [
+        min(gain, _FULL_SCALE / (_peak(clip) or 1.0))
+        for gain, clip in zip(wanted, clips, strict=True)
+    ]
 
 
-_GAINS = {"keep": (_keep, "too loud as it is"), "shared": (_shared, "normalised"), "each": (_each, "normalised"),
-          "match": (_match, "matched in level")}
+_GAINS = {
+    "keep": (_keep, "too loud as it is"),
+    "shared": (_shared, "normalised"),
+    "each": (_each, "normalised"),
+    "match": (_match, "matched in level"),
+}
 
 
 def _peak(clip: Player) -> float:
@@ -209,11 +235,18 @@ def _peak(clip: Player) -> float:
 
 def _checked(samples, sample_rate: int, label: str = "") -> Player:
     """Return a player for samples that can be played; silence can, unlike what a network is fed."""
-    samples = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples, np.float64)
+    samples = np.asarray(
+        samples.detach().cpu() if hasattr(samples, "detach") else samples, np.float64
+    )
     if samples.size == 0 or not (samples.ndim == 1 or samples.ndim == 2 and samples.shape[1] == 2):
-        raise AudioError(f"A player needs one channel of samples (T,), or two (T, 2), got the shape {samples.shape}.")
+        raise AudioError(
+            "A player needs one channel of samples (T,), or two (T, 2), got the shape "
+            f"{samples.shape}."
+        )
     if not np.isfinite(samples).all():
-        raise AudioError(f"{label or 'The clip'} holds NaN or infinite samples and cannot be played.")
+        raise AudioError(
+            f"{label or 'The clip'} holds NaN or infinite samples and cannot be played."
+        )
     if not 3000 <= sample_rate <= 192000:
         raise AudioError(f"Browsers play 3000 to 192000 samples a second, not {sample_rate}.")
     return Player(samples, int(sample_rate), str(label))

@@ -21,8 +21,9 @@ def relevance_times_signal(relevance, samples, sign: str = "positive") -> np.nda
     Returns
     -------
     ndarray, shape (..., T), float32
-        ReLU(±relevance) / max |relevance| x samples: the most relevant sample of a clip keeps its amplitude, all others
-        become softer, so the result is never louder than the signal and both signs can be compared.
+        ReLU(±relevance) / max |relevance| x samples: the most relevant sample of a clip keeps its
+        amplitude, all others become softer, so the result is never louder than the signal and both
+        signs can be compared.
 
     Raises
     ------
@@ -36,11 +37,13 @@ def relevance_times_signal(relevance, samples, sign: str = "positive") -> np.nda
     weight = _SIGNS[check_choice(sign, _SIGNS, "sign of relevance")]
     relevance, samples = _array(relevance), _array(samples)
     if relevance.shape != samples.shape:
-        raise AudioError(f"Relevance {relevance.shape} and samples {samples.shape} differ in shape.")
+        raise AudioError(
+            f"Relevance {relevance.shape} and samples {samples.shape} differ in shape."
+        )
     check_finite(samples, "The clip")
     if not np.isfinite(relevance).all():
         raise AudioError("Relevance holds NaN or infinite values.")
-    largest = np.abs(relevance).max(axis=-1, keepdims=True)                    # (..., 1)
+    largest = np.abs(relevance).max(axis=-1, keepdims=True)  # (..., 1)
     if not largest.all():
         raise AudioError("Relevance is zero everywhere; there is nothing to hear.")
     return (np.maximum(weight * relevance, 0) / largest * samples).astype(np.float32)

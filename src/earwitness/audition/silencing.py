@@ -11,7 +11,9 @@ from earwitness.errors import ParameterError
 _WINDOW_S, _HOP_S = 0.02, 0.005
 
 
-def silence_region(samples, sample_rate: int, interval_s: tuple[float, float], band_hz: tuple[float, float]) -> np.ndarray:
+def silence_region(
+    samples, sample_rate: int, interval_s: tuple[float, float], band_hz: tuple[float, float]
+) -> np.ndarray:
     """Return a clip with one rectangle of time and frequency silenced, (T,) float32.
 
     Parameters
@@ -35,16 +37,26 @@ def silence_region(samples, sample_rate: int, interval_s: tuple[float, float], b
     samples = check_samples(samples, sample_rate, may_be_silent=True)
     for name, ends in (("interval_s", interval_s), ("band_hz", band_hz)):
         if np.shape(ends) != (2,) or not np.isfinite(ends).all():
-            raise ParameterError(f"{name} must be a pair of numbers, from and to, got {ends!r:.100}.")
+            raise ParameterError(
+                f"{name} must be a pair of numbers, from and to, got {ends!r:.100}."
+            )
     if interval_s[1] <= interval_s[0] or band_hz[1] <= band_hz[0]:
-        raise ParameterError(f"A rectangle from {interval_s} s and {band_hz} Hz is empty: each end must be above its "
-                             "beginning.")
+        raise ParameterError(
+            f"A rectangle from {interval_s} s and {band_hz} Hz is empty: each end must be above "
+            "its "
+            "beginning."
+        )
     window = hann(int(_WINDOW_S * sample_rate), sym=False)
     transform = ShortTimeFFT(window, int(_HOP_S * sample_rate), sample_rate)
     spectrum = transform.stft(np.asarray(samples, np.float64))  # (frequency, time)
     times, frequencies = transform.t(len(samples)), transform.f
-    inside = (frequencies[:, None] >= band_hz[0]) & (frequencies[:, None] <= band_hz[1]) & (
-        times >= interval_s[0]) & (times < interval_s[1])
+    inside = (
+        (frequencies[:, None] >= band_hz[0])
+        & (frequencies[:, None] <= band_hz[1])
+        & (times >= interval_s[0])
+        & (times < interval_s[1])
+    )
     return transform.istft(np.where(inside, 0, spectrum), k1=len(samples)).astype(np.float32)
+
 
 __getattr__ = former.names_of(__name__)

@@ -9,8 +9,7 @@ from earwitness.cli.output import end, table
 from earwitness.errors import ParameterError
 
 app = typer.Typer(
-    no_args_is_help=True,
-    help="The corpora: what is here, how to get more, whether it is intact.",
+    no_args_is_help=True, help="The corpora: what is here, how to get more, whether it is intact."
 )
 Names = Annotated[list[str] | None, typer.Argument(metavar="[CORPUS]...")]
 

@@ -14,28 +14,60 @@ from earwitness.errors import ParameterError
 
 def train(
     model: Annotated[str, typer.Argument(help="A network; a name that is none lists them.")],
-    corpus: Annotated[str | None, typer.Option(
-        help="A corpus of `earwitness data status`. Default: the network's own, else voices.")] = None,
-    task: Annotated[str | None, typer.Option(help="One of the corpus. Default: the network's own, else the corpus's first.")] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="A corpus of `earwitness data status`. Default: the network's own, else voices."
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="One of the corpus. Default: the network's own, else the corpus's first."
+        ),
+    ] = None,
     fold: Annotated[str, typer.Option(help="Its number, or `all`.")] = "0",
-    protocol: Annotated[str, typer.Option(
-        help="What keeps the parts of a fold apart: speaker (nobody is in two), repetition or utterance.")] = "speaker",
-    recipe: Annotated[str, typer.Option(help="How long and how fast: smoke, fast, and more.")] = "fast",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="What keeps the parts of a fold apart: speaker (nobody is in two), repetition or "
+            "utterance."
+        ),
+    ] = "speaker",
+    recipe: Annotated[
+        str, typer.Option(help="How long and how fast: smoke, fast, and more.")
+    ] = "fast",
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
-    device: Annotated[str, typer.Option(help="Where to compute; auto takes a GPU where there is one.")] = "auto",
-    input_: Annotated[str, typer.Option("--input", help="Variant of a network that has several.")] = "",
-    source: Annotated[str, typer.Option(help="Who speaks, for a corpus that is made of another one.")] = "",
-    option: Annotated[list[str] | None, typer.Option(
-        metavar="NAME=VALUE", help="Option of the corpus, for instance words=sentences.")] = None,
-    export: Annotated[Path | None, typer.Option(
-        metavar="FILE.pt", help="Write rounded weights and their card, as `data/weights` has them.")] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to compute; auto takes a GPU where there is one.")
+    ] = "auto",
+    input_: Annotated[
+        str, typer.Option("--input", help="Variant of a network that has several.")
+    ] = "",
+    source: Annotated[
+        str, typer.Option(help="Who speaks, for a corpus that is made of another one.")
+    ] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Option of the corpus, for instance words=sentences."
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pt",
+            help="Write rounded weights and their card, as `data/weights` has them.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network on a corpus, or take it from the cache, and print how well it does.
 
     Examples: `earwitness train AudioNet --corpus aev --task sex --fold all`,
     `earwitness train PhoneCNN --corpus timit --export data/weights/phone-cnn.pt`,
     `earwitness train SpeakerCNN --corpus timit --protocol utterance`,
-    `earwitness train DoaCRNN --source timit --input order2`, `earwitness train Nisqa --recipe smoke`
+    `earwitness train DoaCRNN --source timit --input order2`, `earwitness train Nisqa --recipe
+    smoke`
     """
     if fold != "all" and not fold.isdigit():
         raise ParameterError(f"fold must be a number from 0, or 'all', got {fold!r}.")
@@ -49,11 +81,19 @@ def train(
     kind = training.experiment.find(model)
     corpus = kind.default_corpus if corpus is None else corpus
     options = _options(option or []) | ({"source": source} if source else {})
-    how = {"recipe": recipe, "seed": seed, "device": device, "progress": True, "corpus_options": options}
+    how = {
+        "recipe": recipe,
+        "seed": seed,
+        "device": device,
+        "progress": True,
+        "corpus_options": options,
+    }
     if fold == "all":
         done = training.cross_validate(model, training.Task(corpus, task, protocol), **how)
     else:
-        done = [training.fit(model, corpus, task, int(fold), protocol=protocol, variant=input_, **how)]
+        done = [
+            training.fit(model, corpus, task, int(fold), protocol=protocol, variant=input_, **how)
+        ]
     rows = training.summary(done)
     table(rows.round(2).to_dict("records"))
     if len(done) > 1:
@@ -65,7 +105,9 @@ def train(
 
 
 def _writable(path: Path) -> Path:
-    """Return where weights will go, ``~`` expanded; refuse before training what cannot be written."""
+    """Return where weights will go, ``~`` expanded; refuse before training what cannot be
+    written.
+    """
     try:
         path = path.expanduser()
     except RuntimeError as error:
@@ -91,6 +133,12 @@ def _command(specification: dict, recipe: str, options: dict, export: Path) -> s
     known = {name: specification[name] for name in ("corpus", "task", "fold", "protocol")}
     known |= {"recipe": recipe, "seed": specification["seed"]}
     known |= {"input": specification["variant"]} if specification["variant"] else {}
-    return " ".join(["earwitness train", specification["model"],
-                     *(f"--{name} {value}" for name, value in known.items()),
-                     *(f"--option {name}={value}" for name, value in options.items()), f"--export {export}"])
+    return " ".join(
+        [
+            "earwitness train",
+            specification["model"],
+            *(f"--{name} {value}" for name, value in known.items()),
+            *(f"--option {name}={value}" for name, value in options.items()),
+            f"--export {export}",
+        ]
+    )

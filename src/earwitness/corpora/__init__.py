@@ -74,7 +74,8 @@ def load(name: str | Path, root: str | Path | None = None, **options) -> Corpus:
 
 
 def options_for(name: str | Path, **options) -> dict:
-    """Return those of the options that a corpus takes: recordings have no number of speakers to choose.
+    """Return those of the options that a corpus takes: recordings have no number of speakers to
+    choose.
 
     Parameters
     ----------

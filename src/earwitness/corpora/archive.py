@@ -1,4 +1,6 @@
-"""Unpack what came from the network without trusting it: whole or not at all, and nowhere but into its folder."""
+"""Unpack what came from the network without trusting it: whole or not at all, and nowhere but into
+its folder.
+"""
 
 import lzma
 import os
@@ -17,13 +19,32 @@ from earwitness import cache
 from earwitness.errors import DamagedDataError, EarwitnessError
 
 MAX_UNPACKED_BYTES, MAX_MEMBERS, MAX_UNPACKING_S = 8 * 10**9, 200_000, 3600.0
-MAX_RATIO, _SMALL_BYTES = 100, 10**8  # how much larger than the archive content may be; not asked of little
-_BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError,
-           struct.error, NotImplementedError, RuntimeError, ValueError, TypeError, LookupError, OverflowError,
-           MemoryError, OSError)
+MAX_RATIO, _SMALL_BYTES = (
+    100,
+    10**8,
+)  # how much larger than the archive content may be; not asked of little
+_BROKEN = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    OSError,
+)
 
 
-def unpack(archive: Path, folder: Path, below: str | None = None, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
+def unpack(
+    archive: Path, folder: Path, below: str | None = None, max_bytes: int = MAX_UNPACKED_BYTES
+) -> None:
     """Unpack a zip or tar archive into ``folder``, completely or not at all.
 
     Parameters
@@ -39,9 +60,10 @@ def unpack(archive: Path, folder: Path, below: str | None = None, max_bytes: int
     Raises
     ------
     DamagedDataError
-        If the archive is cut off or no archive at all, or has a member that a corpus has no use for: an absolute
-        path, ``..``, a link, a device, two of one name; if it unpacks to more than ``max_bytes``, to more than
-        ``MAX_RATIO`` times its size, to more than ``MAX_MEMBERS`` or for longer than ``MAX_UNPACKING_S``.
+        If the archive is cut off or no archive at all, or has a member that a corpus has no use
+        for: an absolute path, ``..``, a link, a device, two of one name; if it unpacks to more than
+        ``max_bytes``, to more than ``MAX_RATIO`` times its size, to more than ``MAX_MEMBERS`` or
+        for longer than ``MAX_UNPACKING_S``.
     StorageError
         If the disk is full or may not be written.
     """
@@ -54,22 +76,30 @@ def unpack(archive: Path, folder: Path, below: str | None = None, max_bytes: int
         content.mkdir()
         try:
             with cache.storage(folder, any_error=False), _opened(archive) as (members, open_member):
-                _extract(_checked(members, archive, max_bytes), open_member, content, below, archive)
+                _extract(
+                    _checked(members, archive, max_bytes), open_member, content, below, archive
+                )
         except EarwitnessError:
             raise
         except _BROKEN as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DamagedDataError(f"{archive.name} cannot be unpacked ({reason}); fetch it again.") from None
+            raise DamagedDataError(
+                f"{archive.name} cannot be unpacked ({reason}); fetch it again."
+            ) from None
         if not any(content.iterdir()):
-            raise DamagedDataError(f"{archive.name} holds no file{f' below {below}/' if below else ''}.")
+            raise DamagedDataError(
+                f"{archive.name} holds no file{f' below {below}/' if below else ''}."
+            )
         move_in(content, folder)
 
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[tuple[Iterable, Callable]]:
-    """Yield the archive's members as (path, kind, size, original) and a function that opens an original.
+    """Yield the archive's members as (path, kind, size, original) and a function that opens an
+    original.
 
-    Those of a tar come one by one, as a bomb has to be refused before it is decompressed to its end.
+    Those of a tar come one by one, as a bomb has to be refused before it is decompressed to its
+    end.
     """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
@@ -100,15 +130,26 @@ def _checked(members: Iterable, archive: Path, max_bytes: int) -> list:
         if fault := _fault(name, kind):
             raise DamagedDataError(f"{archive.name} is refused: its member {name!r} {fault}.")
         if total > max_bytes:
-            raise DamagedDataError(f"{archive.name} is refused: it unpacks to {total:,} bytes, more than {max_bytes:,}.")
+            raise DamagedDataError(
+                f"{archive.name} is refused: it unpacks to {total:,} bytes, more than "
+                f"{max_bytes:,}."
+            )
         if total > max(MAX_RATIO * least, _SMALL_BYTES):
-            raise DamagedDataError(f"{archive.name} is refused: its {least:,} bytes unpack to {total:,}, more than "
-                                   f"{MAX_RATIO} times as many.")
+            raise DamagedDataError(
+                f"{archive.name} is refused: its {least:,} bytes unpack to {total:,}, more than "
+                f"{MAX_RATIO} times as many."
+            )
         if n > MAX_MEMBERS:
-            raise DamagedDataError(f"{archive.name} is refused: it has more than {MAX_MEMBERS:,} members.")
+            raise DamagedDataError(
+                f"{archive.name} is refused: it has more than {MAX_MEMBERS:,} members."
+            )
         if kind == "file":
-            if (path := PurePosixPath(name)) in files or any(parent in files for parent in path.parents):
-                raise DamagedDataError(f"{archive.name} is refused: it has two members {name!r}, or a file as folder.")
+            if (path := PurePosixPath(name)) in files or any(
+                parent in files for parent in path.parents
+            ):
+                raise DamagedDataError(
+                    f"{archive.name} is refused: it has two members {name!r}, or a file as folder."
+                )
             files[path] = original
     return list(files.items())
 
@@ -121,7 +162,9 @@ def _fault(name: str, kind: str) -> str:
     return ""
 
 
-def _extract(members: list, open_member: Callable, content: Path, below: str | None, archive: Path) -> None:
+def _extract(
+    members: list, open_member: Callable, content: Path, below: str | None, archive: Path
+) -> None:
     began = time.monotonic()
     for path, original in members:
         parts = path.parts
@@ -135,12 +178,16 @@ def _extract(members: list, open_member: Callable, content: Path, below: str | N
             while block := source.read(1 << 20):
                 sink.write(block)
                 if time.monotonic() - began > MAX_UNPACKING_S:
-                    raise DamagedDataError(f"{archive.name} is refused: unpacking takes longer than "
-                                           f"{MAX_UNPACKING_S:,.0f} s.")
+                    raise DamagedDataError(
+                        f"{archive.name} is refused: unpacking takes longer than "
+                        f"{MAX_UNPACKING_S:,.0f} s."
+                    )
 
 
 def move_in(content: Path, folder: Path) -> None:
-    """Give the folder ``content`` the name ``folder``; if that exists, replace its files one by one."""
+    """Give the folder ``content`` the name ``folder``; if that exists, replace its files one by
+    one.
+    """
     if not folder.exists():
         os.replace(content, folder)
         return

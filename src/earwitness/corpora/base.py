@@ -346,4 +346,5 @@ def file_table(root: Path, rows: list[dict]) -> pd.DataFrame:
     table["longer_than_1s"] = table["duration_s"] > LONG_CLIP_S
     return table
 
+
 __getattr__ = former.names_of(__name__)

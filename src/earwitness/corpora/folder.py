@@ -8,14 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from earwitness.audio import CHANNELS
-from earwitness.corpora.base import (
-    Corpus,
-    Fold,
-    balanced_groups,
-    file_table,
-    rotate,
-    sound_files,
-)
+from earwitness.corpora.base import Corpus, Fold, balanced_groups, file_table, rotate, sound_files
 from earwitness.errors import DamagedDataError, FoldError, MissingDataError, check_choice
 
 _N_GROUPS = 5
@@ -77,7 +70,8 @@ class FolderCorpus(Corpus):
         if strays := [path for path in files if len(path.parts) == 1]:
             raise MissingDataError(
                 f"{self.root / strays[0]} lies in no folder that names a class. Say how files "
-                'are named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a row '
+                'are named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a '
+                "row "
                 "per file: path and labels."
             )
         return [_row(path, {"label": path.parts[0]}) for path in files]

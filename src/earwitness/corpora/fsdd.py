@@ -30,7 +30,8 @@ class Fsdd(Corpus):
     label = "Free Spoken Digit Dataset"
     sample_rate = 8000
     tasks = {"digit": list(range(10))}
-    # one sex only; six speakers are too few to generalise to a seventh, so the split by repetition comes first
+    # one sex only; six speakers are too few to generalise to a seventh, so the split by repetition
+    # comes first
     compared = (("digit", "repetition"), ("digit", "speaker"))
 
     def __init__(self, root: str | Path | None = None):

@@ -1,4 +1,6 @@
-"""Rooms heard through Ambisonics: one second of speech, its reverberation and babble from all around, kept apart."""
+"""Rooms heard through Ambisonics: one second of speech, its reverberation and babble from all
+around, kept apart.
+"""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +34,8 @@ _WALL_TO_RECEIVER_M, _WALL_TO_SOURCE_M, _DISTANCE_M = 1.0, 0.3, (0.6, 4.0)
 
 @dataclass(frozen=True)
 class Scene:
-    """One second in a room and what it is made of; all sounds (channels, 16000) float32, ACN and N3D.
+    """One second in a room and what it is made of; all sounds (channels, 16000) float32, ACN and
+    N3D.
 
     Attributes
     ----------
@@ -72,19 +75,22 @@ class Scenes(base.Corpus):
     Parameters
     ----------
     root : path, optional
-        Taken for the sake of ``corpora.load`` and not used: scenes are computed when they are asked for.
+        Taken for the sake of ``corpora.load`` and not used: scenes are computed when they are asked
+        for.
     source : str
         Who speaks: ``"voices"`` (generated sentences) or ``"timit"``.
     n_scenes : int
         A longer corpus begins with the same scenes.
     order : int
-        Of Ambisonics, 1 to 4; 4, 9, 16 or 25 channels. A lower order is the first channels of a higher one.
+        Of Ambisonics, 1 to 4; 4, 9, 16 or 25 channels. A lower order is the first channels of a
+        higher one.
     seed : int
     split : str
-        ``"train"``, ``"validation"`` or ``"test"``: speakers (those of the source's first fold by sex) and rooms of one
-        are not in another.
+        ``"train"``, ``"validation"`` or ``"test"``: speakers (those of the source's first fold by
+        sex) and rooms of one are not in another.
     directions : str
-        ``"random"``: uniform over the sphere; ``"axes"``: +x, +y, -x, -y in turn, at the centre of their class.
+        ``"random"``: uniform over the sphere; ``"axes"``: +x, +y, -x, -y in turn, at the centre of
+        their class.
     snr_db, t60_s : pair of float
         Least and most, drawn uniformly; equal for a fixed value.
     source_root : path, optional
@@ -94,13 +100,14 @@ class Scenes(base.Corpus):
 
     Notes
     -----
-    Rooms of 4 x 4 x 2.5 m to 10 x 8 x 4.5 m; the array at least 1 m from every wall; the source at 0.6 to 4 m, at least
-    0.3 m from the walls. Heights are drawn as often near the ceiling as near the floor, so that a scene turned about z
-    or mirrored is as likely as the scene itself. Speech is a stretch of a sentence at least half as loud as the whole.
-    Babble: 48 talkers spread evenly over the sphere, far away and outside the room.
+    Rooms of 4 x 4 x 2.5 m to 10 x 8 x 4.5 m; the array at least 1 m from every wall; the source at
+    0.6 to 4 m, at least 0.3 m from the walls. Heights are drawn as often near the ceiling as near
+    the floor, so that a scene turned about z or mirrored is as likely as the scene itself. Speech
+    is a stretch of a sentence at least half as loud as the whole. Babble: 48 talkers spread evenly
+    over the sphere, far away and outside the room.
 
-    Kiyan et al., Experimental Setup, after Poschadel et al. (2021), whose ranges the paper does not print: these are
-    ours. Chapter: sound-direction.
+    Kiyan et al., Experimental Setup, after Poschadel et al. (2021), whose ranges the paper does not
+    print: these are ours. Chapter: sound-direction.
     """
 
     name = "scenes"
@@ -109,19 +116,35 @@ class Scenes(base.Corpus):
     tasks = {"class_index": list(range(len(directions())))}
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, root: str | Path | None = None, source: str = "voices", n_scenes: int = 100, order: int = 1,
-                 seed: int = 0, split: str = "test", directions: str = "random",
-                 snr_db: tuple[float, float] = (0.0, 30.0), t60_s: tuple[float, float] = (0.2, 0.8),
-                 source_root: str | Path | None = None, source_options: Mapping | None = None):
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        source: str = "voices",
+        n_scenes: int = 100,
+        order: int = 1,
+        seed: int = 0,
+        split: str = "test",
+        directions: str = "random",
+        snr_db: tuple[float, float] = (0.0, 30.0),
+        t60_s: tuple[float, float] = (0.2, 0.8),
+        source_root: str | Path | None = None,
+        source_options: Mapping | None = None,
+    ):
         self.n_channels, self.order = sphere.n_channels(order), int(order)
         if isinstance(n_scenes, bool) or not isinstance(n_scenes, int | np.integer) or n_scenes < 1:
             raise ParameterError(f"n_scenes must be a whole number from 1, got {n_scenes!r}.")
         low, high = _range(t60_s, "t60_s")
         if low <= 0:
             raise ParameterError(f"A reverberation time is positive, t60_s is {t60_s}.")
-        options = _SOURCES[check_choice(source, _SOURCES, "source of scenes")] | dict(source_options or {})
+        options = _SOURCES[check_choice(source, _SOURCES, "source of scenes")] | dict(
+            source_options or {}
+        )
         self._draw = _DIRECTIONS[check_choice(directions, _DIRECTIONS, "choice of directions")]
-        self.source, self.seed, self.split = source, int(seed), check_choice(split, _SPLITS, "split of scenes")
+        self.source, self.seed, self.split = (
+            source,
+            int(seed),
+            check_choice(split, _SPLITS, "split of scenes"),
+        )
         self._speech = _speech(source, source_root, split, tuple(sorted(options.items())))
         rows = [self._plan(i, _range(snr_db, "snr_db"), (low, high)) for i in range(n_scenes)]
         self.table = pd.DataFrame(rows)
@@ -136,26 +159,40 @@ class Scenes(base.Corpus):
         direction = self._draw(index, rng)
         size = rng.uniform(*_SIZE_M)
         receiver = rng.uniform(_WALL_TO_RECEIVER_M, size - _WALL_TO_RECEIVER_M)
-        distance = rng.uniform(_DISTANCE_M[0], min(_DISTANCE_M[1], _way_to_wall(size, receiver, direction)))
+        distance = rng.uniform(
+            _DISTANCE_M[0], min(_DISTANCE_M[1], _way_to_wall(size, receiver, direction))
+        )
         source = receiver + distance * direction
         azimuth, elevation = sphere.angles(direction)
         talk = self._speech.pick(rng)
         return {
-            "id": f"{self.split}_{self.seed}_{index:05d}", "speaker": talk["speaker"], "sex": talk["sex"],
-            "clip": talk["clip"], "clip_start": talk["start"], "azimuth_deg": float(np.rad2deg(azimuth)),
-            "elevation_deg": float(np.rad2deg(elevation)), "class_index": int(nearest(direction)),
-            "snr_db": rng.uniform(*snr_db), "t60_s": rng.uniform(*t60_s), "distance_m": distance,
-            **{f"{what}_{axis}_m": float(value) for what, point in
-               [("size", size), ("receiver", receiver), ("source", source)]
-               for axis, value in zip("xyz", point, strict=True)},
-            "duration_s": LENGTH / SAMPLE_RATE, "longer_than_1s": False,
+            "id": f"{self.split}_{self.seed}_{index:05d}",
+            "speaker": talk["speaker"],
+            "sex": talk["sex"],
+            "clip": talk["clip"],
+            "clip_start": talk["start"],
+            "azimuth_deg": float(np.rad2deg(azimuth)),
+            "elevation_deg": float(np.rad2deg(elevation)),
+            "class_index": int(nearest(direction)),
+            "snr_db": rng.uniform(*snr_db),
+            "t60_s": rng.uniform(*t60_s),
+            "distance_m": distance,
+            **{
+                f"{what}_{axis}_m": float(value)
+                for what, point in [("size", size), ("receiver", receiver), ("source", source)]
+                for axis, value in zip("xyz", point, strict=True)
+            },
+            "duration_s": LENGTH / SAMPLE_RATE,
+            "longer_than_1s": False,
         }
 
     def room(self, index: int) -> Room:
         """Return the room of a scene with its source and receiver."""
         row = self.table.iloc[self._checked(index)]
-        size, source, receiver = (tuple(float(row[f"{what}_{axis}_m"]) for axis in "xyz")
-                                  for what in ("size", "source", "receiver"))
+        size, source, receiver = (
+            tuple(float(row[f"{what}_{axis}_m"]) for axis in "xyz")
+            for what in ("size", "source", "receiver")
+        )
         return Room(size, source, receiver, float(row["t60_s"]))
 
     def _checked(self, index: int) -> int:
@@ -169,34 +206,60 @@ class Scenes(base.Corpus):
         row, room = self.table.iloc[index], self.room(index)
         dry = self._speech.segment(row["clip_start"])
         direct = sphere.harmonics(room.direction, self.order).astype(np.float32)[:, None] * dry
-        reverberant = convolve(dry, reverberation(room, self.order, SAMPLE_RATE, self._rng(index, 1)))
+        reverberant = convolve(
+            dry, reverberation(room, self.order, SAMPLE_RATE, self._rng(index, 1))
+        )
         noise = babble(self._speech.samples, self.order, self._rng(index, 2))
-        noise *= np.sqrt(_energy(direct[0] + reverberant[0]) / _energy(noise[0]) / 10 ** (row["snr_db"] / 10))
+        noise *= np.sqrt(
+            _energy(direct[0] + reverberant[0]) / _energy(noise[0]) / 10 ** (row["snr_db"] / 10)
+        )
         scale = np.float32(LEVEL / np.sqrt(_energy(direct[0] + reverberant[0] + noise[0]) / LENGTH))
         azimuth, elevation = sphere.angles(room.direction)
-        return Scene(direct * scale, reverberant * scale, noise * scale, dry * scale,
-                     (float(azimuth), float(elevation)), int(row["class_index"]), float(row["snr_db"]),
-                     float(row["t60_s"]), room)
+        return Scene(
+            direct * scale,
+            reverberant * scale,
+            noise * scale,
+            dry * scale,
+            (float(azimuth), float(elevation)),
+            int(row["class_index"]),
+            float(row["snr_db"]),
+            float(row["t60_s"]),
+            room,
+        )
 
     def _samples(self, index: int) -> tuple[np.ndarray, int]:
         return self.parts(index).mixture, SAMPLE_RATE
 
     def mixtures(self, indices: Iterable[int], n_workers: int = 1) -> np.ndarray:
-        """Return the mixtures (n, channels, 16000) of some scenes, by ``n_workers`` threads at a time."""
+        """Return the mixtures (n, channels, 16000) of some scenes, by ``n_workers`` threads at a
+        time.
+        """
         with ThreadPoolExecutor(n_workers) as pool:
             return np.stack([*pool.map(lambda i: self.parts(i).mixture, indices)])
 
     @cached_property
     def pool(self) -> np.ndarray:
-        """Speech in its room and babble of all scenes, (n, 2, channels, 16000) float16, kept in the cache."""
+        """Speech in its room and babble of all scenes, (n, 2, channels, 16000) float16, kept in the
+        cache.
+        """
         specification = {"fingerprint": self.fingerprint()}
-        return np.load(cache.stored("scenes", specification, ".npy", self._write_pool), mmap_mode="r")
+        return np.load(
+            cache.stored("scenes", specification, ".npy", self._write_pool), mmap_mode="r"
+        )
 
     def fingerprint(self) -> str:
         """Return hex digits that change when anything changes that scenes are computed from."""
         rows = pd.util.hash_pandas_object(self.table.astype(str), index=False)
-        return cache.digest({"version": VERSION, "rows": [f"{row:x}" for row in rows], "order": self.order,
-                             "speech": self._speech.fingerprint, "seed": self.seed, "split": self.split})[:16]
+        return cache.digest(
+            {
+                "version": VERSION,
+                "rows": [f"{row:x}" for row in rows],
+                "order": self.order,
+                "speech": self._speech.fingerprint,
+                "seed": self.seed,
+                "split": self.split,
+            }
+        )[:16]
 
     def _write_pool(self, path: Path) -> None:
         file = open_memmap(path, "w+", np.float16, (len(self), 2, self.n_channels, LENGTH))
@@ -204,6 +267,7 @@ class Scenes(base.Corpus):
         def write(i):
             scene = self.parts(i)
             file[i, 0], file[i, 1] = scene.direct + scene.reverberation, scene.noise
+
         with ThreadPoolExecutor(2) as workers:
             for _ in workers.map(write, range(len(self))):
                 pass
@@ -211,22 +275,29 @@ class Scenes(base.Corpus):
 
     def unit_vectors(self) -> np.ndarray:
         """Return the true directions, (n, 3)."""
-        return sphere.unit_vector(*np.deg2rad(self.table[["azimuth_deg", "elevation_deg"]].to_numpy().T))
+        return sphere.unit_vector(
+            *np.deg2rad(self.table[["azimuth_deg", "elevation_deg"]].to_numpy().T)
+        )
 
     def _fold_makers(self, task):
         return {}
 
 
 def convolve(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Return ``dry`` (T,) convolved with every channel of ``response`` (channels, L), cut to T samples, float32."""
+    """Return ``dry`` (T,) convolved with every channel of ``response`` (channels, L), cut to T
+    samples, float32.
+    """
     size = fft.next_fast_len(len(dry) + response.shape[1] - 1, real=True)
     spectrum = fft.rfft(response.astype(np.float32, copy=False), size)
     spectrum *= fft.rfft(dry.astype(np.float32, copy=False), size)
     return fft.irfft(spectrum, size)[:, : len(dry)]
 
 
-def babble(speech: np.ndarray, order: int, rng: np.random.Generator, n_talkers: int = N_TALKERS) -> np.ndarray:
-    """Return diffuse babble (channels, 16000): stretches of ``speech`` (T,), each from another direction.
+def babble(
+    speech: np.ndarray, order: int, rng: np.random.Generator, n_talkers: int = N_TALKERS
+) -> np.ndarray:
+    """Return diffuse babble (channels, 16000): stretches of ``speech`` (T,), each from another
+    direction.
 
     The directions are a Fibonacci lattice, turned at random: every part of the sphere talks alike.
 
@@ -236,7 +307,9 @@ def babble(speech: np.ndarray, order: int, rng: np.random.Generator, n_talkers: 
         If there is less than a second of speech.
     """
     if len(speech) <= LENGTH:
-        raise AudioError(f"Babble is made of more than {LENGTH} samples of speech; there are {len(speech)}.")
+        raise AudioError(
+            f"Babble is made of more than {LENGTH} samples of speech; there are {len(speech)}."
+        )
     k = np.arange(n_talkers) + 0.5
     lattice = sphere.unit_vector(np.pi * (1 + 5**0.5) * k, np.arcsin(1 - 2 * k / n_talkers))
     turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
@@ -251,16 +324,24 @@ class _Speech:
     def __init__(self, corpus: base.Corpus, split: str):
         rows = getattr(corpus.folds("sex")[0], split)
         clips = [corpus[int(i)] for i in rows]
-        self.labels = [{"clip": c.id, "speaker": c.labels["speaker"], "sex": c.labels["sex"]} for c in clips]
+        self.labels = [
+            {"clip": c.id, "speaker": c.labels["speaker"], "sex": c.labels["sex"]} for c in clips
+        ]
         whole = [_at_least_a_second(c.samples) for c in clips]
-        self.samples = np.concatenate([s / np.sqrt(np.mean(s.astype(float) ** 2)) for s in whole]).astype(np.float32)
+        self.samples = np.concatenate(
+            [s / np.sqrt(np.mean(s.astype(float) ** 2)) for s in whole]
+        ).astype(np.float32)
         self.ends = np.cumsum([len(s) for s in whole])
         loudness = np.concatenate([[0], np.cumsum(self.samples.astype(float) ** 2)])
         self._loud = [self._loud_starts(loudness, i) for i in range(len(clips))]
-        self.fingerprint = cache.digest({"samples": cache.hashlib.sha256(self.samples.tobytes()).hexdigest()})
+        self.fingerprint = cache.digest(
+            {"samples": cache.hashlib.sha256(self.samples.tobytes()).hexdigest()}
+        )
 
     def _loud_starts(self, loudness: np.ndarray, clip: int) -> np.ndarray:
-        """Return where a second may start that has at least half the sentence's power, in samples, every 10 ms."""
+        """Return where a second may start that has at least half the sentence's power, in samples,
+        every 10 ms.
+        """
         first = self.ends[clip - 1] if clip else 0
         starts = np.arange(first, self.ends[clip] - LENGTH + 1, SAMPLE_RATE // 100)
         power = (loudness[starts + LENGTH] - loudness[starts]) / LENGTH
@@ -326,4 +407,14 @@ def _energy(samples: np.ndarray) -> float:
 
 _DIRECTIONS = {"random": _uniform, "axes": _axis}
 
-__all__ = ["LENGTH", "LEVEL", "SAMPLE_RATE", "Scene", "Scenes", "babble", "convolve", "directions", "nearest"]
+__all__ = [
+    "LENGTH",
+    "LEVEL",
+    "SAMPLE_RATE",
+    "Scene",
+    "Scenes",
+    "babble",
+    "convolve",
+    "directions",
+    "nearest",
+]

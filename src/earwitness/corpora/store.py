@@ -26,7 +26,8 @@ _SPEAKERS, _DIGITS, _REPETITIONS = range(1, 61), range(10), range(50)
 def status() -> pd.DataFrame:
     """Return a row per corpus: corpus, present, files, size_mb, where, licence.
 
-    ``present`` means that a folder with files is there; :func:`verify` tells whether they are the right ones.
+    ``present`` means that a folder with files is there; :func:`verify` tells whether they are the
+    right ones.
     """
     return pd.DataFrame([_status_row(name, catalogue.about(name)) for name in catalogue.corpora()])
 
@@ -56,14 +57,18 @@ def checks(name: str) -> str:
     """Return a sentence that says what :func:`verify` compares for this corpus."""
     about = catalogue.about(name)
     if about["manifest"]:
-        return f"The SHA-256 of each of {about['files']:,} files is compared with data/manifests/{about['manifest']}."
+        return (
+            f"The SHA-256 of each of {about['files']:,} files is compared with "
+            f"data/manifests/{about['manifest']}."
+        )
     if catalogue.is_generated(name):
         return "Generated clips are checked against the checksum noted when they were made."
     return "No checksums are known for this corpus; only its layout and metadata are checked."
 
 
 def verify(name: str, root: str | Path | None = None, progress: bool = False) -> list[str]:
-    """Return what is wrong with the files of a corpus, a sentence each; an empty list if nothing is.
+    """Return what is wrong with the files of a corpus, a sentence each; an empty list if nothing
+    is.
 
     Raises
     ------
@@ -72,23 +77,42 @@ def verify(name: str, root: str | Path | None = None, progress: bool = False) ->
     """
     about, where = catalogue.about(name), catalogue.corpus_folder(name, root)
     if catalogue.is_generated(name):
-        return [f"{path.name} is damaged; it will be made anew." for path in sorted(where.glob("*.np[yz]"))
-                if not cache.intact(path)]
+        return [
+            f"{path.name} is damaged; it will be made anew."
+            for path in sorted(where.glob("*.np[yz]"))
+            if not cache.intact(path)
+        ]
     links = folders.walk(where)[1]
     if about["manifest"] is None:
         return links + _audiomnist_layout(where)
     upstream = where / about.get("inside", ".")
-    return links + _compare(upstream if upstream.is_dir() else where, catalogue.manifest(name), about["size_bytes"], progress)
+    return links + _compare(
+        upstream if upstream.is_dir() else where,
+        catalogue.manifest(name),
+        about["size_bytes"],
+        progress,
+    )
 
 
 def _compare(where: Path, expected: dict[str, str], size_bytes: int, progress: bool) -> list[str]:
-    listed = tqdm(expected.items(), desc=f"Checking {where.name}", unit="file", disable=not progress, leave=False)
-    problems = [problem for path, checksum in listed if (problem := _problem(where / path, path, checksum))]
+    listed = tqdm(
+        expected.items(),
+        desc=f"Checking {where.name}",
+        unit="file",
+        disable=not progress,
+        leave=False,
+    )
+    problems = [
+        problem for path, checksum in listed if (problem := _problem(where / path, path, checksum))
+    ]
     present = [where / path for path in expected if (where / path).is_file()]
     total = sum(path.stat().st_size for path in present)
     if total != size_bytes:
-        problems.append(f"The {len(present):,} of {len(expected):,} listed files that are there have {total:,} bytes, "
-                        f"not {size_bytes:,}.")
+        problems.append(
+            f"The {len(present):,} of {len(expected):,} listed files that are there have "
+            f"{total:,} bytes, "
+            f"not {size_bytes:,}."
+        )
     return problems
 
 
@@ -96,15 +120,23 @@ def _problem(path: Path, listed_as: str, checksum: str) -> str:
     if not path.is_file():
         return f"{listed_as} is missing."
     if cache.file_digest(path) != checksum:
-        return f"{listed_as} is damaged: its {path.stat().st_size:,} bytes do not have the checksum of the manifest."
+        return (
+            f"{listed_as} is damaged: its {path.stat().st_size:,} bytes do not have the "
+            "checksum of the manifest."
+        )
     return ""
 
 
 def _audiomnist_layout(where: Path) -> list[str]:
     data = where / "data" if (where / "data").is_dir() else where
-    expected = (f"{s:02d}/{d}_{s:02d}_{r}.wav" for s in _SPEAKERS for d in _DIGITS for r in _REPETITIONS)
-    problems = [f"{path} is {'empty' if (data / path).is_file() else 'missing'}." for path in expected
-                if not (data / path).is_file() or (data / path).stat().st_size == 0]
+    expected = (
+        f"{s:02d}/{d}_{s:02d}_{r}.wav" for s in _SPEAKERS for d in _DIGITS for r in _REPETITIONS
+    )
+    problems = [
+        f"{path} is {'empty' if (data / path).is_file() else 'missing'}."
+        for path in expected
+        if not (data / path).is_file() or (data / path).stat().st_size == 0
+    ]
     return problems + _metadata_problems(data / "audioMNIST_meta.txt")
 
 
@@ -117,14 +149,19 @@ def _metadata_problems(path: Path) -> list[str]:
         return [f"{path.name} is damaged: it is not JSON ({error})."]
     if not isinstance(known, dict):
         return [f"{path.name} is damaged: it is no table of speakers."]
-    return [f"{path.name} has no entry for speaker {s:02d}." for s in _SPEAKERS if f"{s:02d}" not in known]
+    return [
+        f"{path.name} has no entry for speaker {s:02d}."
+        for s in _SPEAKERS
+        if f"{s:02d}" not in known
+    ]
 
 
 def download(name: str, progress: bool = True) -> Path:
-    """Fetch a corpus, check every file, and put it in its folder; nothing is left behind if that fails.
+    """Fetch a corpus, check every file, and put it in its folder; nothing is left behind if that
+    fails.
 
-    A corpus that is there and intact is not fetched again. If some of its files are missing or damaged, they are
-    replaced; files that the corpus does not have are left alone.
+    A corpus that is there and intact is not fetched again. If some of its files are missing or
+    damaged, they are replaced; files that the corpus does not have are left alone.
 
     Raises
     ------
@@ -166,10 +203,19 @@ def _fetch_all(name: str, about: dict, scratch: Path, progress: bool) -> None:
 
 def _fetch(url: str, sha256: str | None, scratch: Path, progress: bool) -> Path:
     file_name = PurePosixPath(url).name
-    logging.getLogger("pooch").setLevel(logging.WARNING)  # it would announce every file, and checksums not asked for
+    logging.getLogger("pooch").setLevel(
+        logging.WARNING
+    )  # it would announce every file, and checksums not asked for
     try:
-        return Path(pooch.retrieve(url, known_hash=sha256, fname=file_name, path=scratch,
-                                   downloader=partial(_stream, progress=progress)))
+        return Path(
+            pooch.retrieve(
+                url,
+                known_hash=sha256,
+                fname=file_name,
+                path=scratch,
+                downloader=partial(_stream, progress=progress),
+            )
+        )
     except requests.RequestException as error:
         raise MissingDataError(
             f"{url} could not be fetched ({error}). Check the network, or fetch it by other means "
@@ -178,7 +224,9 @@ def _fetch(url: str, sha256: str | None, scratch: Path, progress: bool) -> Path:
     except EarwitnessError:
         raise
     except ValueError as error:  # what pooch raises when the checksum differs
-        raise DamagedDataError(f"What {url} delivers is not the file that was expected: {error}") from None
+        raise DamagedDataError(
+            f"What {url} delivers is not the file that was expected: {error}"
+        ) from None
 
 
 def _stream(url: str, output_file: str, _: object, progress: bool) -> None:
@@ -192,22 +240,38 @@ def _stream(url: str, output_file: str, _: object, progress: bool) -> None:
         If it takes longer than ``MAX_DOWNLOAD_S``.
     """
     began, n = time.monotonic(), 0
-    with requests.get(url, stream=True, timeout=_SILENCE_S) as response, open(output_file, "wb") as file:
+    with (
+        requests.get(url, stream=True, timeout=_SILENCE_S) as response,
+        open(output_file, "wb") as file,
+    ):
         response.raise_for_status()
         total = int(response.headers.get("content-length") or 0) or None
-        with tqdm(total=total, desc=PurePosixPath(url).name, unit="B", unit_scale=True, disable=not progress) as bar:
+        with tqdm(
+            total=total,
+            desc=PurePosixPath(url).name,
+            unit="B",
+            unit_scale=True,
+            disable=not progress,
+        ) as bar:
             for block in response.iter_content(1 << 16):
                 n += len(block)
                 if n > MAX_DOWNLOAD_BYTES:
-                    raise DamagedDataError(f"{url} delivers more than {MAX_DOWNLOAD_BYTES:,} bytes; no corpus has so many.")
+                    raise DamagedDataError(
+                        f"{url} delivers more than {MAX_DOWNLOAD_BYTES:,} bytes; no corpus has so "
+                        "many."
+                    )
                 if time.monotonic() - began > MAX_DOWNLOAD_S:
-                    raise MissingDataError(f"{url} was given up after {MAX_DOWNLOAD_S:,.0f} s; {n:,} bytes had come.")
+                    raise MissingDataError(
+                        f"{url} was given up after {MAX_DOWNLOAD_S:,.0f} s; {n:,} bytes had come."
+                    )
                 bar.update(file.write(block))
 
 
 @contextmanager
 def _scratch_beside(where: Path) -> Iterator[Path]:
-    """Yield a folder on the same disk as ``where``, removed at the end (and first, if a killed process left it)."""
+    """Yield a folder on the same disk as ``where``, removed at the end (and first, if a killed
+    process left it).
+    """
     scratch = where.parent / f".{where.name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -215,5 +279,6 @@ def _scratch_beside(where: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
 
 __getattr__ = former.names_of(__name__)

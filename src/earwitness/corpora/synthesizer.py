@@ -1,9 +1,11 @@
-"""Turn a plan of clips into sound with Praat. A program of its own: JSON on standard input, npz on standard output.
+"""Turn a plan of clips into sound with Praat. A program of its own: JSON on standard input, npz on
+standard output.
 
-eSpeak, which Praat's synthesizer contains, carries state from one utterance to the next (the phase of its flutter, its
-noise), so the same word sounds slightly different each time within a process. Every speaker is therefore spoken by a
-fresh process, in the order of the plan: a speaker's clips depend on nothing but the plan of that speaker.
-Imports nothing of earwitness, so that starting it costs a third of a second.
+eSpeak, which Praat's synthesizer contains, carries state from one utterance to the next (the phase
+of its flutter, its noise), so the same word sounds slightly different each time within a process.
+Every speaker is therefore spoken by a fresh process, in the order of the plan: a speaker's clips
+depend on nothing but the plan of that speaker. Imports nothing of earwitness, so that starting it
+costs a third of a second.
 """
 
 import io
@@ -41,10 +43,12 @@ def speak_all(plan: list[list[dict]], processes: int | None = None) -> dict[str,
     Returns
     -------
     dict
-        ``samples`` int16 (T,), ``lengths`` int64 (n_clips,), ``n_phones`` int64 (n_clips,), and per phone ``phone``
-        str, ``start_s``, ``end_s`` float64 (n_phones,).
+        ``samples`` int16 (T,), ``lengths`` int64 (n_clips,), ``n_phones`` int64 (n_clips,), and per
+        phone ``phone`` str, ``start_s``, ``end_s`` float64 (n_phones,).
     """
-    clips = [clip for speaker in _spoken(plan, processes or os.cpu_count() or 1) for clip in speaker]
+    clips = [
+        clip for speaker in _spoken(plan, processes or os.cpu_count() or 1) for clip in speaker
+    ]
     phones = [phone for _, of_clip in clips for phone in of_clip]
     return {
         "samples": np.concatenate([samples for samples, _ in clips]),
@@ -57,14 +61,22 @@ def speak_all(plan: list[list[dict]], processes: int | None = None) -> dict[str,
 
 
 def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
-    """Return the clips of each speaker, each spoken by a process of its own, whose death is an error.
+    """Return the clips of each speaker, each spoken by a process of its own, whose death is an
+    error.
 
     A pool would wait for ever for a worker that was killed with the pool's lock in its hands.
     """
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    context, waiting, running, done = multiprocessing.get_context(method), list(enumerate(plan)), {}, {}
+    context, waiting, running, done = (
+        multiprocessing.get_context(method),
+        list(enumerate(plan)),
+        {},
+        {},
+    )
     try:
-        with tqdm(total=len(plan), desc="Speaking", unit="speaker", disable=None, leave=False) as bar:
+        with tqdm(
+            total=len(plan), desc="Speaking", unit="speaker", disable=None, leave=False
+        ) as bar:
             while waiting or running:
                 while waiting and len(running) < processes:
                     number, clips = waiting.pop(0)
@@ -96,7 +108,9 @@ def _received(ours, worker, number: int) -> list:
         clips = ours.recv()
     except (EOFError, OSError):
         worker.join()
-        raise RuntimeError(f"The process of speaker {number + 1} ended with {worker.exitcode}.") from None
+        raise RuntimeError(
+            f"The process of speaker {number + 1} ended with {worker.exitcode}."
+        ) from None
     worker.join()
     return clips
 
@@ -114,7 +128,10 @@ class _Espeak:
     """One speaker of Praat's SpeechSynthesizer; knows which pitch setting gives which F0."""
 
     def __init__(self, clip: dict):
-        f0_hz = [_median_f0(self._utter({**clip, "word": "nine"}, multiplier)[0]) for multiplier in _PITCH_MULTIPLIERS]
+        f0_hz = [
+            _median_f0(self._utter({**clip, "word": "nine"}, multiplier)[0])
+            for multiplier in _PITCH_MULTIPLIERS
+        ]
         self.low_hz, self.high_hz = f0_hz
 
     def __call__(self, clip: dict) -> tuple[np.ndarray, list]:
@@ -123,18 +140,24 @@ class _Espeak:
         sound, grid = self._utter(clip, float(np.clip(low + share * (high - low), 0.5, 2.0)))
         return sound.values[0], _phones(grid, 1 / clip["tract_scale"])
 
-    def _utter(self, clip: dict, pitch_multiplier: float) -> tuple[parselmouth.Sound, parselmouth.TextGrid]:
-        # A tract shorter by the factor raises all resonances by it: speak at a lower sample rate, claim the usual one.
-        # That raises F0 and shortens the clip, too: F0 is measured after it, the rate is corrected before it.
+    def _utter(
+        self, clip: dict, pitch_multiplier: float
+    ) -> tuple[parselmouth.Sound, parselmouth.TextGrid]:
+        # A tract shorter by the factor raises all resonances by it: speak at a lower sample rate,
+        # claim the usual one.
+        # That raises F0 and shortens the clip, too: F0 is measured after it, the rate is corrected
+        # before it.
         scale = clip["tract_scale"]
         grid, sound = _said(clip, SAMPLE_RATE / scale, 0.01, pitch_multiplier)
         return parselmouth.Sound(sound.values[0], SAMPLE_RATE), grid
 
 
 class _Reader(_Espeak):
-    """A speaker of whole sentences: no gaps between words, and no half second of silence at the end.
+    """A speaker of whole sentences: no gaps between words, and no half second of silence at the
+    end.
 
-    eSpeak's own rate is asked for, because Praat's way to another one takes ten times as long as the speaking.
+    eSpeak's own rate is asked for, because Praat's way to another one takes ten times as long as
+    the speaking.
     """
 
     def __call__(self, clip: dict) -> tuple[np.ndarray, list]:
@@ -142,7 +165,9 @@ class _Reader(_Espeak):
         end_s = max(end for _, end, label in phones if label) + _DECAY_S
         return samples[: round(end_s * SAMPLE_RATE)], phones
 
-    def _utter(self, clip: dict, pitch_multiplier: float) -> tuple[parselmouth.Sound, parselmouth.TextGrid]:
+    def _utter(
+        self, clip: dict, pitch_multiplier: float
+    ) -> tuple[parselmouth.Sound, parselmouth.TextGrid]:
         scale = clip["tract_scale"]
         grid, sound = _said(clip, _ESPEAK_RATE, 0.0, pitch_multiplier)
         samples = soxr.resample(sound.values[0], _ESPEAK_RATE * scale, SAMPLE_RATE)
@@ -150,10 +175,20 @@ class _Reader(_Espeak):
 
 
 def _said(clip: dict, rate: float, word_gap_s: float, pitch_multiplier: float) -> tuple:
-    """Return what eSpeak says to ``clip["word"]`` before the tract is scaled: a TextGrid and a Sound."""
+    """Return what eSpeak says to ``clip["word"]`` before the tract is scaled: a TextGrid and a
+    Sound.
+    """
     speaker = call("Create SpeechSynthesizer", f"English ({clip['accent']})", clip["variant"])
-    call(speaker, "Speech output settings...", rate, word_gap_s, pitch_multiplier, clip["pitch_range"],
-         clip["words_per_minute"] / clip["tract_scale"], "IPA")
+    call(
+        speaker,
+        "Speech output settings...",
+        rate,
+        word_gap_s,
+        pitch_multiplier,
+        clip["pitch_range"],
+        clip["words_per_minute"] / clip["tract_scale"],
+        "IPA",
+    )
     call(speaker, "Estimate speech rate from speech...", False)
     return call(speaker, "To Sound...", clip["word"], True)
 
@@ -166,15 +201,19 @@ def _median_f0(sound: parselmouth.Sound) -> float:
 def _phones(grid: parselmouth.TextGrid, time_factor: float) -> list[tuple[float, float, str]]:
     tier = 4  # sentence, clause, word, phoneme
     return [
-        (call(grid, "Get start time of interval", tier, i) * time_factor,
-         call(grid, "Get end time of interval", tier, i) * time_factor,
-         call(grid, "Get label of interval", tier, i))
+        (
+            call(grid, "Get start time of interval", tier, i) * time_factor,
+            call(grid, "Get end time of interval", tier, i) * time_factor,
+            call(grid, "Get label of interval", tier, i),
+        )
         for i in range(1, call(grid, "Get number of intervals", tier) + 1)
     ]
 
 
 def _klatt(clip: dict) -> tuple[np.ndarray, list]:
-    """Return an hVd word: aspiration with the vowel's resonances, the vowel, a voiced closure, a burst."""
+    """Return an hVd word: aspiration with the vowel's resonances, the vowel, a voiced closure, a
+    burst.
+    """
     start = clip["h_s"]
     end = start + clip["vowel_s"]
     release = end + _CLOSURE_S
@@ -182,11 +221,33 @@ def _klatt(clip: dict) -> tuple[np.ndarray, list]:
     klatt = call("Create KlattGrid...", "hVd", 0, total, 6, 0, 0, 0, 0, 0, 0)
     for time, factor in [(start, 1.04), (clip["steady_s"], 1.0), (end, 0.9), (release, 0.82)]:
         call(klatt, "Add pitch point...", time, clip["f0_hz"] * factor)
-    _levels(klatt, "voicing", [(start, 0), (start + _RAMP_S, 90), (end - _RAMP_S, 86), (end + _RAMP_S, 62),
-                               (release - _RAMP_S, 55), (release, 0)])
-    _levels(klatt, "aspiration", [(0, 0), (_RAMP_S, 56), (start, 56), (start + 2 * _RAMP_S, clip["breath_db"]),
-                                  (end, clip["breath_db"]), (end + 0.005, 0), (release, 0), (release + 0.002, 70),
-                                  (release + _BURST_S, 0)])
+    _levels(
+        klatt,
+        "voicing",
+        [
+            (start, 0),
+            (start + _RAMP_S, 90),
+            (end - _RAMP_S, 86),
+            (end + _RAMP_S, 62),
+            (release - _RAMP_S, 55),
+            (release, 0),
+        ],
+    )
+    _levels(
+        klatt,
+        "aspiration",
+        [
+            (0, 0),
+            (_RAMP_S, 56),
+            (start, 56),
+            (start + 2 * _RAMP_S, clip["breath_db"]),
+            (end, clip["breath_db"]),
+            (end + 0.005, 0),
+            (release, 0),
+            (release + 0.002, 70),
+            (release + _BURST_S, 0),
+        ],
+    )
     _resonances(klatt, clip, end)
     sound = call(klatt, "To Sound").resample(SAMPLE_RATE, 50)
     return sound.values[0], [(0.0, start, "h"), (start, end, clip["vowel"]), (end, total, "d")]
@@ -200,26 +261,42 @@ def _levels(klatt: parselmouth.Data, what: str, points: list[tuple[float, float]
 def _resonances(klatt: parselmouth.Data, clip: dict, vowel_end_s: float) -> None:
     """Hold the vowel's formants for three quarters of it, then move to the place of /d/."""
     hold_s = vowel_end_s - 0.25 * clip["vowel_s"]
-    for i, (formant_hz, locus_hz) in enumerate(zip(clip["formants_hz"], clip["d_locus_hz"], strict=True), start=1):
+    for i, (formant_hz, locus_hz) in enumerate(
+        zip(clip["formants_hz"], clip["d_locus_hz"], strict=True), start=1
+    ):
         call(klatt, "Add oral formant frequency point...", i, hold_s, formant_hz)
         call(klatt, "Add oral formant frequency point...", i, vowel_end_s, locus_hz)
         call(klatt, "Add oral formant bandwidth point...", i, hold_s, _BANDWIDTHS_HZ[i - 1])
 
 
 def _record(clip: dict, speech: np.ndarray, phones: list) -> tuple[np.ndarray, list]:
-    """Return the clip as a microphone in a quiet room takes it: pauses around, tilt, noise, level; and its phones."""
+    """Return the clip as a microphone in a quiet room takes it: pauses around, tilt, noise, level;
+    and its phones.
+    """
     before, after = round(clip["onset_s"] * SAMPLE_RATE), round(clip["tail_s"] * SAMPLE_RATE)
     samples = np.pad(speech, (before, after))
     samples[1:] += clip["tilt"] * samples[:-1]
     samples *= clip["peak"] / np.abs(samples).max()
     noise = np.random.default_rng(clip["noise_seed"]).standard_normal(len(samples))
     samples += noise * clip["peak"] * 10 ** (clip["noise_db"] / 20)
-    return np.round(samples * 32767).astype(np.int16), _placed(phones, before, len(speech), len(samples))
+    return np.round(samples * 32767).astype(np.int16), _placed(
+        phones, before, len(speech), len(samples)
+    )
 
 
-def _placed(phones: list, before: int, n_speech: int, n_samples: int) -> list[tuple[float, float, str]]:
-    onset_s, speech_s, total_s = before / SAMPLE_RATE, n_speech / SAMPLE_RATE, n_samples / SAMPLE_RATE
-    spoken = [(min(s, speech_s) + onset_s, min(e, speech_s) + onset_s, label) for s, e, label in phones if label]
+def _placed(
+    phones: list, before: int, n_speech: int, n_samples: int
+) -> list[tuple[float, float, str]]:
+    onset_s, speech_s, total_s = (
+        before / SAMPLE_RATE,
+        n_speech / SAMPLE_RATE,
+        n_samples / SAMPLE_RATE,
+    )
+    spoken = [
+        (min(s, speech_s) + onset_s, min(e, speech_s) + onset_s, label)
+        for s, e, label in phones
+        if label
+    ]
     edges = [0.0, *(edge for phone in spoken for edge in phone[:2]), total_s]
     pauses = [(s, e, "") for s, e in zip(edges[::2], edges[1::2], strict=True) if e - s > 1e-9]
     return sorted(spoken + pauses)

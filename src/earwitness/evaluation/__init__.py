@@ -10,9 +10,26 @@ from earwitness.evaluation.shares import Share, relevance_share_below, relevance
 from earwitness.evaluation.speech import band_levels, f_ratio, stoi
 
 __all__ = [
-    "FlippingCurve", "Share", "band_levels", "bin_flipping", "direct_dominated", "f_ratio", "informedness",
-    "markedness", "musical_noise", "pixel_flipping", "randomised", "relevance_share_below",
-    "relevance_share_on_harmonics", "roc_area", "scenes", "sdr_db", "shares", "speech", "statistics", "stoi",
+    "FlippingCurve",
+    "Share",
+    "band_levels",
+    "bin_flipping",
+    "direct_dominated",
+    "f_ratio",
+    "informedness",
+    "markedness",
+    "musical_noise",
+    "pixel_flipping",
+    "randomised",
+    "relevance_share_below",
+    "relevance_share_on_harmonics",
+    "roc_area",
+    "scenes",
+    "sdr_db",
+    "shares",
+    "speech",
+    "statistics",
+    "stoi",
     "units",
 ]
 

@@ -13,10 +13,14 @@ from earwitness.errors import ParameterError
 
 
 def keep_and_remove(
-    model: nn.Module, parts: Sequence[Components], orders: Sequence[Sequence[int]],
-    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None, batch_size: int = 100,
+    model: nn.Module,
+    parts: Sequence[Components],
+    orders: Sequence[Sequence[int]],
+    prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch_size: int = 100,
 ) -> pd.DataFrame:
-    """Return what the network answers when it hears only the top k components, and when it hears all others.
+    """Return what the network answers when it hears only the top k components, and when it hears
+    all others.
 
     Parameters
     ----------
@@ -25,7 +29,8 @@ def keep_and_remove(
     parts : sequence of Components
         One a clip.
     orders : sequence of sequences of int
-        For each clip, all its components, the most important first: ``Explanation.order``, or any other.
+        For each clip, all its components, the most important first: ``Explanation.order``, or any
+        other.
     prepare : callable, optional
         As for :func:`earwitness.attribution.audiolime.explain`.
     batch_size : int
@@ -34,9 +39,9 @@ def keep_and_remove(
     Returns
     -------
     DataFrame
-        A row per clip and k from 1 to the number of components: ``clip``, ``k``, ``share`` (k over all components),
-        ``kept_same`` (the top k alone get the answer of the whole clip), ``removed_changed`` (the clip without them
-        gets another). The last k leaves silence.
+        A row per clip and k from 1 to the number of components: ``clip``, ``k``, ``share`` (k over
+        all components), ``kept_same`` (the top k alone get the answer of the whole clip),
+        ``removed_changed`` (the clip without them gets another). The last k leaves silence.
 
     Raises
     ------
@@ -45,11 +50,13 @@ def keep_and_remove(
 
     Notes
     -----
-    The evaluation of Haunschmid et al. (2020). A good order has ``kept_same`` true from small k on, and
-    ``removed_changed`` as well.
+    The evaluation of Haunschmid et al. (2020). A good order has ``kept_same`` true from small k on,
+    and ``removed_changed`` as well.
     """
     if len(parts) != len(orders) or not parts:
-        raise ParameterError(f"There must be one order for each clip, got {len(orders)} for {len(parts)}.")
+        raise ParameterError(
+            f"There must be one order for each clip, got {len(orders)} for {len(parts)}."
+        )
     rows = []
     with frozen(model), torch.inference_mode():
         for clip, (components, order) in enumerate(zip(parts, orders, strict=True)):
@@ -58,8 +65,16 @@ def keep_and_remove(
             sounds = np.concatenate([whole[None], kept, whole - kept])
             answer, *answers = _answers(model, sounds, prepare, batch_size)
             n = len(kept)
-            rows += [{"clip": clip, "k": k + 1, "share": (k + 1) / n, "kept_same": answers[k] == answer,
-                      "removed_changed": answers[n + k] != answer} for k in range(n)]
+            rows += [
+                {
+                    "clip": clip,
+                    "k": k + 1,
+                    "share": (k + 1) / n,
+                    "kept_same": answers[k] == answer,
+                    "removed_changed": answers[n + k] != answer,
+                }
+                for k in range(n)
+            ]
     return pd.DataFrame(rows)
 
 
@@ -70,21 +85,31 @@ def random_orders(parts: Sequence[Components], seed: int = 0) -> list[np.ndarray
 
 
 def pooled(relevance, components: Components) -> np.ndarray:
-    """Return the relevance (n_components,) of the components, from that of the samples (n_samples,).
+    """Return the relevance (n_components,) of the components, from that of the samples
+    (n_samples,).
 
-    A component of x_n that is part x_n^c of it gets the share x_n^c / x_n of the sample's relevance: what LRP does at a
-    sum. Adds up to the relevance of all samples that are not zero; parts larger than their sum get more than all of it.
+    A component of x_n that is part x_n^c of it gets the share x_n^c / x_n of the sample's
+    relevance: what LRP does at a sum. Adds up to the relevance of all samples that are not zero;
+    parts larger than their sum get more than all of it.
     """
-    relevance = np.asarray(relevance.detach().cpu() if hasattr(relevance, "detach") else relevance, np.float64)
+    relevance = np.asarray(
+        relevance.detach().cpu() if hasattr(relevance, "detach") else relevance, np.float64
+    )
     signal = components.signal
     if relevance.shape != signal.shape:
-        raise ParameterError(f"Relevance {relevance.shape} and signal {signal.shape} differ in shape.")
-    return components.parts @ np.divide(relevance, signal, out=np.zeros_like(signal), where=signal != 0)
+        raise ParameterError(
+            f"Relevance {relevance.shape} and signal {signal.shape} differ in shape."
+        )
+    return components.parts @ np.divide(
+        relevance, signal, out=np.zeros_like(signal), where=signal != 0
+    )
 
 
 def _kept(components: Components, order: Sequence[int]) -> np.ndarray:
     if sorted(order) != list(range(len(components))):
-        raise ParameterError(f"An order must name each of {len(components)} components once, got {list(order)}.")
+        raise ParameterError(
+            f"An order must name each of {len(components)} components once, got {list(order)}."
+        )
     return components.parts[np.asarray(order)].cumsum(0)
 
 

@@ -23,13 +23,14 @@ class FlippingCurve:
     fractions : ndarray, shape (n_fractions,)
         Changed values as a fraction of the clip's non-zero values.
     correct : bool ndarray, shape (n_clips, n_fractions)
-        Whether the largest logit is the target's (the first of equal ones counts). Empty (n_clips, 0) for a network
-        with one output, which is never wrong.
+        Whether the largest logit is the target's (the first of equal ones counts). Empty (n_clips,
+        0) for a network with one output, which is never wrong.
     probability : ndarray, shape (n_clips, n_fractions)
-        Softmax probability of the target; of a network with one output the output itself, in its unit.
+        Softmax probability of the target; of a network with one output the output itself, in its
+        unit.
     n_forwards : int
-        Clips that went through the network. At most n_clips times n_fractions: a clip that a fraction leaves as the
-        fraction before had it is not sent again.
+        Clips that went through the network. At most n_clips times n_fractions: a clip that a
+        fraction leaves as the fraction before had it is not sent again.
     precision : str
         ``"float32"``, ``"bfloat16"``, ...
     """
@@ -42,7 +43,9 @@ class FlippingCurve:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Share of correct predictions at each fraction, 0 to 1; a network with one output has none."""
+        """Share of correct predictions at each fraction, 0 to 1; a network with one output has
+        none.
+        """
         return self._values("accuracy").mean(axis=0)
 
     @property
@@ -58,11 +61,17 @@ class FlippingCurve:
         return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
     def auc(self, of: str = "accuracy") -> float:
-        """Return the area under the curve over the range of its fractions: 1 means never wrong. Lower is better."""
+        """Return the area under the curve over the range of its fractions: 1 means never wrong.
+        Lower is better.
+        """
         return float(self._areas(of).mean())
 
     def auc_interval(
-        self, of: str = "accuracy", level: float = 0.95, n_resamples: int = 2000, groups: Sequence | None = None,
+        self,
+        of: str = "accuracy",
+        level: float = 0.95,
+        n_resamples: int = 2000,
+        groups: Sequence | None = None,
         seed: int = 0,
     ) -> tuple[float, float]:
         """Return a percentile bootstrap interval of :meth:`auc`.
@@ -70,8 +79,8 @@ class FlippingCurve:
         Parameters
         ----------
         groups : sequence, length n_clips
-            What belongs together, for instance speakers: whole groups are drawn, because the clips of one speaker are
-            not independent. By default every clip stands for itself.
+            What belongs together, for instance speakers: whole groups are drawn, because the clips
+            of one speaker are not independent. By default every clip stands for itself.
         """
         areas = self._areas(of)
         found = statistics.bootstrap(areas, groups, level=level, n_resamples=n_resamples, seed=seed)
@@ -79,11 +88,18 @@ class FlippingCurve:
 
     def _values(self, of: str) -> np.ndarray:
         if of == "accuracy" and self.correct.shape != self.probability.shape:
-            raise ParameterError("A network with one output is neither right nor wrong: ask for the curve of its score.")
-        return {"accuracy": self.correct, "score": self.probability}[check_choice(of, ["accuracy", "score"], "curve")]
+            raise ParameterError(
+                "A network with one output is neither right nor wrong: ask for the curve of its "
+                "score."
+            )
+        return {"accuracy": self.correct, "score": self.probability}[
+            check_choice(of, ["accuracy", "score"], "curve")
+        ]
 
     def _areas(self, of: str) -> np.ndarray:
-        """Return the area under every clip's own curve, divided by the range of fractions; shape (n_clips,)."""
+        """Return the area under every clip's own curve, divided by the range of fractions; shape
+        (n_clips,).
+        """
         if len(self.fractions) < 2:
             raise ParameterError("An area under the curve needs at least two fractions.")
         span = self.fractions[-1] - self.fractions[0]
@@ -94,26 +110,33 @@ def _check_fractions(fractions: Sequence[float]) -> np.ndarray:
     values = np.asarray(fractions, dtype=float)
     in_range = values.ndim == 1 and values.size > 0 and ((values >= 0) & (values <= 1)).all()
     if not in_range or (np.diff(values) <= 0).any():
-        raise ParameterError(f"fractions must increase from at least 0 to at most 1, got {fractions!r}.")
+        raise ParameterError(
+            f"fractions must increase from at least 0 to at most 1, got {fractions!r}."
+        )
     return values
 
 
 def _check_relevance(relevance: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     if relevance.shape != inputs.shape:
-        raise ParameterError(f"Relevance must be shaped as the inputs, {tuple(inputs.shape)}, "
-                             f"got {tuple(relevance.shape)}.")
+        raise ParameterError(
+            f"Relevance must be shaped as the inputs, {tuple(inputs.shape)}, "
+            f"got {tuple(relevance.shape)}."
+        )
     if not torch.isfinite(relevance).all():
-        raise ParameterError("Relevance holds NaN or infinite values; they have no place in an order.")
+        raise ParameterError(
+            "Relevance holds NaN or infinite values; they have no place in an order."
+        )
     return relevance
 
 
 def flipping_ranks(
     inputs: torch.Tensor, order_by: str | torch.Tensor, candidates: str | None = None, seed: int = 0
 ) -> torch.Tensor:
-    """Return the place of each input value in its clip's flipping order, 0 first; shape of ``inputs``, int64.
+    """Return the place of each input value in its clip's flipping order, 0 first; shape of
+    ``inputs``, int64.
 
-    Arguments as for :func:`pixel_flipping`. Equal values keep their order in time (stable sort), so the same inputs
-    always give the same order.
+    Arguments as for :func:`pixel_flipping`. Equal values keep their order in time (stable sort), so
+    the same inputs always give the same order.
     """
     flat = inputs.flatten(1)  # (clip, value)
     if isinstance(order_by, torch.Tensor):
@@ -125,7 +148,9 @@ def flipping_ranks(
     default = "any" if isinstance(order_by, torch.Tensor) else "nonzero"
     order = torch.argsort(keys, dim=1, descending=True, stable=True)
     if check_choice(candidates or default, ["any", "nonzero"], "set of candidates") == "nonzero":
-        silent_last = torch.argsort((flat == 0).gather(1, order).to(torch.uint8), dim=1, stable=True)
+        silent_last = torch.argsort(
+            (flat == 0).gather(1, order).to(torch.uint8), dim=1, stable=True
+        )
         order = order.gather(1, silent_last)
     places = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places).view(inputs.shape)
@@ -143,7 +168,9 @@ def flipped_counts(inputs: torch.Tensor, fractions: Sequence[float]) -> torch.Te
     return torch.floor(n_nonzero[:, None] * amounts + 0.5).long()
 
 
-def _precision(model: nn.Module, inputs: torch.Tensor, autocast: bool | str) -> tuple[torch.Tensor, bool]:
+def _precision(
+    model: nn.Module, inputs: torch.Tensor, autocast: bool | str
+) -> tuple[torch.Tensor, bool]:
     """Return a value that has the model's type and device, and whether to multiply in bfloat16."""
     if autocast not in (True, False, "auto"):
         raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
@@ -161,18 +188,25 @@ def _name(like: torch.Tensor, bfloat16: bool) -> str:
 def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """Tell which fractions differ from the one before: (n_clips, n_fractions), the first always.
 
-    Taking away a value that is zero already changes nothing: LRP may choose such values in the padding.
+    Taking away a value that is zero already changes nothing: LRP may choose such values in the
+    padding.
     """
     ranked = torch.zeros_like(inputs.flatten(1), dtype=torch.long)
-    ranked.scatter_(1, ranks.flatten(1), (inputs != 0).flatten(1).long())  # 1 where the value at that place is not 0
-    removed = torch.nn.functional.pad(ranked.cumsum(dim=1), (1, 0)).gather(1, counts)  # (clip, fraction)
+    ranked.scatter_(
+        1, ranks.flatten(1), (inputs != 0).flatten(1).long()
+    )  # 1 where the value at that place is not 0
+    removed = torch.nn.functional.pad(ranked.cumsum(dim=1), (1, 0)).gather(
+        1, counts
+    )  # (clip, fraction)
     changed = torch.ones_like(counts, dtype=torch.bool)
     changed[:, 1:] = removed[:, 1:] > removed[:, :-1]
     return changed
 
 
 def _logits(model, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
-    """Return the logits (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs of indices)."""
+    """Return the logits (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs of
+    indices).
+    """
     parts = []
     for clip, fraction in (pairs.unbind(1) for pairs in todo.split(batch_size)):
         kept = ranks[clip] >= counts[clip, fraction].view(-1, *[1] * (inputs.ndim - 1))
@@ -202,12 +236,15 @@ def pixel_flipping(
     targets : int, sequence of int or LongTensor, shape (batch,)
         The true classes.
     order_by : Tensor shaped as ``inputs``, ``"random"`` or ``"amplitude"``
-        A relevance: highest first, sign kept. ``"amplitude"``: largest absolute value first. ``"random"``: any order.
+        A relevance: highest first, sign kept. ``"amplitude"``: largest absolute value first.
+        ``"random"``: any order.
     fractions : sequence of float
-        Changed values as a fraction of the clip's *non-zero* values, increasing, 0 to 1; the count is rounded half up.
+        Changed values as a fraction of the clip's *non-zero* values, increasing, 0 to 1; the count
+        is rounded half up.
     candidates : {"any", "nonzero"}
-        Which values may be chosen. By default, as in the paper, relevance may choose any, the zero padding included,
-        random and amplitude only non-zero values, so that they do perturb the signal.
+        Which values may be chosen. By default, as in the paper, relevance may choose any, the zero
+        padding included, random and amplitude only non-zero values, so that they do perturb the
+        signal.
     seed : int
         Of the random order.
     batch_size : int
@@ -226,7 +263,8 @@ def pixel_flipping(
 
     Notes
     -----
-    Becker et al. (2018), section 3.3.2, after Bach et al. (2015) and Samek et al. (2017). Chapter: audiomnist.
+    Becker et al. (2018), section 3.3.2, after Bach et al. (2015) and Samek et al. (2017). Chapter:
+    audiomnist.
     """
     index = check_target(targets, len(check_inputs(inputs)))
     check_positive(batch_size=batch_size)
@@ -239,20 +277,33 @@ def pixel_flipping(
         changed = _changes(inputs, ranks, counts)
         with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
             logits = _logits(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
-        latest = (changed.flatten().cumsum(0) - 1).view(changed.shape)  # row of ``logits`` that each fraction stands on
+        latest = (changed.flatten().cumsum(0) - 1).view(
+            changed.shape
+        )  # row of ``logits`` that each fraction stands on
         logits = logits[latest]  # (clip, fraction, class)
         several = logits.shape[-1] > 1
         probability = explained(logits.softmax(dim=-1) if several else logits, index)
-        correct = logits.argmax(dim=-1) == index[:, None] if several else index.new_zeros(len(index), 0)
+        correct = (
+            logits.argmax(dim=-1) == index[:, None] if several else index.new_zeros(len(index), 0)
+        )
     return FlippingCurve(
-        fractions=_check_fractions(fractions), correct=correct.cpu().numpy(), probability=probability.cpu().numpy(),
-        n_forwards=int(changed.sum()), precision=_name(like, bfloat16),
+        fractions=_check_fractions(fractions),
+        correct=correct.cpu().numpy(),
+        probability=probability.cpu().numpy(),
+        n_forwards=int(changed.sum()),
+        precision=_name(like, bfloat16),
     )
 
 
 def bin_flipping(
-    model: nn.Module, inputs: torch.Tensor, targets: int | Sequence[int] | torch.Tensor, order_by: torch.Tensor,
-    fractions: Sequence[float], channels: Sequence[int] | None = None, *, batch_size: int = 32,
+    model: nn.Module,
+    inputs: torch.Tensor,
+    targets: int | Sequence[int] | torch.Tensor,
+    order_by: torch.Tensor,
+    fractions: Sequence[float],
+    channels: Sequence[int] | None = None,
+    *,
+    batch_size: int = 32,
     autocast: bool | str = False,
 ) -> FlippingCurve:
     """Set a growing fraction of each scene's bins to zero, highest ``order_by`` first.
@@ -260,12 +311,14 @@ def bin_flipping(
     Parameters
     ----------
     model : nn.Module
-        Returns logits (batch, frames, n_classes); a scene's score is their softmax, averaged over frames.
+        Returns logits (batch, frames, n_classes); a scene's score is their softmax, averaged over
+        frames.
     inputs : Tensor, shape (batch, channels, frames, bins)
     targets : int, sequence of int or LongTensor, shape (batch,)
         The true classes.
     order_by : Tensor, shape (batch, frames, bins)
-        One value for each bin, such as relevance summed over channels; equal ones go by frame, then by bin.
+        One value for each bin, such as relevance summed over channels; equal ones go by frame, then
+        by bin.
     fractions : sequence of float
         Of all bins, increasing, 0 to 1; the count is rounded half up.
     channels : sequence of int, optional
@@ -289,9 +342,15 @@ def bin_flipping(
     Kiyan et al. (2022), Channel Relevance, Figure 4 [kiyan2022]. Chapter: sound-direction.
     """
     index, amounts = check_target(targets, len(check_inputs(inputs))), _check_fractions(fractions)
-    if inputs.ndim != 4 or order_by.shape != inputs[:, 0].shape or not torch.isfinite(order_by).all():
-        raise ParameterError("Bins are ordered by finite values (batch, frames, bins) for inputs (batch, channels, "
-                             f"frames, bins), got {tuple(order_by.shape)} for {tuple(inputs.shape)}.")
+    if (
+        inputs.ndim != 4
+        or order_by.shape != inputs[:, 0].shape
+        or not torch.isfinite(order_by).all()
+    ):
+        raise ParameterError(
+            "Bins are ordered by finite values (batch, frames, bins) for inputs (batch, channels, "
+            f"frames, bins), got {tuple(order_by.shape)} for {tuple(inputs.shape)}."
+        )
     channels = list(range(inputs.shape[1])) if channels is None else list(channels)
     if not channels or not set(channels) <= set(range(inputs.shape[1])):
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
@@ -299,7 +358,12 @@ def bin_flipping(
     like, bfloat16 = _precision(model, inputs, autocast)
     answering = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
     n_bins = order_by[0].numel()
-    places = order_by.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view(order_by.shape)
+    places = (
+        order_by.flatten(1)
+        .argsort(dim=1, descending=True, stable=True)
+        .argsort(dim=1)
+        .view(order_by.shape)
+    )
     scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)
     correct = torch.empty(scores.shape, dtype=torch.bool)
     with torch.inference_mode(), torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
@@ -311,4 +375,6 @@ def bin_flipping(
                 means = answering(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
                 scores[rows, column] = explained(means, index[rows])
                 correct[rows, column] = means.argmax(1) == index[rows]
-    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(), _name(like, bfloat16))
+    return FlippingCurve(
+        amounts, correct.numpy(), scores.numpy(), scores.numel(), _name(like, bfloat16)
+    )

@@ -8,7 +8,8 @@ from earwitness.errors import ParameterError
 
 
 def informedness(actual: Sequence, guessed: Sequence, label) -> float:
-    """Return how informed guesses of ``label`` are: TP / P - FP / N. 1 perfect, 0 chance, below 0 misled.
+    """Return how informed guesses of ``label`` are: TP / P - FP / N. 1 perfect, 0 chance, below 0
+    misled.
 
     Parameters
     ----------
@@ -29,16 +30,18 @@ def informedness(actual: Sequence, guessed: Sequence, label) -> float:
 
     Notes
     -----
-    Powers (2011). TP, FP: guesses of ``label`` that are right, wrong; P, N: answers that are ``label``, are not.
+    Powers (2011). TP, FP: guesses of ``label`` that are right, wrong; P, N: answers that are
+    ``label``, are not.
     """
     return float(rates(_two_by_two(actual, guessed, label))[0][1])
 
 
 def markedness(actual: Sequence, guessed: Sequence, label) -> float:
-    """Return how far a guess can be trusted: TP / (TP + FP) - FN / (TN + FN). 1 perfect, 0 chance, below 0 misleading.
+    """Return how far a guess can be trusted: TP / (TP + FP) - FN / (TN + FN). 1 perfect, 0 chance,
+    below 0 misleading.
 
-    Arguments as for :func:`informedness`, with the roles of answers and guesses exchanged: NaN where ``label`` is
-    never, or always, guessed.
+    Arguments as for :func:`informedness`, with the roles of answers and guesses exchanged: NaN
+    where ``label`` is never, or always, guessed.
     """
     return float(rates(_two_by_two(actual, guessed, label))[1][1])
 
@@ -57,9 +60,9 @@ def rates(confusion) -> tuple[np.ndarray, np.ndarray]:
         NaN where a denominator is zero.
     """
     confusion = np.asarray(confusion, np.float64)
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)                          # (..., n_classes), TP
-    answers, guesses = confusion.sum(-1), confusion.sum(-2)                    # P and TP + FP
-    total = confusion.sum((-2, -1))[..., None]                                 # (..., 1)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., n_classes), TP
+    answers, guesses = confusion.sum(-1), confusion.sum(-2)  # P and TP + FP
+    total = confusion.sum((-2, -1))[..., None]  # (..., 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         informed = hits / answers - (guesses - hits) / (total - answers)
         marked = hits / guesses - (answers - hits) / (total - guesses)
@@ -70,6 +73,8 @@ def _two_by_two(actual: Sequence, guessed: Sequence, label) -> np.ndarray:
     """Return the counts (2, 2) of not ``label`` and ``label``, by answer and guess."""
     actual, guessed = np.asarray(actual), np.asarray(guessed)
     if actual.ndim != 1 or actual.shape != guessed.shape or actual.size == 0:
-        raise ParameterError(f"There must be one guess for each answer, got {actual.shape} and {guessed.shape}.")
+        raise ParameterError(
+            f"There must be one guess for each answer, got {actual.shape} and {guessed.shape}."
+        )
     codes = 2 * (actual == label) + (guessed == label)
     return np.bincount(codes, minlength=4).reshape(2, 2)

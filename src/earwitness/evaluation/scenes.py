@@ -1,4 +1,6 @@
-"""Measures for simulated scenes, whose parts are known: angles, the direct sound, what filtering does to it."""
+"""Measures for simulated scenes, whose parts are known: angles, the direct sound, what filtering
+does to it.
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +15,8 @@ from earwitness.features import ambisonic_stft
 
 
 def direct_dominated(direct, rest) -> np.ndarray:
-    """Return the bins (frames, 512) in which the direct sound is stronger than all the rest: an ideal binary mask.
+    """Return the bins (frames, 512) in which the direct sound is stronger than all the rest: an
+    ideal binary mask.
 
     Parameters
     ----------
@@ -27,14 +30,17 @@ def direct_dominated(direct, rest) -> np.ndarray:
     """
     direct, rest = np.asarray(direct), np.asarray(rest)
     if direct.ndim != 1 or direct.shape != rest.shape:
-        raise AudioError(f"Direct sound and the rest must be one channel of one length, got {direct.shape} and "
-                         f"{rest.shape}.")
+        raise AudioError(
+            f"Direct sound and the rest must be one channel of one length, got {direct.shape} and "
+            f"{rest.shape}."
+        )
     ours, others = (ambisonic_stft(part[None])[0].abs().numpy() for part in (direct, rest))
     return ours > others
 
 
 def roc_area(scores, truth) -> float:
-    """Return the area under the ROC curve: how likely a true value scores above a false one; 0.5 is chance.
+    """Return the area under the ROC curve: how likely a true value scores above a false one; 0.5 is
+    chance.
 
     Parameters
     ----------
@@ -49,16 +55,21 @@ def roc_area(scores, truth) -> float:
     """
     scores, truth = _array(scores).ravel(), np.asarray(truth, bool).ravel()
     if scores.shape != truth.shape or not np.isfinite(scores).all():
-        raise ParameterError(f"A ROC curve needs a finite score for each of {truth.size} values, got {scores.size}.")
+        raise ParameterError(
+            f"A ROC curve needs a finite score for each of {truth.size} values, got {scores.size}."
+        )
     n_true = int(truth.sum())
     if n_true in (0, truth.size):
         raise ParameterError("A ROC curve needs true and false values; here all are the same.")
     ranks = scipy.stats.rankdata(scores)
-    return float((ranks[truth].sum() - n_true * (n_true + 1) / 2) / (n_true * (truth.size - n_true)))
+    return float(
+        (ranks[truth].sum() - n_true * (n_true + 1) / 2) / (n_true * (truth.size - n_true))
+    )
 
 
 def sdr_db(reference, estimate) -> float:
-    """Return the signal-to-distortion ratio of an estimate against a reference, in dB; its scale does not matter.
+    """Return the signal-to-distortion ratio of an estimate against a reference, in dB; its scale
+    does not matter.
 
     Raises
     ------
@@ -67,13 +78,16 @@ def sdr_db(reference, estimate) -> float:
 
     Notes
     -----
-    Le Roux, Wisdom, Erdogan and Hershey (2019), SDR - half-baked or well done?, the scale-invariant one. All that is
-    not the reference counts as distortion: noise, reverberation, and what a filter took away.
+    Le Roux, Wisdom, Erdogan and Hershey (2019), SDR - half-baked or well done?, the scale-invariant
+    one. All that is not the reference counts as distortion: noise, reverberation, and what a filter
+    took away.
     """
     reference, estimate = _array(reference), _array(estimate)
     if reference.ndim != 1 or reference.shape != estimate.shape:
-        raise AudioError(f"Reference and estimate must be one channel of one length, got {reference.shape} and "
-                         f"{estimate.shape}.")
+        raise AudioError(
+            f"Reference and estimate must be one channel of one length, got {reference.shape} and "
+            f"{estimate.shape}."
+        )
     check_finite(reference, "The reference")
     check_finite(estimate, "The estimate")
     if not (reference.any() and estimate.any()):
@@ -85,13 +99,14 @@ def sdr_db(reference, estimate) -> float:
 
 
 def musical_noise(before, after) -> float:
-    """Return how much a treatment of noise raised the kurtosis of its power spectrum: 1 is no musical noise.
+    """Return how much a treatment of noise raised the kurtosis of its power spectrum: 1 is no
+    musical noise.
 
     Parameters
     ----------
     before, after : array_like, shape (T,)
-        Noise, and what a treatment made of it. Lonely bins that are left over here and there sound like notes; they are
-        outliers, which kurtosis counts.
+        Noise, and what a treatment made of it. Lonely bins that are left over here and there sound
+        like notes; they are outliers, which kurtosis counts.
 
     Raises
     ------
@@ -100,14 +115,16 @@ def musical_noise(before, after) -> float:
 
     Notes
     -----
-    Kurtosis of |X|² about zero, fourth over squared second moment, after over before: Uemura, Takahashi, Saruwatari,
-    Shikano and Kondo (2008), Automatic optimization scheme of spectral subtraction based on musical noise assessment
-    via higher-order statistics. Taken in each frame and averaged over frames that sound, so that turning a whole frame
-    up or down does not count.
+    Kurtosis of |X|² about zero, fourth over squared second moment, after over before: Uemura,
+    Takahashi, Saruwatari, Shikano and Kondo (2008), Automatic optimization scheme of spectral
+    subtraction based on musical noise assessment via higher-order statistics. Taken in each frame
+    and averaged over frames that sound, so that turning a whole frame up or down does not count.
     """
     before, after = np.asarray(before, np.float64), np.asarray(after, np.float64)
     if before.shape != after.shape:
-        raise AudioError(f"Before and after must be of one length, got {before.shape} and {after.shape}.")
+        raise AudioError(
+            f"Before and after must be of one length, got {before.shape} and {after.shape}."
+        )
     return _kurtosis(after) / _kurtosis(before)
 
 
@@ -134,7 +151,9 @@ def angular_error_deg(estimated: np.ndarray, true: np.ndarray) -> np.ndarray:
     """
     estimated, true = np.asarray(estimated, float), np.asarray(true, float)
     if estimated.shape != true.shape or estimated.shape[-1:] != (3,):
-        raise ParameterError(f"Directions are compared one to one, both (n, 3), not {estimated.shape}, {true.shape}.")
+        raise ParameterError(
+            f"Directions are compared one to one, both (n, 3), not {estimated.shape}, {true.shape}."
+        )
     for name, vectors in [("estimated", estimated), ("true", true)]:
         if not np.allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-3):
             raise ParameterError(f"The {name} directions are not all unit vectors.")
@@ -153,45 +172,68 @@ def summary(errors_deg: np.ndarray, within_deg: float = 10.0) -> dict:
     if errors_deg.size == 0:
         raise ParameterError("There are no angular errors to summarise.")
     if not np.isfinite(errors_deg).all():
-        raise ParameterError("An angular error is NaN or infinite; leave that answer out, or count it as wrong.")
-    return {"within_percent": float(100 * np.mean(errors_deg <= within_deg)),
-            "median_deg": float(np.median(errors_deg)), "n": int(errors_deg.size)}
+        raise ParameterError(
+            "An angular error is NaN or infinite; leave that answer out, or count it as wrong."
+        )
+    return {
+        "within_percent": float(100 * np.mean(errors_deg <= within_deg)),
+        "median_deg": float(np.median(errors_deg)),
+        "n": int(errors_deg.size),
+    }
 
 
-def by_condition(errors_deg: np.ndarray, condition: np.ndarray, edges: Sequence[float],
-                 within_deg: float = 10.0) -> pd.DataFrame:
-    """Return a row per interval of a condition, for instance of SNR: where it lies and what :func:`summary` says.
+def by_condition(
+    errors_deg: np.ndarray, condition: np.ndarray, edges: Sequence[float], within_deg: float = 10.0
+) -> pd.DataFrame:
+    """Return a row per interval of a condition, for instance of SNR: where it lies and what
+    :func:`summary` says.
 
     Parameters
     ----------
     errors_deg, condition : ndarray, shape (n,)
     edges : sequence of float
-        Ends of the intervals, growing; the last interval includes its end. Intervals without a scene are left out.
+        Ends of the intervals, growing; the last interval includes its end. Intervals without a
+        scene are left out.
     within_deg : float
 
     Returns
     -------
     DataFrame
-        ``low``, ``high``, ``middle``, ``within_percent``, its standard error ``within_se`` (binomial), ``median_deg``
-        and ``n``.
+        ``low``, ``high``, ``middle``, ``within_percent``, its standard error ``within_se``
+        (binomial), ``median_deg`` and ``n``.
     """
-    errors_deg, condition, edges = (np.asarray(values, float) for values in (errors_deg, condition, edges))
+    errors_deg, condition, edges = (
+        np.asarray(values, float) for values in (errors_deg, condition, edges)
+    )
     if errors_deg.shape != condition.shape:
-        raise ParameterError(f"Each error needs its condition: {errors_deg.shape} against {condition.shape}.")
+        raise ParameterError(
+            f"Each error needs its condition: {errors_deg.shape} against {condition.shape}."
+        )
     if len(edges) < 2 or (np.diff(edges) <= 0).any():
         raise ParameterError(f"The edges of intervals grow, these do not: {edges.tolist()}.")
-    place = np.where(condition == edges[-1], len(edges) - 2, np.searchsorted(edges, condition, side="right") - 1)
+    place = np.where(
+        condition == edges[-1], len(edges) - 2, np.searchsorted(edges, condition, side="right") - 1
+    )
     rows = []
     for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
         if (here := place == k).any():
             found = summary(errors_deg[here], within_deg)
             share = found["within_percent"] / 100
-            rows.append({"low": low, "high": high, "middle": (low + high) / 2, **found,
-                         "within_se": 100 * float(np.sqrt(share * (1 - share) / found["n"]))})
+            rows.append(
+                {
+                    "low": low,
+                    "high": high,
+                    "middle": (low + high) / 2,
+                    **found,
+                    "within_se": 100 * float(np.sqrt(share * (1 - share) / found["n"])),
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def chance(within_deg: float = 10.0) -> float:
-    """Return the per cent of uniformly random answers that lie so near: the spherical cap's share of the sphere."""
+    """Return the per cent of uniformly random answers that lie so near: the spherical cap's share
+    of the sphere.
+    """
     check_number("within_deg", within_deg, 0, 180)
     return float(50 * (1 - np.cos(np.deg2rad(within_deg))))

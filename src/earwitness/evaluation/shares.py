@@ -1,4 +1,6 @@
-"""Where relevance lies: on which part of a signal, below which frequency, on which harmonics, on which sounds."""
+"""Where relevance lies: on which part of a signal, below which frequency, on which harmonics, on
+which sounds.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +13,8 @@ from earwitness.errors import ParameterError
 
 
 def share_on(relevance: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
-    """Return the share of the absolute relevance that lies where ``mask`` is true, (batch,), 0 to 1.
+    """Return the share of the absolute relevance that lies where ``mask`` is true, (batch,), 0 to
+    1.
 
     Parameters
     ----------
@@ -24,16 +27,21 @@ def share_on(relevance: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
         If the shapes differ, or a clip has no relevance at all.
     """
     if relevance.shape != mask.shape:
-        raise ParameterError(f"relevance {tuple(relevance.shape)} and mask {tuple(mask.shape)} differ in shape.")
+        raise ParameterError(
+            f"relevance {tuple(relevance.shape)} and mask {tuple(mask.shape)} differ in shape."
+        )
     magnitude = relevance.abs().double().flatten(1)  # (batch, value)
     total = magnitude.sum(1)
     if (total == 0).any():
-        raise ParameterError(f"Clip(s) {(total == 0).nonzero().flatten().tolist()} have no relevance to share out.")
+        raise ParameterError(
+            f"Clip(s) {(total == 0).nonzero().flatten().tolist()} have no relevance to share out."
+        )
     return ((magnitude * mask.flatten(1)).sum(1) / total).numpy()
 
 
 def largest_values(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
-    """Return a mask of the non-zero values of largest magnitude, a ``fraction`` of them in each clip.
+    """Return a mask of the non-zero values of largest magnitude, a ``fraction`` of them in each
+    clip.
 
     Parameters
     ----------
@@ -48,7 +56,8 @@ def largest_values(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor
 
 
 def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.5) -> np.ndarray:
-    """Return how few values hold a part of the positive relevance, as a share of the non-zero values, (batch,).
+    """Return how few values hold a part of the positive relevance, as a share of the non-zero
+    values, (batch,).
 
     Parameters
     ----------
@@ -62,11 +71,15 @@ def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.
         If ``held`` is outside its range, or a clip has no positive relevance.
     """
     if relevance.shape != inputs.shape or not len(inputs):
-        raise ParameterError(f"Relevance {tuple(relevance.shape)} and inputs {tuple(inputs.shape)} must have one "
-                             "shape, with a clip or more.")
+        raise ParameterError(
+            f"Relevance {tuple(relevance.shape)} and inputs {tuple(inputs.shape)} must have one "
+            "shape, with a clip or more."
+        )
     if not 0 < held <= 1:
         raise ParameterError(f"held must lie above 0 and be at most 1, got {held}.")
-    positive = relevance.clamp_min(0).double().flatten(1).sort(1, descending=True).values  # (batch, value)
+    positive = (
+        relevance.clamp_min(0).double().flatten(1).sort(1, descending=True).values
+    )  # (batch, value)
     total = positive.sum(1, keepdim=True)
     if (total == 0).any():
         raise ParameterError("A clip without positive relevance has nothing to hold.")
@@ -75,7 +88,8 @@ def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.
 
 
 class Share(NamedTuple):
-    """Share of positive relevance on a part of the time-frequency plane, and that part's share of the plane.
+    """Share of positive relevance on a part of the time-frequency plane, and that part's share of
+    the plane.
 
     Attributes
     ----------
@@ -90,24 +104,32 @@ class Share(NamedTuple):
 
 
 def _share(relevance_map: np.ndarray, mask: np.ndarray) -> Share:
-    """Return the share of positive relevance (batch, freq, time) that lies on ``mask`` of the same shape."""
+    """Return the share of positive relevance (batch, freq, time) that lies on ``mask`` of the same
+    shape.
+    """
     positive = np.clip(relevance_map, 0, None)
     total = positive.sum(axis=(1, 2))
-    share = np.divide((positive * mask).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0)
+    share = np.divide(
+        (positive * mask).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0
+    )
     return Share(share, mask.mean(axis=(1, 2)))
 
 
 def _check_map(relevance_map: np.ndarray, freqs_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, freqs = np.asarray(relevance_map, dtype=float), np.asarray(freqs_hz, dtype=float)
     if values.ndim != 3 or freqs.shape != values.shape[1:2] or 0 in values.shape:
-        raise ParameterError(f"A relevance map must be (batch, freq, time) with a frequency for each row, "
-                             f"got {values.shape} and {freqs.shape}.")
+        raise ParameterError(
+            f"A relevance map must be (batch, freq, time) with a frequency for each row, "
+            f"got {values.shape} and {freqs.shape}."
+        )
     if not np.isfinite(values).all():
         raise ParameterError("The relevance map holds NaN or infinite values.")
     return values, freqs
 
 
-def relevance_share_below(relevance_map: np.ndarray, freqs_hz: np.ndarray, cutoff_hz: float) -> Share:
+def relevance_share_below(
+    relevance_map: np.ndarray, freqs_hz: np.ndarray, cutoff_hz: float
+) -> Share:
     """Return the share of positive relevance below a frequency.
 
     Parameters
@@ -123,7 +145,10 @@ def relevance_share_below(relevance_map: np.ndarray, freqs_hz: np.ndarray, cutof
 
 
 def relevance_share_on_harmonics(
-    relevance_map: np.ndarray, freqs_hz: np.ndarray, f0_hz_per_frame: np.ndarray, n_harmonics: int = 2,
+    relevance_map: np.ndarray,
+    freqs_hz: np.ndarray,
+    f0_hz_per_frame: np.ndarray,
+    n_harmonics: int = 2,
     width_hz: float = 40.0,
 ) -> Share:
     """Return the share of positive relevance on F0 and its multiples.
@@ -134,27 +159,37 @@ def relevance_share_on_harmonics(
     freqs_hz : array, shape (freq,)
         Centre of each row, Hz.
     f0_hz_per_frame : array, shape (batch, time)
-        Fundamental frequency of each frame, Hz; NaN where unvoiced: such frames have no harmonics, and their relevance
-        counts as lying elsewhere.
+        Fundamental frequency of each frame, Hz; NaN where unvoiced: such frames have no harmonics,
+        and their relevance counts as lying elsewhere.
     n_harmonics : int
         How many multiples of F0, F0 itself being the first.
     width_hz : float
-        A row belongs to a harmonic if its centre is at most half of this away; not much narrower than the rows are.
+        A row belongs to a harmonic if its centre is at most half of this away; not much narrower
+        than the rows are.
     """
     values, freqs = _check_map(relevance_map, freqs_hz)
     f0 = np.asarray(f0_hz_per_frame, dtype=float)
     if f0.shape != (values.shape[0], values.shape[2]):
-        raise ParameterError(f"F0 must be (batch, time) = {(values.shape[0], values.shape[2])}, got {f0.shape}.")
+        raise ParameterError(
+            f"F0 must be (batch, time) = {(values.shape[0], values.shape[2])}, got {f0.shape}."
+        )
     if n_harmonics < 1 or width_hz <= 0:
-        raise ParameterError(f"n_harmonics and width_hz must be positive, got {n_harmonics!r} and {width_hz!r}.")
+        raise ParameterError(
+            f"n_harmonics and width_hz must be positive, got {n_harmonics!r} and {width_hz!r}."
+        )
     mask = np.zeros(values.shape, dtype=bool)
     for multiple in range(1, n_harmonics + 1):
-        mask |= np.abs(freqs[None, :, None] - multiple * f0[:, None, :]) <= width_hz / 2  # False where F0 is NaN
+        mask |= (
+            np.abs(freqs[None, :, None] - multiple * f0[:, None, :]) <= width_hz / 2
+        )  # False where F0 is NaN
     return _share(values, mask)
 
 
 def share_by_segment(
-    weights, segments: Sequence[pd.DataFrame], sample_rate: int, start_s: Sequence[float] | None = None
+    weights,
+    segments: Sequence[pd.DataFrame],
+    sample_rate: int,
+    start_s: Sequence[float] | None = None,
 ) -> pd.DataFrame:
     """Return which part of each clip's weight lies on each of its labelled segments.
 
@@ -167,41 +202,58 @@ def share_by_segment(
     sample_rate : int
         Of the weights, Hz.
     start_s : sequence of float, optional
-        Where each clip begins in its row of weights, seconds: :func:`start_in_second`. Default: at the first sample.
+        Where each clip begins in its row of weights, seconds: :func:`start_in_second`. Default: at
+        the first sample.
 
     Returns
     -------
     DataFrame
-        A row per clip and segment with a name: ``clip``, ``position`` (1 for the first that is no pause), ``phone``,
-        ``share`` of the weight on all of them, 0 to 1. Pauses (no name, or ``"sil"``) are left out.
+        A row per clip and segment with a name: ``clip``, ``position`` (1 for the first that is no
+        pause), ``phone``, ``share`` of the weight on all of them, 0 to 1. Pauses (no name, or
+        ``"sil"``) are left out.
 
     Raises
     ------
     ParameterError
         If there is no table for each clip, or a clip has no weight on its segments.
     """
-    weights = np.asarray(weights.detach().cpu() if hasattr(weights, "detach") else weights, np.float64)
+    weights = np.asarray(
+        weights.detach().cpu() if hasattr(weights, "detach") else weights, np.float64
+    )
     begins = np.zeros(len(segments)) if start_s is None else np.asarray(start_s)
     if weights.ndim != 2 or len(weights) != len(segments) or len(begins) != len(segments):
-        raise ParameterError(f"Each clip of (batch, n_samples) needs its segments and start, got {weights.shape}, "
-                             f"{len(segments)} and {len(begins)}.")
+        raise ParameterError(
+            f"Each clip of (batch, n_samples) needs its segments and start, got {weights.shape}, "
+            f"{len(segments)} and {len(begins)}."
+        )
     if (weights < 0).any():
         raise ParameterError("Weights must not be negative; take the positive part of a relevance.")
     times_s = (np.arange(weights.shape[1]) + 0.5) / sample_rate  # the middle of each sample
     rows = []
     for clip, (weight, table, begin) in enumerate(zip(weights, segments, begins, strict=True)):
         named = table[~table["phone"].isin(["", "sil"])]
-        sums = [weight[(times_s >= begin + row.start_s) & (times_s < begin + row.end_s)].sum()
-                for row in named.itertuples()]
+        sums = [
+            weight[(times_s >= begin + row.start_s) & (times_s < begin + row.end_s)].sum()
+            for row in named.itertuples()
+        ]
         if not sum(sums) > 0:
             raise ParameterError(f"Clip {clip} has no weight on any of its segments.")
-        rows += [{"clip": clip, "position": position, "phone": phone, "share": value / sum(sums)}
-                 for position, (phone, value) in enumerate(zip(named["phone"], sums, strict=True), start=1)]
+        rows += [
+            {"clip": clip, "position": position, "phone": phone, "share": value / sum(sums)}
+            for position, (phone, value) in enumerate(
+                zip(named["phone"], sums, strict=True), start=1
+            )
+        ]
     return pd.DataFrame(rows)
 
 
 def start_in_second(duration_s: float) -> float:
-    """Return where a clip of up to a second begins in the second that ``features.fit_to_second`` sets it into."""
+    """Return where a clip of up to a second begins in the second that ``features.fit_to_second``
+    sets it into.
+    """
     if not 0 < duration_s <= 1:
-        raise ParameterError(f"Only clips of up to a second begin at a known place, this one lasts {duration_s:.3f} s.")
+        raise ParameterError(
+            "Only clips of up to a second begin at a known place, this one lasts "
+            f"{duration_s:.3f} s."
+        )
     return (1 - duration_s) / 2

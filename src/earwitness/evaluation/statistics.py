@@ -1,4 +1,6 @@
-"""Is a difference more than chance? Intervals and tests over speakers or clips, never over frames."""
+"""Is a difference more than chance? Intervals and tests over speakers or clips, never over
+frames.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

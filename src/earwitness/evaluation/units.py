@@ -1,4 +1,6 @@
-"""What do the outputs of a network's hidden part answer to? Held against what is known of each moment."""
+"""What do the outputs of a network's hidden part answer to? Held against what is known of each
+moment.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +12,7 @@ from scipy.spatial.distance import squareform
 from earwitness.errors import ParameterError, check_number
 from earwitness.evaluation.scenes import roc_area
 
-ACTIVE = 0.05    # of a unit's range: less is not called an answer
+ACTIVE = 0.05  # of a unit's range: less is not called an answer
 CONSTANT = 0.001  # of the widest range: a unit that moves less never answers
 
 
@@ -25,7 +27,8 @@ class Best(NamedTuple):
 
 
 def roc_areas(answers, truth) -> np.ndarray:
-    """Return the area under the ROC curve of each unit, (n_units,): :func:`earwitness.evaluation.roc_area`.
+    """Return the area under the ROC curve of each unit, (n_units,):
+    :func:`earwitness.evaluation.roc_area`.
 
     Parameters
     ----------
@@ -39,32 +42,41 @@ def roc_areas(answers, truth) -> np.ndarray:
     """
     answers, truth = np.asarray(answers, float), np.asarray(truth)
     if answers.ndim != 2 or truth.dtype != bool or truth.shape != answers.shape[:1]:
-        raise ParameterError(f"Answers must be (n, n_units) with a bool truth for each of n, got {answers.shape} and "
-                             f"{truth.dtype} {truth.shape}.")
+        raise ParameterError(
+            f"Answers must be (n, n_units) with a bool truth for each of n, got {answers.shape} "
+            "and "
+            f"{truth.dtype} {truth.shape}."
+        )
     if truth.all() or not truth.any():
         return np.full(answers.shape[1], np.nan)
     return np.array([roc_area(unit, truth) for unit in answers.T])
 
 
 def best_unit(answers, truth, chosen_on, rising: bool = False) -> Best:
-    """Return the unit that tells truth from the rest best on some moments, and how well it does on all others.
+    """Return the unit that tells truth from the rest best on some moments, and how well it does on
+    all others.
 
     Parameters
     ----------
     answers : array_like, shape (n, n_units)
     truth : array_like of bool, shape (n,)
     chosen_on : array_like of bool, shape (n,)
-        Moments that decide which unit, and in which direction. The best of many looks good where it was chosen.
+        Moments that decide which unit, and in which direction. The best of many looks good where it
+        was chosen.
     rising : bool
         Only units that answer higher where the truth holds.
     """
     answers, truth, chosen_on = np.asarray(answers), np.asarray(truth), np.asarray(chosen_on)
     if answers.ndim != 2 or not truth.shape == chosen_on.shape == answers.shape[:1]:
-        raise ParameterError(f"Answers must be (n, n_units), truth and chosen_on (n,), got {answers.shape}, "
-                             f"{truth.shape} and {chosen_on.shape}.")
+        raise ParameterError(
+            f"Answers must be (n, n_units), truth and chosen_on (n,), got {answers.shape}, "
+            f"{truth.shape} and {chosen_on.shape}."
+        )
     areas = roc_areas(answers[chosen_on], truth[chosen_on])
     if np.isnan(areas).any():
-        raise ParameterError("The truth must hold somewhere and not everywhere among the moments to choose on.")
+        raise ParameterError(
+            "The truth must hold somewhere and not everywhere among the moments to choose on."
+        )
     unit = int((areas if rising else np.abs(areas - 0.5)).argmax())
     direction = 1 if areas[unit] >= 0.5 else -1
     others = direction * answers[~chosen_on][:, [unit]]
@@ -86,7 +98,9 @@ def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray
     for name, number in (("length", length), ("hop", hop)):
         check_number(name, number, 1, 10**9, whole=True)
     if len(frames) < length or how not in ("touch", "centre"):
-        raise ParameterError(f"Need at least {length} frames and 'touch' or 'centre', got {len(frames)} and {how!r}.")
+        raise ParameterError(
+            f"Need at least {length} frames and 'touch' or 'centre', got {len(frames)} and {how!r}."
+        )
     cut = np.lib.stride_tricks.sliding_window_view(frames, length)[::hop]  # (n_segments, length)
     return cut.any(axis=1) if how == "touch" else cut[:, length // 2].copy()
 
@@ -100,17 +114,22 @@ def presence(answers: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np
     silent : array_like, shape (n_units,)
         What the units answer to nothing.
     level : float
-        A unit answers where it is further from ``silent`` than this share of its own range over all clips.
+        A unit answers where it is further from ``silent`` than this share of its own range over all
+        clips.
     """
     span = _ranges(answers)
     if np.shape(silent) != span.shape:
-        raise ParameterError(f"silent must have a value for each unit, {span.shape}, got {np.shape(silent)}.")
+        raise ParameterError(
+            f"silent must have a value for each unit, {span.shape}, got {np.shape(silent)}."
+        )
     away = [np.abs(clip - np.asarray(silent)).max(axis=0) for clip in answers]
     return np.mean([(distance > level * span) & (span > 0) for distance in away], axis=0)
 
 
 def constant(answers: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarray:
-    """Return which units never answer: their range over all clips is below ``level`` of the widest, (n_units,) bool."""
+    """Return which units never answer: their range over all clips is below ``level`` of the widest,
+    (n_units,) bool.
+    """
     span = _ranges(answers)
     return span <= level * span.max()
 
@@ -129,7 +148,8 @@ def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     ----------
     answers : array_like, shape (n, n_units)
     level : float
-        Groups are built by average linkage of 1 - |correlation|, cut where their mean |correlation| falls below this.
+        Groups are built by average linkage of 1 - |correlation|, cut where their mean |correlation|
+        falls below this.
 
     Returns
     -------
@@ -140,7 +160,9 @@ def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     """
     answers = np.asarray(answers, float)
     if answers.ndim != 2 or len(answers) < 2 or not np.isfinite(answers).all():
-        raise ParameterError(f"Answers must be finite and (n, n_units), two or more of each, got {answers.shape}.")
+        raise ParameterError(
+            f"Answers must be finite and (n, n_units), two or more of each, got {answers.shape}."
+        )
     centred = answers - answers.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     unit_vectors = centred / np.where(norms > 0, norms, 1)
@@ -151,7 +173,8 @@ def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
 
 
 def thirds(relevance) -> np.ndarray:
-    """Return which share of a map (..., n_bands, n_frames) lies in the bottom, centre and top bands, (..., 3).
+    """Return which share of a map (..., n_bands, n_frames) lies in the bottom, centre and top
+    bands, (..., 3).
 
     NaN for a map that is zero everywhere.
     """
@@ -164,11 +187,13 @@ def thirds(relevance) -> np.ndarray:
 
 
 def correlations(maps) -> np.ndarray:
-    """Return the correlations of a segment's maps, (n_maps, ...) -> (n_pairs,); maps without change are left out.
+    """Return the correlations of a segment's maps, (n_maps, ...) -> (n_pairs,); maps without change
+    are left out.
 
     Notes
     -----
-    Tilkorn et al., Figure 6: maps of two filters that show the same pattern with opposite signs correlate negatively.
+    Tilkorn et al., Figure 6: maps of two filters that show the same pattern with opposite signs
+    correlate negatively.
     """
     if not np.size(maps):
         raise ParameterError("There is no map to correlate.")

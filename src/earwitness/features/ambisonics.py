@@ -1,4 +1,6 @@
-"""What networks that find directions eat: spectra of ambisonic signals, and the sound intensity in them."""
+"""What networks that find directions eat: spectra of ambisonic signals, and the sound intensity in
+them.
+"""
 
 import numpy as np
 import torch
@@ -13,11 +15,13 @@ N_HOP = 320
 N_FRAMES = 50
 N_BINS = 512
 LENGTH = N_FRAMES * N_HOP
-_FLOOR = 1e-12  # of the energy that intensity is divided by, far below -60 dB of a scene; silence stays zero
+# of the energy that intensity is divided by, far below -60 dB of a scene; silence stays zero
+_FLOOR = 1e-12
 
 
 def ambisonic_stft(samples) -> torch.Tensor:
-    """Return the short-time Fourier transform (..., C, 50, 512) of one-second scenes (..., C, 16000).
+    """Return the short-time Fourier transform (..., C, 50, 512) of one-second scenes (..., C,
+    16000).
 
     Any multiple of 320 samples is taken and gives as many frames; a second gives 50.
 
@@ -28,15 +32,19 @@ def ambisonic_stft(samples) -> torch.Tensor:
 
     Notes
     -----
-    Hann window of 1024 samples, hop 320 (20 ms), frame n centred at n * 20 ms, silence around; bins 1 to 512 of 0 to
-    512: Kiyan et al., Table 1, says 50 x 512. Scaled so that a sine of amplitude 1 has magnitude 0.5. Frames along the
-    last axis but one, as the network wants them. Chapter: sound-direction.
+    Hann window of 1024 samples, hop 320 (20 ms), frame n centred at n * 20 ms, silence around; bins
+    1 to 512 of 0 to 512: Kiyan et al., Table 1, says 50 x 512. Scaled so that a sine of amplitude 1
+    has magnitude 0.5. Frames along the last axis but one, as the network wants them. Chapter:
+    sound-direction.
     """
     samples = torch.as_tensor(np.asarray(samples) if not torch.is_tensor(samples) else samples)
     length = samples.shape[-1]
     if length == 0 or length % N_HOP:
-        raise AudioError(f"An ambisonic spectrum is made of a multiple of {N_HOP} samples (a second has {LENGTH}), "
-                         f"not of {length}.")
+        raise AudioError(
+            f"An ambisonic spectrum is made of a multiple of {N_HOP} samples (a second has "
+            f"{LENGTH}), "
+            f"not of {length}."
+        )
     if not torch.isfinite(samples).all():
         raise AudioError("The ambisonic signal holds samples that are NaN or infinite.")
     window = torch.hann_window(N_WINDOW, dtype=samples.dtype, device=samples.device)
@@ -46,7 +54,8 @@ def ambisonic_stft(samples) -> torch.Tensor:
 
 
 def magnitude_phase(stft: torch.Tensor) -> torch.Tensor:
-    """Return magnitudes of all channels, then phases in radians: (..., 2C, frames, bins) of (..., C, frames, bins).
+    """Return magnitudes of all channels, then phases in radians: (..., 2C, frames, bins) of (...,
+    C, frames, bins).
 
     Raises
     ------
@@ -55,8 +64,13 @@ def magnitude_phase(stft: torch.Tensor) -> torch.Tensor:
     """
     sphere.order_of(stft.shape[-3])
     check_finite(stft, "The spectrum")
-    real, imaginary = stft.real.contiguous(), stft.imag.contiguous()  # abs() and angle() take three times as long
-    return torch.cat([(real.square() + imaginary.square()).sqrt(), torch.atan2(imaginary, real)], -3)
+    real, imaginary = (
+        stft.real.contiguous(),
+        stft.imag.contiguous(),
+    )  # abs() and angle() take three times as long
+    return torch.cat(
+        [(real.square() + imaginary.square()).sqrt(), torch.atan2(imaginary, real)], -3
+    )
 
 
 def intensity(stft: torch.Tensor, normalised: bool = True) -> torch.Tensor:
@@ -67,14 +81,15 @@ def intensity(stft: torch.Tensor, normalised: bool = True) -> torch.Tensor:
     stft : Tensor, shape (..., C, frames, bins), complex
         Channels beyond the first order are not used.
     normalised : bool
-        Divide each bin by its energy, so that a plane wave's active intensity is the unit vector to its source and
-        nothing is longer than 1.
+        Divide each bin by its energy, so that a plane wave's active intensity is the unit vector to
+        its source and nothing is longer than 1.
 
     Notes
     -----
-    With pressure p = W and u = (X, Y, Z) / sqrt(3) (N3D), proportional to the negative particle velocity: active
-    Re(p* u), reactive Im(p* u), energy (|p|² + |u|²) / 2. The active part points to where sound comes from. Perotin et
-    al. (2019), section II-C; they divide by the energy, and Kiyan et al., Table 1, normalise no further.
+    With pressure p = W and u = (X, Y, Z) / sqrt(3) (N3D), proportional to the negative particle
+    velocity: active Re(p* u), reactive Im(p* u), energy (|p|² + |u|²) / 2. The active part points
+    to where sound comes from. Perotin et al. (2019), section II-C; they divide by the energy, and
+    Kiyan et al., Table 1, normalise no further.
     """
     sphere.order_of(stft.shape[-3])
     pressure = stft[..., :1, :, :]
@@ -88,12 +103,13 @@ def intensity(stft: torch.Tensor, normalised: bool = True) -> torch.Tensor:
 
 
 def pseudo_intensity_direction(stft: torch.Tensor) -> np.ndarray:
-    """Return the unit vectors (..., 3) of the active intensity summed over all bins: the classical estimate.
+    """Return the unit vectors (..., 3) of the active intensity summed over all bins: the classical
+    estimate.
 
     Notes
     -----
-    Jarrett, Habets and Naylor (2010), 3D source localization in the spherical harmonic domain using a pseudointensity
-    vector. Loud bins weigh more, as energies do.
+    Jarrett, Habets and Naylor (2010), 3D source localization in the spherical harmonic domain using
+    a pseudointensity vector. Loud bins weigh more, as energies do.
 
     Raises
     ------
@@ -103,7 +119,9 @@ def pseudo_intensity_direction(stft: torch.Tensor) -> np.ndarray:
     active = intensity(stft, normalised=False)[..., :3, :, :].double().sum((-2, -1)).numpy()
     length = np.linalg.norm(active, axis=-1, keepdims=True)
     if not (length > 0).all():
-        raise AudioError("The ambisonic signal has no net intensity: it is silent or perfectly symmetric.")
+        raise AudioError(
+            "The ambisonic signal has no net intensity: it is silent or perfectly symmetric."
+        )
     return active / length
 
 
@@ -123,14 +141,18 @@ def network_input(samples, kind: str) -> torch.Tensor:
     needed = 4 if kind == "intensity" else _channels_of(kind)
     n = samples.shape[-2]
     if n < needed:
-        raise ParameterError(f"Input {kind!r} needs {needed} ambisonic channels, the scene has {n}.")
+        raise ParameterError(
+            f"Input {kind!r} needs {needed} ambisonic channels, the scene has {n}."
+        )
     stft = ambisonic_stft(samples[..., :needed, :])
     return intensity(stft) if kind == "intensity" else magnitude_phase(stft)
 
 
 def _channels_of(kind: str) -> int:
     if kind not in {f"order{n}" for n in range(1, sphere.MAX_ORDER + 1)}:
-        raise ParameterError(f"There is no input {kind!r}; known: intensity, order1, order2, order3, order4.")
+        raise ParameterError(
+            f"There is no input {kind!r}; known: intensity, order1, order2, order3, order4."
+        )
     return sphere.n_channels(int(kind[-1]))
 
 

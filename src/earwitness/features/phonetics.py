@@ -1,4 +1,5 @@
-"""What phonetics measures: fundamental frequency, formants, and the smooth spectrum that linear prediction draws.
+"""What phonetics measures: fundamental frequency, formants, and the smooth spectrum that linear
+prediction draws.
 
 And what it changes to ask whether a listener minds: the pitch of a voice alone.
 """
@@ -29,8 +30,8 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
     sample_rate : int
         In Hz.
     floor_hz, ceiling_hz : float
-        Lowest and highest F0 that is looked for. The window is three periods of the lowest, the hop a quarter of that:
-        10 ms at 75 Hz.
+        Lowest and highest F0 that is looked for. The window is three periods of the lowest, the hop
+        a quarter of that: 10 ms at 75 Hz.
 
     Returns
     -------
@@ -60,7 +61,8 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
 
 
 def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options) -> np.ndarray:
-    """Return the fundamental frequency at given times, in Hz: that of the nearest frame of :func:`f0`.
+    """Return the fundamental frequency at given times, in Hz: that of the nearest frame of
+    :func:`f0`.
 
     Parameters
     ----------
@@ -87,9 +89,14 @@ def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options)
 
 
 def scale_f0(
-    samples: np.ndarray, sample_rate: int, factor: float, floor_hz: float = 75.0, ceiling_hz: float = 500.0
+    samples: np.ndarray,
+    sample_rate: int,
+    factor: float,
+    floor_hz: float = 75.0,
+    ceiling_hz: float = 500.0,
 ) -> np.ndarray:
-    """Return the same speech with its fundamental frequency scaled and its formants kept, by Praat's overlap-add.
+    """Return the same speech with its fundamental frequency scaled and its formants kept, by
+    Praat's overlap-add.
 
     Parameters
     ----------
@@ -97,8 +104,9 @@ def scale_f0(
     sample_rate : int
         In Hz.
     factor : float
-        By which F0 is multiplied, 0.1 to 10; 1.0 resynthesises the speech as it is: the null of whatever is found at another
-        factor, though a mild one, as overlap-add does more harm the further the factor is from 1.
+        By which F0 is multiplied, 0.1 to 10; 1.0 resynthesises the speech as it is: the null of
+        whatever is found at another factor, though a mild one, as overlap-add does more harm the
+        further the factor is from 1.
     floor_hz, ceiling_hz : float
         Lowest and highest F0 that is looked for before it is changed.
 
@@ -112,7 +120,8 @@ def scale_f0(
     AudioError
         If the samples are unusable or shorter than three periods of ``floor_hz``.
     ParameterError
-        If ``factor`` is not from 0.1 to 10, or not 0 < ``floor_hz`` < ``ceiling_hz`` <= half the sample rate.
+        If ``factor`` is not from 0.1 to 10, or not 0 < ``floor_hz`` < ``ceiling_hz`` <= half the
+        sample rate.
 
     Notes
     -----
@@ -142,16 +151,17 @@ def formants(
     sample_rate : int
         In Hz. Above 16 kHz the samples are resampled to 16 kHz first.
     lp_order : int
-        Poles of the filter at 16 kHz, even. At a lower sample rate proportionally fewer are used (8 of 16 at 8 kHz):
-        a pole pair per formant needs the same density of poles in frequency.
+        Poles of the filter at 16 kHz, even. At a lower sample rate proportionally fewer are used (8
+        of 16 at 8 kHz): a pole pair per formant needs the same density of poles in frequency.
     max_bandwidth_hz : float
         Poles with a larger bandwidth are taken for the tilt of the spectrum, not for formants.
 
     Returns
     -------
     DataFrame
-        ``time_s`` (centre of the frame, every 5 ms) and ``F1`` to ``F4`` in Hz; NaN where there is no such pole.
-        Unvoiced frames and pauses have values, too: mask them with :func:`f0` if they must not count.
+        ``time_s`` (centre of the frame, every 5 ms) and ``F1`` to ``F4`` in Hz; NaN where there is
+        no such pole. Unvoiced frames and pauses have values, too: mask them with :func:`f0` if they
+        must not count.
 
     Raises
     ------
@@ -162,12 +172,14 @@ def formants(
 
     Notes
     -----
-    Autocorrelation method, Hann window of 40 ms, pre-emphasis from 50 Hz. Why 16 kHz: keeping every pole, 16 of them
-    over 8 kHz put one that is no formant between F1 and F2 of many women. It is broad, so leaving broad poles out
-    cures that, and then 16 poles at 16 kHz served best among eleven pairs of rate and order (8 to 16 kHz, 8 to 18
-    poles). On the 1,114 words of men | women of Hillenbrand et al. (1995) that have all table values, the median of
-    five frames at the steady state lies within the group's standard deviation of the table's value in 97 | 95 % for F1
-    and 97 | 95 % for F2; with every pole kept, in 97 | 94 % and 94 | 64 %. F4 is less reliable than the others.
+    Autocorrelation method, Hann window of 40 ms, pre-emphasis from 50 Hz. Why 16 kHz: keeping every
+    pole, 16 of them over 8 kHz put one that is no formant between F1 and F2 of many women. It is
+    broad, so leaving broad poles out cures that, and then 16 poles at 16 kHz served best among
+    eleven pairs of rate and order (8 to 16 kHz, 8 to 18 poles). On the 1,114 words of men | women
+    of Hillenbrand et al. (1995) that have all table values, the median of five frames at the steady
+    state lies within the group's standard deviation of the table's value in 97 | 95 % for F1 and 97
+    | 95 % for F2; with every pole kept, in 97 | 94 % and 94 | 64 %. F4 is less reliable than the
+    others.
     """
     if max_bandwidth_hz <= 0:
         raise ParameterError(f"max_bandwidth_hz must be positive, got {max_bandwidth_hz}.")
@@ -177,13 +189,16 @@ def formants(
         samples, sample_rate = soxr.resample(samples, sample_rate, LP_RATE_HZ), LP_RATE_HZ
     times_s, frames = _frames(_pre_emphasis(samples, sample_rate), sample_rate)
     coefficients, _ = _linear_prediction(frames, _order_at(lp_order, sample_rate))
-    table = pd.DataFrame(_resonances(coefficients, sample_rate, max_bandwidth_hz), columns=["F1", "F2", "F3", "F4"])
+    table = pd.DataFrame(
+        _resonances(coefficients, sample_rate, max_bandwidth_hz), columns=["F1", "F2", "F3", "F4"]
+    )
     table.insert(0, "time_s", times_s)
     return table
 
 
 def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_points: int = 512):
-    """Return the smooth spectrum that linear prediction gives a stretch of sound, without pre-emphasis.
+    """Return the smooth spectrum that linear prediction gives a stretch of sound, without
+    pre-emphasis.
 
     Parameters
     ----------
@@ -199,8 +214,8 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     Returns
     -------
     frequencies_hz, level_db : ndarray, shape (n_points,)
-        Level in dB re 1. The power's mean over all frequencies is the mean square of the samples, weighted by the
-        squared window.
+        Level in dB re 1. The power's mean over all frequencies is the mean square of the samples,
+        weighted by the squared window.
 
     Raises
     ------
@@ -211,7 +226,8 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
 
     Notes
     -----
-    Makhoul (1975), Proc. IEEE 63(4), 561-580: gain squared over the squared magnitude of the inverse filter.
+    Makhoul (1975), Proc. IEEE 63(4), 561-580: gain squared over the squared magnitude of the
+    inverse filter.
     """
     check_number("n_points", n_points, 2, 2**20, whole=True)
     samples, sample_rate = _sound(samples, sample_rate)
@@ -220,7 +236,9 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     window = np.hanning(len(samples))
     coefficients, error = _linear_prediction((samples * window)[None], order)
     frequencies_hz = np.linspace(0, sample_rate / 2, n_points)
-    delays = np.exp(-2j * np.pi * np.outer(frequencies_hz / sample_rate, np.arange(order + 1)))  # (n_points, order + 1)
+    delays = np.exp(
+        -2j * np.pi * np.outer(frequencies_hz / sample_rate, np.arange(order + 1))
+    )  # (n_points, order + 1)
     power = error[0] / np.sum(window**2) / np.abs(delays @ coefficients[0]) ** 2
     return frequencies_hz, 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
 
@@ -249,8 +267,8 @@ def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.
 
     Notes
     -----
-    Mean removed, Hann window, and divided by the window's own autocorrelation: without that, long lags come out
-    small however periodic the sound is. Boersma (1993), equation 9.
+    Mean removed, Hann window, and divided by the window's own autocorrelation: without that, long
+    lags come out small however periodic the sound is. Boersma (1993), equation 9.
     """
     samples, sample_rate = _sound(samples, sample_rate)
     check_number("longest_s", longest_s, 0, 60)
@@ -270,21 +288,28 @@ def _correlated(samples: np.ndarray, n_lags: int) -> np.ndarray:
 
 
 def _sound(samples: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
-    """Return samples in double precision and their rate; none of the measures depends on the level."""
+    """Return samples in double precision and their rate; none of the measures depends on the
+    level.
+    """
     sample_rate = check_rate(sample_rate)
     return check_samples(samples, sample_rate, any_scale=True).astype(np.float64), sample_rate
 
 
 def _praat_floor(samples: np.ndarray, sample_rate: int, floor_hz: float) -> float:
-    """Return the floor for Praat, which refuses three periods that are just too short by rounding."""
+    """Return the floor for Praat, which refuses three periods that are just too short by
+    rounding.
+    """
     return max(floor_hz, 3 * (1 + 1e-12) * sample_rate / len(samples))
 
 
-def _check_search(samples: np.ndarray, sample_rate: int, floor_hz: float, ceiling_hz: float) -> None:
+def _check_search(
+    samples: np.ndarray, sample_rate: int, floor_hz: float, ceiling_hz: float
+) -> None:
     """Raise if F0 cannot be looked for between these limits in these samples."""
     if not 0 < floor_hz < ceiling_hz <= sample_rate / 2:
         raise ParameterError(
-            f"F0 is looked for between 0 and half the sample rate, {sample_rate / 2:.0f} Hz: floor_hz must be below "
+            f"F0 is looked for between 0 and half the sample rate, {sample_rate / 2:.0f} Hz: "
+            "floor_hz must be below "
             f"ceiling_hz, got {floor_hz} and {ceiling_hz}."
         )
     _check_length(samples, sample_rate, 3 / floor_hz, f"three periods of {floor_hz} Hz")
@@ -293,7 +318,8 @@ def _check_search(samples: np.ndarray, sample_rate: int, floor_hz: float, ceilin
 def _check_length(samples: np.ndarray, sample_rate: int, least_s: float, reason: str) -> None:
     if len(samples) < least_s * sample_rate:
         raise AudioError(
-            f"The clip lasts {1000 * len(samples) / sample_rate:.1f} ms; {reason} needs {1000 * least_s:.1f} ms."
+            f"The clip lasts {1000 * len(samples) / sample_rate:.1f} ms; {reason} needs "
+            f"{1000 * least_s:.1f} ms."
         )
 
 
@@ -304,7 +330,9 @@ def _order_at(lp_order: int, sample_rate: int) -> int:
 
 
 def _pre_emphasis(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    return np.append(samples[0], samples[1:] - np.exp(-2 * np.pi * _PRE_EMPHASIS_HZ / sample_rate) * samples[:-1])
+    return np.append(
+        samples[0], samples[1:] - np.exp(-2 * np.pi * _PRE_EMPHASIS_HZ / sample_rate) * samples[:-1]
+    )
 
 
 def _frames(samples: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -316,13 +344,16 @@ def _frames(samples: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _linear_prediction(frames: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return inverse filters (n_frames, order + 1) and errors (n_frames,), by the recursion of Levinson and Durbin.
+    """Return inverse filters (n_frames, order + 1) and errors (n_frames,), by the recursion of
+    Levinson and Durbin.
 
     A frame of zeros has the filter 1, 0, 0, ... and the error 0.
     """
     n_fft = 2 * frames.shape[1]
     autocorrelation = np.fft.irfft(np.abs(np.fft.rfft(frames, n_fft)) ** 2, n_fft)[:, : order + 1]
-    error = autocorrelation[:, 0] * (1 + 1e-9)  # white noise 90 dB down keeps the recursion stable for pure tones
+    error = autocorrelation[:, 0] * (
+        1 + 1e-9
+    )  # white noise 90 dB down keeps the recursion stable for pure tones
     silent = error <= 0
     error = np.where(silent, 1.0, error)
     coefficients = np.zeros((len(frames), order + 1))
@@ -335,7 +366,9 @@ def _linear_prediction(frames: np.ndarray, order: int) -> tuple[np.ndarray, np.n
 
 
 def _resonances(coefficients: np.ndarray, sample_rate: int, max_bandwidth_hz: float) -> np.ndarray:
-    """Return the lowest narrow poles of each filter in Hz, (n_frames, 4), NaN where there are fewer."""
+    """Return the lowest narrow poles of each filter in Hz, (n_frames, 4), NaN where there are
+    fewer.
+    """
     order = coefficients.shape[1] - 1
     companion = np.zeros((len(coefficients), order, order))
     companion[:, 0] = -coefficients[:, 1:]
@@ -343,9 +376,14 @@ def _resonances(coefficients: np.ndarray, sample_rate: int, max_bandwidth_hz: fl
     poles = np.linalg.eigvals(companion)  # (n_frames, order)
     frequency_hz = np.angle(poles) * sample_rate / (2 * np.pi)
     bandwidth_hz = -np.log(np.maximum(np.abs(poles), 1e-12)) * sample_rate / np.pi
-    inside = (frequency_hz > _LOWEST_FORMANT_HZ) & (frequency_hz < sample_rate / 2 - _LOWEST_FORMANT_HZ)
-    found = np.sort(np.where(inside & (bandwidth_hz < max_bandwidth_hz), frequency_hz, np.nan), axis=1)
+    inside = (frequency_hz > _LOWEST_FORMANT_HZ) & (
+        frequency_hz < sample_rate / 2 - _LOWEST_FORMANT_HZ
+    )
+    found = np.sort(
+        np.where(inside & (bandwidth_hz < max_bandwidth_hz), frequency_hz, np.nan), axis=1
+    )
     found = found[:, :_N_FORMANTS]
     return np.pad(found, ((0, 0), (0, _N_FORMANTS - found.shape[1])), constant_values=np.nan)
+
 
 __getattr__ = former.names_of(__name__)

@@ -1,4 +1,6 @@
-"""The spectrogram of Becker et al. (2018): 227 frequencies x 227 frames of one second at 8 kHz, in decibels."""
+"""The spectrogram of Becker et al. (2018): 227 frequencies x 227 frames of one second at 8 kHz, in
+decibels.
+"""
 
 import numpy as np
 import torch
@@ -19,12 +21,19 @@ _FLOOR = 1e-5
 def stft(seconds: torch.Tensor) -> torch.Tensor:
     """Return the short-time Fourier transform (batch, 228, 229) of seconds (batch, 8000).
 
-    Hann window of 455 samples (56.9 ms), hop 35 (4.4 ms), frames centred, scaled so that a sine of amplitude 1 has
-    magnitude 0.5: the values of ``scipy.signal.stft``, without its last frame, which is half padding.
+    Hann window of 455 samples (56.9 ms), hop 35 (4.4 ms), frames centred, scaled so that a sine of
+    amplitude 1 has magnitude 0.5: the values of ``scipy.signal.stft``, without its last frame,
+    which is half padding.
     """
     window = torch.hann_window(N_WINDOW, dtype=seconds.dtype, device=seconds.device)
     transform = torch.stft(
-        seconds, N_WINDOW, N_HOP, window=window, center=True, pad_mode="constant", return_complex=True
+        seconds,
+        N_WINDOW,
+        N_HOP,
+        window=window,
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
     )
     return transform / window.sum()
 
@@ -37,13 +46,17 @@ def crop(transform: torch.Tensor) -> torch.Tensor:
 def decibels(magnitude: torch.Tensor) -> torch.Tensor:
     """Return dB relative to each clip's maximum, cut at -80 dB; magnitude (batch, freq, time)."""
     magnitude = magnitude.clamp_min(_FLOOR)
-    return (20 * torch.log10(magnitude / magnitude.amax((-2, -1), keepdim=True))).clamp_min(-RANGE_DB)
+    return (20 * torch.log10(magnitude / magnitude.amax((-2, -1), keepdim=True))).clamp_min(
+        -RANGE_DB
+    )
 
 
 def log_spectrogram(seconds) -> torch.Tensor:
-    """Return the spectrograms (batch, 227, 227) in dB of seconds (batch, 8000) or the (227, 227) of one (8000,).
+    """Return the spectrograms (batch, 227, 227) in dB of seconds (batch, 8000) or the (227, 227) of
+    one (8000,).
 
-    Frequency grows with the first index, time with the second: :func:`frequencies_hz`, :func:`frame_times_s`.
+    Frequency grows with the first index, time with the second: :func:`frequencies_hz`,
+    :func:`frame_times_s`.
 
     Raises
     ------
@@ -52,12 +65,16 @@ def log_spectrogram(seconds) -> torch.Tensor:
 
     Notes
     -----
-    Becker et al. (2018), section 2.2.1. The paper's 228 x 230 bins are cropped to 227 x 227 "by the last two" frames,
-    which leaves 228; the authors' file drops the first two and the last one, as here.
+    Becker et al. (2018), section 2.2.1. The paper's 228 x 230 bins are cropped to 227 x 227 "by the
+    last two" frames, which leaves 228; the authors' file drops the first two and the last one, as
+    here.
     """
     seconds = torch.as_tensor(np.asarray(seconds) if not torch.is_tensor(seconds) else seconds)
     if seconds.shape[-1] != LENGTH:
-        raise AudioError(f"A spectrogram is made of {LENGTH} samples, got {tuple(seconds.shape)}; see fit_to_second.")
+        raise AudioError(
+            f"A spectrogram is made of {LENGTH} samples, got {tuple(seconds.shape)}; see "
+            "fit_to_second."
+        )
     check_finite(seconds, "The second")
     spectrograms = decibels(crop(stft(seconds.reshape(-1, LENGTH))).abs())
     return spectrograms.reshape(*seconds.shape[:-1], SIZE, SIZE)
@@ -73,8 +90,11 @@ def frame_times_s() -> np.ndarray:
     return (np.arange(SIZE) + FIRST_FRAME) * N_HOP / SAMPLE_RATE
 
 
-def scale_frequencies(spectrogram: torch.Tensor, factor: float, fill: float = -RANGE_DB) -> torch.Tensor:
-    """Stretch (factor above 1) or compress the frequency axis: what lay at f hertz then lies at ``factor * f``.
+def scale_frequencies(
+    spectrogram: torch.Tensor, factor: float, fill: float = -RANGE_DB
+) -> torch.Tensor:
+    """Stretch (factor above 1) or compress the frequency axis: what lay at f hertz then lies at
+    ``factor * f``.
 
     Parameters
     ----------
@@ -92,17 +112,21 @@ def scale_frequencies(spectrogram: torch.Tensor, factor: float, fill: float = -R
 
     Notes
     -----
-    Becker et al. (2018), section 3.3.1; linear interpolation between rows, and what is pushed over the upper end is
-    lost. Chapter: audiomnist.
+    Becker et al. (2018), section 3.3.1; linear interpolation between rows, and what is pushed over
+    the upper end is lost. Chapter: audiomnist.
     """
     if not factor > 0:
         raise ParameterError(f"factor must be positive, got {factor}.")
     check_number("fill", fill, -1e6, 1e6)
     check_finite(spectrogram, "The spectrogram")
     n_freq = spectrogram.shape[-2]
-    source = torch.arange(n_freq, dtype=torch.float64) / factor  # row that each new row is read from
+    source = (
+        torch.arange(n_freq, dtype=torch.float64) / factor
+    )  # row that each new row is read from
     below = source.floor().long().clamp_max(n_freq - 1)
     above = (below + 1).clamp_max(n_freq - 1)
     weight = (source - below).to(spectrogram.dtype)[:, None]
     scaled = spectrogram[..., below, :] * (1 - weight) + spectrogram[..., above, :] * weight
-    return torch.where((source <= n_freq - 1)[:, None], scaled, torch.full((), fill, dtype=spectrogram.dtype))
+    return torch.where(
+        (source <= n_freq - 1)[:, None], scaled, torch.full((), fill, dtype=spectrogram.dtype)
+    )

@@ -11,7 +11,9 @@ from earwitness.features import phonetics
 
 
 class SteadyState(NamedTuple):
-    """Hz, NaN where nothing was measured; how many frames F1 and F2 are the mean of; whether all samples are zero."""
+    """Hz, NaN where nothing was measured; how many frames F1 and F2 are the mean of; whether all
+    samples are zero.
+    """
 
     f0_hz: float
     f1_hz: float
@@ -22,8 +24,14 @@ class SteadyState(NamedTuple):
 
 
 def steady_state(
-    signal: np.ndarray, time_s: float, *, sample_rate: int, lp_order: int = 16, lp_rate_hz: int = 16000,
-    n_frames: int = 10, max_bandwidth_hz: float = 700.0,
+    signal: np.ndarray,
+    time_s: float,
+    *,
+    sample_rate: int,
+    lp_order: int = 16,
+    lp_rate_hz: int = 16000,
+    n_frames: int = 10,
+    max_bandwidth_hz: float = 700.0,
 ) -> SteadyState:
     """Return F0, F1 and F2 of a signal around a moment.
 
@@ -47,8 +55,9 @@ def steady_state(
     Returns
     -------
     SteadyState
-        F0 by Praat, 75 to 500 Hz, in the frame nearest to the moment, NaN if that is unvoiced. F1 and F2 are means over
-        the frames that have them, NaN if fewer than half of ``n_frames`` do. All are NaN for a silent signal.
+        F0 by Praat, 75 to 500 Hz, in the frame nearest to the moment, NaN if that is unvoiced. F1
+        and F2 are means over the frames that have them, NaN if fewer than half of ``n_frames`` do.
+        All are NaN for a silent signal.
 
     Raises
     ------
@@ -59,8 +68,9 @@ def steady_state(
 
     Notes
     -----
-    Muckenhirn et al. (2019), section 4.2.2: 16th-order linear prediction, mean over 10 frames around the centre of the
-    steady state; length and hop of the frames, and the sample rate, are ours. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 4.2.2: 16th-order linear prediction, mean over 10 frames
+    around the centre of the steady state; length and hop of the frames, and the sample rate, are
+    ours. Chapter: raw-waveform.
     """
     check_number("n_frames", n_frames, 1, 100_000, whole=True)
     check_number("lp_order", lp_order, 2, 40)
@@ -68,7 +78,9 @@ def steady_state(
         raise ParameterError(f"lp_rate_hz must be 2000 to 16000, got {lp_rate_hz}.")
     signal = _loud(signal)
     if not 0 <= time_s <= len(signal) / sample_rate:
-        raise ParameterError(f"The signal lasts {len(signal) / sample_rate:.3f} s; there is no {time_s:.3f} s in it.")
+        raise ParameterError(
+            f"The signal lasts {len(signal) / sample_rate:.3f} s; there is no {time_s:.3f} s in it."
+        )
     if not signal.any():
         return SteadyState(np.nan, np.nan, np.nan, 0, 0, True)
     f0_hz = phonetics.f0_at(signal, sample_rate, [time_s])[0]
@@ -77,12 +89,15 @@ def steady_state(
     order_at_16k = 2 * round(lp_order * phonetics.LP_RATE_HZ / lp_rate_hz / 2)
     tracks = phonetics.formants(signal, sample_rate, order_at_16k, max_bandwidth_hz)
     nearest = np.argsort(np.abs(tracks["time_s"].to_numpy() - time_s), kind="stable")[:n_frames]
-    means, counts = zip(*(_mean(tracks[name].to_numpy()[nearest], n_frames) for name in ("F1", "F2")), strict=True)
+    means, counts = zip(
+        *(_mean(tracks[name].to_numpy()[nearest], n_frames) for name in ("F1", "F2")), strict=True
+    )
     return SteadyState(float(f0_hz), *means, *counts, False)
 
 
 def each(measure: Callable, work: list[tuple[int, np.ndarray, float]]) -> list[SteadyState]:
-    """Return ``measure(signal, time_s)`` for a list of (number, signal, time_s); errors name the number.
+    """Return ``measure(signal, time_s)`` for a list of (number, signal, time_s); errors name the
+    number.
 
     Here, and not where it is used, because a worker process imports this room and no more.
     """
@@ -96,16 +111,22 @@ def each(measure: Callable, work: list[tuple[int, np.ndarray, float]]) -> list[S
 
 
 def _loud(signal: np.ndarray) -> np.ndarray:
-    """Return the signal with its largest magnitude at 1: relevance may be as small as 1e-20; Praat expects sound."""
+    """Return the signal with its largest magnitude at 1: relevance may be as small as 1e-20; Praat
+    expects sound.
+    """
     check_finite(signal, "The signal")
     signal = np.asarray(signal, float)
     if signal.ndim != 1 or not np.isfinite(signal).all():
-        raise AudioError(f"A signal must be one channel of finite samples (T,), got shape {signal.shape}.")
+        raise AudioError(
+            f"A signal must be one channel of finite samples (T,), got shape {signal.shape}."
+        )
     largest = np.abs(signal).max(initial=0.0)
     return (signal / largest).astype(np.float32) if largest > 0 else signal
 
 
 def _mean(values: np.ndarray, n_frames: int) -> tuple[float, int]:
-    """Return the mean of what is there, NaN if that is less than half of ``n_frames``, and how many are there."""
+    """Return the mean of what is there, NaN if that is less than half of ``n_frames``, and how many
+    are there.
+    """
     found = values[np.isfinite(values)]
     return (float(found.mean()) if 2 * len(found) >= n_frames else np.nan), len(found)

@@ -46,17 +46,22 @@ def fit_to_second(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
     Notes
     -----
-    Becker et al. (2018), section 2.2.1, which draws the position: :func:`pad_to_length` with ``rng``.
+    Becker et al. (2018), section 2.2.1, which draws the position: :func:`pad_to_length` with
+    ``rng``.
     """
     return pad_to_length(loudest_second(resample(samples, sample_rate)))
 
 
 def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
-    """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in the middle."""
+    """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in
+    the middle.
+    """
     check_number("length", length, 1, 2**31, whole=True)
     check_finite(samples, "The clip")
     if np.ndim(samples) != 1 or len(samples) > length:
-        raise AudioError(f"One channel of at most {length} samples is placed, got shape {np.shape(samples)}.")
+        raise AudioError(
+            f"One channel of at most {length} samples is placed, got shape {np.shape(samples)}."
+        )
     room = length - len(samples)
     start = room // 2 if rng is None else int(rng.integers(room + 1))
     padded = np.zeros(length, np.float32)
@@ -65,12 +70,14 @@ def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.nda
 
 
 def waveform(second: np.ndarray) -> np.ndarray:
-    """Return a second (..., 8000) over its own 95th amplitude percentile plus 0.001, the input of AudioNet.
+    """Return a second (..., 8000) over its own 95th amplitude percentile plus 0.001, the input of
+    AudioNet.
 
     Notes
     -----
-    Becker et al. (2018) and the slides after Becker et al. (2024): the amplitude percentile, silence included. The
-    authors' file takes the percentile of the *signed* samples, which a clip of a tenth of a second drives to zero.
+    Becker et al. (2018) and the slides after Becker et al. (2024): the amplitude percentile,
+    silence included. The authors' file takes the percentile of the *signed* samples, which a clip
+    of a tenth of a second drives to zero.
     """
     check_finite(second, "The second")
     if not np.size(second):

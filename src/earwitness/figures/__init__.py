@@ -1,7 +1,8 @@
-"""Every picture of the book, in one style: functions take ``ax`` first, return the artist and change no input.
+"""Every picture of the book, in one style: functions take ``ax`` first, return the artist and
+change no input.
 
-Red speaks for the explained output, blue against it, white is zero, and the limits are symmetric. A method keeps its
-colour, marker and line in every chapter (:data:`METHODS`).
+Red speaks for the explained output, blue against it, white is zero, and the limits are symmetric. A
+method keeps its colour, marker and line in every chapter (:data:`METHODS`).
 """
 
 from earwitness import former
@@ -52,13 +53,53 @@ from earwitness.figures.waves import (
 )
 
 __all__ = [
-    "LEVEL_CMAP", "METHODS", "METHOD_COLOURS", "NAMES", "NETWORKS", "RELEVANCE_CMAP", "SEX_COLOURS", "SPECTROGRAM_CMAP",
-    "agreement", "autocorrelations", "bars", "changes", "by_condition", "by_frequency", "channel_shares",
-    "coloured_waveform", "confusion", "correlation_matrix", "direction_maps", "disturbed", "durations", "effect_by_quality", "f0_contours", "f_ratio", "factor_curve",
-    "filter_bank", "flipping", "mel_relevance", "mel_spectrogram", "method_style", "panels", "phones", "relevance_bar",
-    "relevance_limit", "relevance_map", "relevance_on_spectrogram", "relevance_on_waveform", "relevance_signal",
-    "scatter_by_group", "short_time_spectrum", "spectral_relevance", "spectrogram", "spectrogram_bar", "tiles", "use_style",
-    "vowel_shares", "waveform",
+    "LEVEL_CMAP",
+    "METHODS",
+    "METHOD_COLOURS",
+    "NAMES",
+    "NETWORKS",
+    "RELEVANCE_CMAP",
+    "SEX_COLOURS",
+    "SPECTROGRAM_CMAP",
+    "agreement",
+    "autocorrelations",
+    "bars",
+    "changes",
+    "by_condition",
+    "by_frequency",
+    "channel_shares",
+    "coloured_waveform",
+    "confusion",
+    "correlation_matrix",
+    "direction_maps",
+    "disturbed",
+    "durations",
+    "effect_by_quality",
+    "f0_contours",
+    "f_ratio",
+    "factor_curve",
+    "filter_bank",
+    "flipping",
+    "mel_relevance",
+    "mel_spectrogram",
+    "method_style",
+    "panels",
+    "phones",
+    "relevance_bar",
+    "relevance_limit",
+    "relevance_map",
+    "relevance_on_spectrogram",
+    "relevance_on_waveform",
+    "relevance_signal",
+    "scatter_by_group",
+    "short_time_spectrum",
+    "spectral_relevance",
+    "spectrogram",
+    "spectrogram_bar",
+    "tiles",
+    "use_style",
+    "vowel_shares",
+    "waveform",
 ]
 
 __getattr__ = former.names_of(__name__)

@@ -1,4 +1,6 @@
-"""Pictures of channels: how much relevance each gets, and what is left of a score when their bins are flipped."""
+"""Pictures of channels: how much relevance each gets, and what is left of a score when their bins
+are flipped.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,15 +10,18 @@ from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array
 
 FLIPPED = {
-    "all channels": ("#1A1A1A", "o", "-"), "active only": ("#0072B2", "^", "--"),
+    "all channels": ("#1A1A1A", "o", "-"),
+    "active only": ("#0072B2", "^", "--"),
     "reactive only": ("#E69F00", "s", "-"),
-    "control: random order": ("#56B4E9", "x", ":"), "control: by energy": ("#999933", "d", "-."),
+    "control: random order": ("#56B4E9", "x", ":"),
+    "control: by energy": ("#999933", "d", "-."),
     "control: random weights": ("#777777", "+", (0, (1, 1))),
 }
 
 
 def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] = ()):
-    """Draw a bar for each channel's mean, a dot for its median, whiskers from the 5th to the 95th percentile.
+    """Draw a bar for each channel's mean, a dot for its median, whiskers from the 5th to the 95th
+    percentile.
 
     Parameters
     ----------
@@ -42,23 +47,44 @@ def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] 
     """
     shares = as_array(shares)
     if shares.ndim != 2 or shares.shape[1] != len(names) or not len(shares):
-        raise ParameterError(f"Shares must be (scenes, {len(names)}) for the channels {list(names)}, "
-                             f"got {shares.shape}.")
+        raise ParameterError(
+            f"Shares must be (scenes, {len(names)}) for the channels {list(names)}, "
+            f"got {shares.shape}."
+        )
     places, low_high = np.arange(len(names)), np.percentile(shares, [5, 95], axis=0)
     colours = ["#0072B2" if channel in matching else "#C9DDEB" for channel in places]
     hatches = ["//" if channel in matching else "" for channel in places]
-    bars = ax.bar(places, shares.mean(0), 0.7, color=colours, hatch=hatches, edgecolor="#333333", linewidth=0.7)
+    bars = ax.bar(
+        places,
+        shares.mean(0),
+        0.7,
+        color=colours,
+        hatch=hatches,
+        edgecolor="#333333",
+        linewidth=0.7,
+    )
     median = np.median(shares, axis=0)
-    ax.errorbar(places, median, [median - low_high[0], low_high[1] - median], fmt="o", ms=4, color="#1A1A1A", capsize=3,
-                elinewidth=1)
+    ax.errorbar(
+        places,
+        median,
+        [median - low_high[0], low_high[1] - median],
+        fmt="o",
+        ms=4,
+        color="#1A1A1A",
+        capsize=3,
+        elinewidth=1,
+    )
     ax.set_xticks(places, labels=list(names))
     ax.set_ylabel("Share of relevance (%)")
     ax.grid(axis="y")
     return bars
 
 
-def flipped_scores(ax, fractions, scores: Mapping[str, Sequence], spread: Mapping[str, Sequence] | None = None):
-    """Draw the score of the true class over the fraction of bins set to zero, a line each; return the lines.
+def flipped_scores(
+    ax, fractions, scores: Mapping[str, Sequence], spread: Mapping[str, Sequence] | None = None
+):
+    """Draw the score of the true class over the fraction of bins set to zero, a line each; return
+    the lines.
 
     Parameters
     ----------
@@ -76,12 +102,16 @@ def flipped_scores(ax, fractions, scores: Mapping[str, Sequence], spread: Mappin
     percent, lines = 100 * as_array(fractions), {}
     for name, score in scores.items():
         if name not in FLIPPED or len(score) != len(percent):
-            raise ParameterError(f"A line of {len(percent)} scores under one of {list(FLIPPED)} is needed, "
-                                 f"got {name!r} with {len(score)}.")
+            raise ParameterError(
+                f"A line of {len(percent)} scores under one of {list(FLIPPED)} is needed, "
+                f"got {name!r} with {len(score)}."
+            )
         colour, marker, line = FLIPPED[name]
         (lines[name],) = ax.plot(percent, score, color=colour, marker=marker, ls=line, label=name)
         if spread and name in spread:
-            ax.fill_between(percent, score - spread[name], score + spread[name], color=colour, alpha=0.2, lw=0)
+            ax.fill_between(
+                percent, score - spread[name], score + spread[name], color=colour, alpha=0.2, lw=0
+            )
     ax.set_xscale("symlog", linthresh=1)
     ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= percent.max()]
     ax.set_xticks(ticks, labels=[str(tick) for tick in ticks])

@@ -16,7 +16,8 @@ from earwitness.figures.style import (
     symmetric,
 )
 
-# The paper under the relevance: silence white, loud parts a middle grey that leaves red and blue their strength.
+# The paper under the relevance: silence white, loud parts a middle grey that leaves red and blue
+# their strength.
 _PALE = LinearSegmentedColormap.from_list("pale", colormaps["Greys"](np.linspace(0, 0.8, 256)))
 
 
@@ -47,7 +48,8 @@ def relevance_map(ax, relevance, times_s, freqs_hz, limit: float | None = None):
     times_s, freqs_hz : array_like, shapes (time,), (freq,)
         Centres of the cells in seconds and hertz.
     limit : float, optional
-        End of the symmetric scale; share it between panels that are compared (:func:`relevance_limit`).
+        End of the symmetric scale; share it between panels that are compared
+        (:func:`relevance_limit`).
 
     Raises
     ------
@@ -59,9 +61,11 @@ def relevance_map(ax, relevance, times_s, freqs_hz, limit: float | None = None):
     return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale)
 
 
-def relevance_on_spectrogram(ax, relevance, level_db, times_s, freqs_hz, limit: float | None = None,
-                             floor_db: float = -65.0):
-    """Draw a pale spectrogram with relevance over it, the more opaque the larger, and return its mesh.
+def relevance_on_spectrogram(
+    ax, relevance, level_db, times_s, freqs_hz, limit: float | None = None, floor_db: float = -65.0
+):
+    """Draw a pale spectrogram with relevance over it, the more opaque the larger, and return its
+    mesh.
 
     Parameters
     ----------
@@ -86,10 +90,14 @@ def relevance_on_spectrogram(ax, relevance, level_db, times_s, freqs_hz, limit: 
     """
     relevance, level_db = as_array(relevance), as_array(level_db)
     if relevance.shape != level_db.shape:
-        raise ParameterError(f"Relevance {relevance.shape} and spectrogram {level_db.shape} differ in shape.")
+        raise ParameterError(
+            f"Relevance {relevance.shape} and spectrogram {level_db.shape} differ in shape."
+        )
     scale = symmetric(checked_limit(relevance, limit))
     spectrogram(ax, level_db, times_s, freqs_hz, floor_db, cmap=_PALE)
-    opacity = np.clip(np.abs(relevance) / scale.vmax, 0, 1) ** 0.6    # a tenth of the limit gets a quarter
+    opacity = (
+        np.clip(np.abs(relevance) / scale.vmax, 0, 1) ** 0.6
+    )  # a tenth of the limit gets a quarter
     return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
 
 
@@ -113,7 +121,8 @@ def spectral_relevance(ax, relevance, times_s, freqs_hz, floor_db: float = -40.0
 
     Notes
     -----
-    Muckenhirn et al. (2019), equation 4 for each window. :func:`spectrogram_bar` gives it a colour bar.
+    Muckenhirn et al. (2019), equation 4 for each window. :func:`spectrogram_bar` gives it a colour
+    bar.
     """
     magnitude = np.abs(as_array(relevance))
     tiny = 1e-12 * relevance_limit(magnitude)
@@ -122,7 +131,8 @@ def spectral_relevance(ax, relevance, times_s, freqs_hz, floor_db: float = -40.0
 
 
 def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float = np.inf):
-    """Draw the boundaries of phones as thin lines, with the phones written above the axes; return the lines.
+    """Draw the boundaries of phones as thin lines, with the phones written above the axes; return
+    the lines.
 
     Parameters
     ----------
@@ -133,7 +143,8 @@ def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float
     column : str
         The labels' column: ``"phone"`` as labelled, ``"phone_39"`` folded.
     start_s, stop_s : float
-        Only phones that begin in this stretch. Where labels would touch, they stand in up to four rows by turns.
+        Only phones that begin in this stretch. Where labels would touch, they stand in up to four
+        rows by turns.
 
     Raises
     ------
@@ -145,17 +156,31 @@ def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float
         raise ParameterError(f"No phone begins between {start_s} s and {stop_s} s.")
     edges_s = np.unique([*rows["start_s"], *rows["end_s"]])
     lines = ax.vlines(edges_s, 0, 1, transform=ax.get_xaxis_transform(), colors="#1A1A1A", lw=0.7)
-    lines.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.6)])    # to be seen on dark and pale
+    lines.set_path_effects(
+        [withStroke(linewidth=2.0, foreground="white", alpha=0.6)]
+    )  # to be seen on dark and pale
     n_rows = _rows_of_labels(ax, rows["end_s"] - rows["start_s"])
-    for number, (start, end, label) in enumerate(zip(rows["start_s"], rows["end_s"], rows[column], strict=True)):
-        ax.annotate(label, ((start + end) / 2, 1), xycoords=ax.get_xaxis_transform(), ha="center", fontsize=9,
-                    xytext=(0, 2 + 10 * (number % n_rows)), textcoords="offset points", annotation_clip=False)
+    for number, (start, end, label) in enumerate(
+        zip(rows["start_s"], rows["end_s"], rows[column], strict=True)
+    ):
+        ax.annotate(
+            label,
+            ((start + end) / 2, 1),
+            xycoords=ax.get_xaxis_transform(),
+            ha="center",
+            fontsize=9,
+            xytext=(0, 2 + 10 * (number % n_rows)),
+            textcoords="offset points",
+            annotation_clip=False,
+        )
     ax.set_title(ax.get_title(loc="left"), pad=8 + 10 * n_rows)
     return lines
 
 
 def _rows_of_labels(ax, durations_s) -> int:
-    """Return how many rows give each label about a quarter of an inch, judged by the shorter phones."""
+    """Return how many rows give each label about a quarter of an inch, judged by the shorter
+    phones.
+    """
     width_in = ax.figure.get_size_inches()[0] * ax.get_position().width
     one_in = width_in * np.quantile(durations_s, 0.25) / np.ptp(ax.get_xlim())
     return int(np.clip(np.ceil(0.25 / one_in), 1, 4))
@@ -177,7 +202,9 @@ def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False,
     """
     limit = mappable.norm.vmax
     figure = np.ravel(ax)[0].figure
-    bar = figure.colorbar(mappable, ax=ax, extend="both" if clipped else "neither", aspect=30, pad=0.02, **options)
+    bar = figure.colorbar(
+        mappable, ax=ax, extend="both" if clipped else "neither", aspect=30, pad=0.02, **options
+    )
     bar.set_ticks([-limit, 0, limit], labels=[f"−{limit:.2g}", "0", f"+{limit:.2g}"])
     bar.set_label(label)
     bar.outline.set_linewidth(0.6)
@@ -195,7 +222,9 @@ def spectrogram_bar(mappable, ax, label: str = "Level (dB re maximum)", **option
 def _mesh(ax, values: np.ndarray, times_s, freqs_hz, **options):
     times_s, freqs_hz = as_array(times_s), as_array(freqs_hz)
     if values.shape != (len(freqs_hz), len(times_s)):
-        raise ParameterError(f"{values.shape} is not (freq, time) = ({len(freqs_hz)}, {len(times_s)}).")
+        raise ParameterError(
+            f"{values.shape} is not (freq, time) = ({len(freqs_hz)}, {len(times_s)})."
+        )
     mesh = ax.pcolormesh(times_s, freqs_hz, values, shading="nearest", rasterized=True, **options)
     ax.set(xlabel="Time (s)", ylabel="Frequency (Hz)")
     return mesh

@@ -9,7 +9,8 @@ from earwitness.figures.style import METHODS, NAMES, NETWORKS, as_array, method_
 
 
 def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float | None = None):
-    """Draw autocorrelations of short segments against the lag, with the pitch period marked; return lines by name.
+    """Draw autocorrelations of short segments against the lag, with the pitch period marked; return
+    lines by name.
 
     Parameters
     ----------
@@ -17,8 +18,8 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
     lags_s : array_like, shape (n_lags,)
         In seconds, from 0.
     curves : mapping of name to array_like, shape (n_lags,)
-        Normalised to 1 at lag 0 (``features.autocorrelation``). Names of methods and networks get their colours;
-        ``"original"`` is the waveform.
+        Normalised to 1 at lag 0 (``features.autocorrelation``). Names of methods and networks get
+        their colours; ``"original"`` is the waveform.
     period_s : float, optional
         The pitch period in seconds, dashed.
 
@@ -38,8 +39,14 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
         (lines[name],) = ax.plot(lags_s, values, label=NAMES.get(name, name), **_line(name, number))
     ax.axhline(0, color="#777777", linewidth=0.6, zorder=0)
     if period_s is not None:
-        ax.axvline(period_s, color="#1A1A1A", linestyle=(0, (6, 3)), linewidth=1, zorder=0,
-                   label=f"pitch period, {1000 * period_s:.1f} ms")
+        ax.axvline(
+            period_s,
+            color="#1A1A1A",
+            linestyle=(0, (6, 3)),
+            linewidth=1,
+            zorder=0,
+            label=f"pitch period, {1000 * period_s:.1f} ms",
+        )
     ax.margins(x=0)
     ax.set(xlabel="Lag (s)", ylabel="Autocorrelation (1)", ylim=(-1.05, 1.05))
     ax.locator_params(axis="x", nbins=5)
@@ -54,8 +61,9 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
     ----------
     ax : matplotlib Axes
     contours : mapping of name to (times_s, f0_hz)
-        As ``features.f0`` returns them, NaN where unvoiced: there the line is broken. Names of methods and networks get
-        their colours; ``"original"`` is the waveform, drawn broad and pale so that the others can lie on it.
+        As ``features.f0`` returns them, NaN where unvoiced: there the line is broken. Names of
+        methods and networks get their colours; ``"original"`` is the waveform, drawn broad and pale
+        so that the others can lie on it.
     start_s : float
         Added to the times.
 
@@ -71,14 +79,20 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
     lines, voiced = {}, []
     for number, (name, (times_s, f0_hz)) in enumerate(contours.items()):
         f0_hz = _as_long(name, f0_hz, len(times_s), "time")
-        look = _line(name, number) | ({"linewidth": 5, "alpha": 0.3} if name == "original" else {"markersize": 4})
+        look = _line(name, number) | (
+            {"linewidth": 5, "alpha": 0.3} if name == "original" else {"markersize": 4}
+        )
         marker = None if name == "original" else look.pop("marker", None)
-        (lines[name],) = ax.plot(start_s + as_array(times_s), f0_hz, label=NAMES.get(name, name), marker=marker, **look)
+        (lines[name],) = ax.plot(
+            start_s + as_array(times_s), f0_hz, label=NAMES.get(name, name), marker=marker, **look
+        )
         voiced.append(f0_hz[np.isfinite(f0_hz)])
     heard = np.concatenate(voiced) if voiced else np.zeros(0)
     if not heard.size:
         raise ParameterError("None of the contours has a voiced frame; there is no F0 to draw.")
-    ax.set(xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * heard.min()), 1.1 * heard.max()))
+    ax.set(
+        xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * heard.min()), 1.1 * heard.max())
+    )
     ax.grid(axis="y")
     _legend_above(ax, rows=-(-len(contours) // 2))
     return lines
@@ -87,17 +101,28 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
 def _as_long(name: str, values, length: int, of_what: str) -> np.ndarray:
     values = as_array(values)
     if values.shape != (length,):
-        raise ParameterError(f"{name} has shape {values.shape}; one value per {of_what} is needed, {length} in all.")
+        raise ParameterError(
+            f"{name} has shape {values.shape}; one value per {of_what} is needed, {length} in all."
+        )
     return values
 
 
 def _line(name: str, number: int) -> dict:
-    """Return the look of a named signal; without a marker on dense curves, so the line style repeats the colour."""
+    """Return the look of a named signal; without a marker on dense curves, so the line style
+    repeats the colour.
+    """
     if name in METHODS or name in NETWORKS:
         return {key: value for key, value in method_style(name).items() if key != "marker"}
     return {"color": f"C{number % 6}", "linestyle": ("-", "--", "-.", ":")[number % 4]}
 
 
 def _legend_above(ax, rows: int) -> None:
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, handlelength=2.2, borderaxespad=0.1, columnspacing=1)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=2,
+        handlelength=2.2,
+        borderaxespad=0.1,
+        columnspacing=1,
+    )
     ax.set_title(ax.get_title(loc="left"), pad=8 + 17 * rows)

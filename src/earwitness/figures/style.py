@@ -9,13 +9,17 @@ from matplotlib.colors import Normalize
 
 from earwitness.errors import ParameterError, check_choice
 
-RELEVANCE_CMAP = "bwr"          # zennit's; red for, white zero, blue against
+RELEVANCE_CMAP = "bwr"  # zennit's; red for, white zero, blue against
 SPECTROGRAM_CMAP = "magma"
-LEVEL_CMAP = "BuPu"           # magnitude of relevance, which has no sign: neither red nor blue, white is little
+LEVEL_CMAP = (
+    "BuPu"  # magnitude of relevance, which has no sign: neither red nor blue, white is little
+)
 WIDTH_IN = 5.6
 
-# Colour, marker and line of each way to choose or explain. Random, amplitude and LRP have the paper's blue, orange and
-# green in the version of Okabe and Ito, which colour-blind readers tell apart; marker and line repeat what colour says.
+# Colour, marker and line of each way to choose or explain. Random, amplitude and LRP have the
+# paper's blue, orange and
+# green in the version of Okabe and Ito, which colour-blind readers tell apart; marker and line
+# repeat what colour says.
 METHODS = {
     "random": ("#56B4E9", "s", ":"),
     "amplitude": ("#E69F00", "^", "--"),
@@ -35,25 +39,37 @@ METHODS = {
     "smoothgrad": ("#4477AA", "3", "-"),
     "vargrad": ("#88CCEE", "4", "--"),
     "grad-cam": ("#BB5566", "|", "-"),
-    "kernel-shap": ("#A65628", 4, "-"),                      # 4 to 6: small triangles, tips left, right, up
+    "kernel-shap": ("#A65628", 4, "-"),  # 4 to 6: small triangles, tips left, right, up
     "sampling-shap": ("#C4772E", 5, (0, (5, 2))),
     "rise": ("#DDAA33", 6, "-."),
     "random-weights": ("#777777", "x", (0, (1, 1))),
     "dft-lrp": ("#6699CC", "H", (0, (3, 1, 1, 1))),
-    "original": ("#1A1A1A", "_", "-"),                       # the recording itself: the ceiling
-    "noise": ("#A08F5A", "+", (0, (2, 2))),                  # these three are floors, with random-weights
+    "original": ("#1A1A1A", "_", "-"),  # the recording itself: the ceiling
+    "noise": ("#A08F5A", "+", (0, (2, 2))),  # these three are floors, with random-weights
     "permuted": ("#8C6D31", "1", ":"),
-    "constant": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),           # 7: a small triangle, tip down
+    "constant": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),  # 7: a small triangle, tip down
 }
 METHOD_COLOURS = {name: colour for name, (colour, _, _) in METHODS.items()}
 NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", "--")}
 NAMES = {
-    "lrp-epsilon": "LRP-ε", "lrp-epsilon-plus": "LRP-ε+", "gradient-x-input": "gradient × input",
-    "integrated-gradients": "integrated gradients", "guided-backprop": "guided backpropagation",
-    "smoothgrad": "SmoothGrad", "vargrad": "VarGrad", "grad-cam": "Grad-CAM", "kernel-shap": "KernelSHAP",
-    "sampling-shap": "SHAP by random orders", "rise": "RISE", "audiolime": "audioLIME", "deeplift": "DeepLIFT",
-    "original": "original sound", "random-weights": "random weights", "noise": "white noise",
-    "phone-cnn": "phone network", "speaker-cnn": "speaker network",
+    "lrp-epsilon": "LRP-ε",
+    "lrp-epsilon-plus": "LRP-ε+",
+    "gradient-x-input": "gradient × input",
+    "integrated-gradients": "integrated gradients",
+    "guided-backprop": "guided backpropagation",
+    "smoothgrad": "SmoothGrad",
+    "vargrad": "VarGrad",
+    "grad-cam": "Grad-CAM",
+    "kernel-shap": "KernelSHAP",
+    "sampling-shap": "SHAP by random orders",
+    "rise": "RISE",
+    "audiolime": "audioLIME",
+    "deeplift": "DeepLIFT",
+    "original": "original sound",
+    "random-weights": "random weights",
+    "noise": "white noise",
+    "phone-cnn": "phone network",
+    "speaker-cnn": "speaker network",
 }
 SEX_COLOURS = {"female": "#5E3C99", "male": "#E08214"}
 
@@ -64,7 +80,8 @@ def use_style() -> None:
 
 
 def method_style(name: str) -> dict:
-    """Return colour, marker and line style of a method or network, as keyword arguments for ``plot``.
+    """Return colour, marker and line style of a method or network, as keyword arguments for
+    ``plot``.
 
     Raises
     ------
@@ -90,7 +107,8 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None, **optio
 
     Notes
     -----
-    The figure is closed for pyplot: a notebook shows it where a cell ends in it, and not a second time by itself.
+    The figure is closed for pyplot: a notebook shows it where a cell ends in it, and not a second
+    time by itself.
     """
     size = (WIDTH_IN, height or 2.6 * rows + 0.4)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
@@ -106,13 +124,14 @@ def relevance_limit(*relevances, quantile: float = 1.0) -> float:
     ----------
     *relevances : array_like
     quantile : float
-        1.0: the largest magnitude. Relevance has heavy tails; 0.995 lets the hottest half per cent saturate, which the
-        colour bar shows by arrows.
+        1.0: the largest magnitude. Relevance has heavy tails; 0.995 lets the hottest half per cent
+        saturate, which the colour bar shows by arrows.
 
     Raises
     ------
     ParameterError
-        If relevance is zero everywhere or not finite: there is nothing to draw, and nothing to hide behind a scale.
+        If relevance is zero everywhere or not finite: there is nothing to draw, and nothing to hide
+        behind a scale.
     """
     magnitude = np.abs(np.concatenate([np.ravel(as_array(relevance)) for relevance in relevances]))
     if not np.isfinite(magnitude).all():
@@ -128,7 +147,9 @@ def as_array(values) -> np.ndarray:
 
 
 def checked_limit(relevance: np.ndarray, limit: float | None) -> float:
-    """Return ``limit``, or the largest magnitude; relevance that is zero everywhere is refused either way."""
+    """Return ``limit``, or the largest magnitude; relevance that is zero everywhere is refused
+    either way.
+    """
     largest = relevance_limit(relevance)
     if limit is not None and not limit > 0:
         raise ParameterError(f"The limit of a relevance scale must be positive, got {limit}.")

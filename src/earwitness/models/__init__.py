@@ -18,15 +18,26 @@ from earwitness.models.weights import Pretrained, pretrained
 
 @torch.no_grad()
 def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
-    """Return a row per layer of a network: name, kind, output shape for one input of ``input_shape``, weights."""
+    """Return a row per layer of a network: name, kind, output shape for one input of
+    ``input_shape``, weights.
+    """
     rows, handles = [], []
 
     def note(name):
         def hook(layer, _, output):
-            output = output[0] if isinstance(output, tuple) else output  # of a recurrent layer: all steps
+            output = (
+                output[0] if isinstance(output, tuple) else output
+            )  # of a recurrent layer: all steps
             n_weights = sum(weight.numel() for weight in layer.parameters())
-            rows.append({"layer": name, "kind": type(layer).__name__, "output": tuple(output.shape[1:]),
-                         "weights": n_weights})
+            rows.append(
+                {
+                    "layer": name,
+                    "kind": type(layer).__name__,
+                    "output": tuple(output.shape[1:]),
+                    "weights": n_weights,
+                }
+            )
+
         return hook
 
     try:
@@ -41,8 +52,11 @@ def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.windowing.HOP) -> torch.Tensor:
-    """Return a raw-waveform network's outputs for the frames of an utterance, (n_frames, n_classes).
+def frame_logits(
+    model: nn.Module, samples: np.ndarray, hop: int = features.windowing.HOP
+) -> torch.Tensor:
+    """Return a raw-waveform network's outputs for the frames of an utterance, (n_frames,
+    n_classes).
 
     Parameters
     ----------
@@ -55,7 +69,8 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.wind
 
     Notes
     -----
-    Each frame is the window around its middle, normalised: :func:`earwitness.features.frame_centres`.
+    Each frame is the window around its middle, normalised:
+    :func:`earwitness.features.frame_centres`.
     """
     length = getattr(model, "n_samples", features.windowing.LENGTH)
     stretches = features.windows(samples, features.frame_centres(len(samples), hop), length)
@@ -63,7 +78,24 @@ def frame_logits(model: nn.Module, samples: np.ndarray, hop: int = features.wind
 
 
 __all__ = [
-    "AlexNet", "AudioNet", "DoaCRNN", "PhoneCNN", "Pretrained", "SpeakerCNN", "create", "describe", "evaluation_mode",
-    "find", "for_prediction", "frame_logits", "locate", "logits", "names", "nisqa", "pretrained", "register",
-    "sample_rate", "weights",
+    "AlexNet",
+    "AudioNet",
+    "DoaCRNN",
+    "PhoneCNN",
+    "Pretrained",
+    "SpeakerCNN",
+    "create",
+    "describe",
+    "evaluation_mode",
+    "find",
+    "for_prediction",
+    "frame_logits",
+    "locate",
+    "logits",
+    "names",
+    "nisqa",
+    "pretrained",
+    "register",
+    "sample_rate",
+    "weights",
 ]

@@ -12,7 +12,8 @@ CHANNELS = (100, 64, 128, 128, 128, 128)
 
 @register(sample_rate=8000, audio="waveform", tasks=("clips",), input_shape=INPUT_SHAPE)
 class AudioNet(nn.Sequential):
-    """Waveform classifier: six convolutions of width 3, each with ReLU and max-pooling, then three dense layers.
+    """Waveform classifier: six convolutions of width 3, each with ReLU and max-pooling, then three
+    dense layers.
 
     Parameters
     ----------
@@ -21,11 +22,13 @@ class AudioNet(nn.Sequential):
 
     Notes
     -----
-    Input (batch, 1, 8000): one second at 8 kHz over its 95th amplitude percentile. Output (batch, n_classes).
+    Input (batch, 1, 8000): one second at 8 kHz over its 95th amplitude percentile. Output (batch,
+    n_classes).
 
-    Becker et al. (2018), section 2.2.2. What the text leaves open follows the authors' model files: padding 1, the
-    first pooling with kernel 3 (all with stride 2), dropout 0.5 and *no* ReLU between the dense layers.
-    Caffe rounds pooled lengths up, hence ``ceil_mode``: 8000, 4000, 2000, 1000, 500, 250, 125. Chapter: audiomnist.
+    Becker et al. (2018), section 2.2.2. What the text leaves open follows the authors' model files:
+    padding 1, the first pooling with kernel 3 (all with stride 2), dropout 0.5 and *no* ReLU
+    between the dense layers. Caffe rounds pooled lengths up, hence ``ceil_mode``: 8000, 4000, 2000,
+    1000, 500, 250, 125. Chapter: audiomnist.
     """
 
     def __init__(self, n_classes: int):

@@ -1,4 +1,6 @@
-"""The convolutional recurrent network that tells where speech comes from (Kiyan et al., Table 1)."""
+"""The convolutional recurrent network that tells where speech comes from (Kiyan et al., Table
+1).
+"""
 
 import numpy as np
 import torch
@@ -17,7 +19,9 @@ N_BINS = 512
 
 
 class Normalisation(nn.Module):
-    """Subtract the training mean and divide by the training standard deviation of each channel (buffers)."""
+    """Subtract the training mean and divide by the training standard deviation of each channel
+    (buffers).
+    """
 
     def __init__(self, n_channels: int):
         super().__init__()
@@ -30,7 +34,9 @@ class Normalisation(nn.Module):
 
 
 class Frames(nn.Module):
-    """Put what is left of frequency and all filters side by side: (batch, 64, frames, 2) -> (batch, frames, 128)."""
+    """Put what is left of frequency and all filters side by side: (batch, 64, frames, 2) -> (batch,
+    frames, 128).
+    """
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Return a vector per frame, bins outside, filters inside."""
@@ -50,24 +56,30 @@ class DoaCRNN(nn.Module):
 
     Notes
     -----
-    Input (batch, n_channels, frames, 512); output: logits (batch, frames, n_classes). The decision for a scene is the
-    class with the largest mean softmax: :meth:`scores`.
+    Input (batch, n_channels, frames, 512); output: logits (batch, frames, n_classes). The decision
+    for a scene is the class with the largest mean softmax: :meth:`scores`.
 
-    Kiyan, Poschadel, Preihs and Peissig, Table 1: normalisation; three times convolution, batch norm, ELU, max-pooling
-    over frequency by 8, 8, 4; two bidirectional LSTMs of 50 blocks; a dense layer of 100 with ELU; a dense layer of
-    classes with softmax. The table leaves open, and we choose: 3 x 3 kernels (issue; Perotin et al. 2019), padding that
-    keeps the size, no dropout. Its last row prints 50 x 2 N_bin, which cannot be: there are N_bin classes.
-    Chapter: sound-direction.
+    Kiyan, Poschadel, Preihs and Peissig, Table 1: normalisation; three times convolution, batch
+    norm, ELU, max-pooling over frequency by 8, 8, 4; two bidirectional LSTMs of 50 blocks; a dense
+    layer of 100 with ELU; a dense layer of classes with softmax. The table leaves open, and we
+    choose: 3 x 3 kernels (issue; Perotin et al. 2019), padding that keeps the size, no dropout. Its
+    last row prints 50 x 2 N_bin, which cannot be: there are N_bin classes. Chapter:
+    sound-direction.
     """
 
     def __init__(self, n_channels: int, n_classes: int = 425):
         super().__init__()
         if n_channels < 1 or n_classes < 1:
-            raise ParameterError(f"DoaCRNN needs at least one channel and one class, got {n_channels} and {n_classes}.")
+            raise ParameterError(
+                f"DoaCRNN needs at least one channel and one class, got {n_channels} and "
+                f"{n_classes}."
+            )
         self.n_channels, self.n_classes = n_channels, n_classes
         self.normalisation = Normalisation(n_channels)
         for i, pool in enumerate(POOLS, start=1):
-            self.add_module(f"conv{i}", nn.Conv2d(n_channels if i == 1 else N_FILTERS, N_FILTERS, 3, padding=1))
+            self.add_module(
+                f"conv{i}", nn.Conv2d(n_channels if i == 1 else N_FILTERS, N_FILTERS, 3, padding=1)
+            )
             self.add_module(f"bn{i}", nn.BatchNorm2d(N_FILTERS))
             self.add_module(f"elu{i}", nn.ELU())
             self.add_module(f"pool{i}", nn.MaxPool2d((1, pool)))
@@ -92,9 +104,16 @@ class DoaCRNN(nn.Module):
         ParameterError
             If the input is not (batch, n_channels, frames, 512).
         """
-        if inputs.ndim != 4 or inputs.shape[1] != self.n_channels or inputs.shape[3] != N_BINS or not inputs.shape[2]:
-            raise ParameterError(f"DoaCRNN takes (batch, {self.n_channels}, frames, {N_BINS}), "
-                                 f"not {tuple(inputs.shape)}.")
+        if (
+            inputs.ndim != 4
+            or inputs.shape[1] != self.n_channels
+            or inputs.shape[3] != N_BINS
+            or not inputs.shape[2]
+        ):
+            raise ParameterError(
+                f"DoaCRNN takes (batch, {self.n_channels}, frames, {N_BINS}), "
+                f"not {tuple(inputs.shape)}."
+            )
         maps = self.normalisation(inputs)
         for layer in self.convolutions():
             maps = layer(maps)
@@ -104,7 +123,11 @@ class DoaCRNN(nn.Module):
 
     def convolutions(self) -> list[nn.Module]:
         """Return convolution, batch norm, ELU and pooling of the three blocks in their order."""
-        return [getattr(self, f"{kind}{i}") for i in range(1, len(POOLS) + 1) for kind in ("conv", "bn", "elu", "pool")]
+        return [
+            getattr(self, f"{kind}{i}")
+            for i in range(1, len(POOLS) + 1)
+            for kind in ("conv", "bn", "elu", "pool")
+        ]
 
     def scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the mean over frames of the softmax, (batch, n_classes)."""
@@ -113,7 +136,8 @@ class DoaCRNN(nn.Module):
 
 @torch.no_grad()
 def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int = 50) -> np.ndarray:
-    """Return the directions that a network predicts for scenes, unit vectors (n, 3): the largest mean softmax.
+    """Return the directions that a network predicts for scenes, unit vectors (n, 3): the largest
+    mean softmax.
 
     Parameters
     ----------
@@ -122,11 +146,15 @@ def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int 
     mixtures : ndarray, shape (n, C, T)
         Scenes; channels beyond those that it needs are not used.
     kind : str
-        What it takes: ``"intensity"``, ``"order1"``, ...; see :func:`earwitness.features.network_input`.
+        What it takes: ``"intensity"``, ``"order1"``, ...; see
+        :func:`earwitness.features.network_input`.
     batch_size : int
     """
     parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
     with evaluation_mode(network):
-        inputs = (features.network_input(torch.from_numpy(part), kind).to(device_of(network)) for part in parts)
+        inputs = (
+            features.network_input(torch.from_numpy(part), kind).to(device_of(network))
+            for part in parts
+        )
         found = [network.scores(batch).argmax(-1).cpu() for batch in inputs]
     return sphere.directions()[torch.cat(found).numpy()]

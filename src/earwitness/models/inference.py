@@ -1,4 +1,6 @@
-"""Networks as they predict: in evaluation mode, left as they were, and in a faster layout where that is safe."""
+"""Networks as they predict: in evaluation mode, left as they were, and in a faster layout where
+that is safe.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ AGREEMENT = 1e-4  # of the largest output; another order of sums stays below 1e-
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[nn.Module]:
-    """Put the model in evaluation mode; afterwards every one of its modules has the mode that it had."""
+    """Put the model in evaluation mode; afterwards every one of its modules has the mode that it
+    had.
+    """
     modes = [(module, module.training) for module in model.modules()]
     try:
         yield model.eval()
@@ -31,7 +35,8 @@ def device_of(model: nn.Module) -> torch.device:
 
 @torch.no_grad()
 def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> torch.Tensor:
-    """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch at a time.
+    """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch
+    at a time.
 
     Raises
     ------
@@ -40,16 +45,22 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
     """
     with evaluation_mode(model):
         device = device_of(model)
-        outputs = torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+        outputs = torch.cat(
+            [model(part.to(device)).float().cpu() for part in inputs.split(batch_size)]
+        )
     finite = torch.isfinite(outputs).flatten(1).all(1)
     if not finite.all():
-        raise ParameterError(f"{type(model).__name__} returns NaN or infinite values for {int((~finite).sum())} of "
-                             f"{len(finite)} inputs{_broken_weights(model)}: there is nothing to read from them.")
+        raise ParameterError(
+            f"{type(model).__name__} returns NaN or infinite values for {int((~finite).sum())} of "
+            f"{len(finite)} inputs{_broken_weights(model)}: there is nothing to read from them."
+        )
     return outputs
 
 
 def _broken_weights(model: nn.Module) -> str:
-    broken = [name for name, weight in model.state_dict().items() if not torch.isfinite(weight).all()]
+    broken = [
+        name for name, weight in model.state_dict().items() if not torch.isfinite(weight).all()
+    ]
     return f", and so do its weights {', '.join(broken[:3])}" if broken else ""
 
 

@@ -19,13 +19,22 @@ class _MaxPool1dAs2d(nn.MaxPool2d):
 
 
 def _raised(x: torch.Tensor) -> torch.Tensor:
-    return x[:, :, None].contiguous(memory_format=torch.channels_last)  # (n, channels, time) -> (n, channels, 1, time)
+    return x[:, :, None].contiguous(
+        memory_format=torch.channels_last
+    )  # (n, channels, time) -> (n, channels, 1, time)
 
 
 def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
     wide = _Conv1dAs2d(
-        layer.in_channels, layer.out_channels, (1, layer.kernel_size[0]), (1, layer.stride[0]), (0, layer.padding[0]),
-        (1, layer.dilation[0]), layer.groups, layer.bias is not None, device="meta",
+        layer.in_channels,
+        layer.out_channels,
+        (1, layer.kernel_size[0]),
+        (1, layer.stride[0]),
+        (0, layer.padding[0]),
+        (1, layer.dilation[0]),
+        layer.groups,
+        layer.bias is not None,
+        device="meta",
     )
     wide.weight = nn.Parameter(layer.weight.detach()[:, :, None])  # (out, in, 1, kernel)
     wide.bias = layer.bias
@@ -33,8 +42,10 @@ def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
 
 
 def _pooling(layer: nn.MaxPool1d) -> nn.MaxPool2d:
-    sizes = [(0 if name == "padding" else 1, getattr(layer, name)) for name in
-             ("kernel_size", "stride", "padding", "dilation")]
+    sizes = [
+        (0 if name == "padding" else 1, getattr(layer, name))
+        for name in ("kernel_size", "stride", "padding", "dilation")
+    ]
     return _MaxPool1dAs2d(*sizes, ceil_mode=layer.ceil_mode)
 
 
@@ -42,19 +53,31 @@ def can_be_raised(layer: nn.Module) -> bool:
     """Tell whether the 2-D layers above compute the same as ``layer``."""
     if type(layer) is nn.Conv1d:
         return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return type(layer) is nn.MaxPool1d and not layer.return_indices and all(
-        isinstance(size, int) for size in (layer.kernel_size, layer.stride, layer.padding, layer.dilation))
+    return (
+        type(layer) is nn.MaxPool1d
+        and not layer.return_indices
+        and all(
+            isinstance(size, int)
+            for size in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        )
+    )
 
 
 _RAISED = {nn.Conv1d: _convolution, nn.MaxPool1d: _pooling}
 
 
 def _pool_first(layers: nn.Sequential) -> None:
-    """Let every max-pooling right behind a ReLU come before it: the same values and gradients, of half as many."""
+    """Let every max-pooling right behind a ReLU come before it: the same values and gradients, of
+    half as many.
+    """
     order = list(layers._modules.items())
     for i in range(len(order) - 1):
         (_, first), (_, second) = order[i : i + 2]
-        if type(first) is nn.ReLU and isinstance(second, nn.MaxPool2d) and not second.return_indices:
+        if (
+            type(first) is nn.ReLU
+            and isinstance(second, nn.MaxPool2d)
+            and not second.return_indices
+        ):
             order[i : i + 2] = reversed(order[i : i + 2])
     layers._modules = dict(order)
 
@@ -62,14 +85,15 @@ def _pool_first(layers: nn.Sequential) -> None:
 def channels_last(model: nn.Module) -> nn.Module:
     """Return a copy of ``model`` that computes the same, to rounding, in less time on a CPU.
 
-    Convolutions and max-poolings over time become 2-D ones of height 1, and channels lie innermost in memory. Inputs,
-    outputs and the names of all weights stay; a convolution's weights become (out, in, 1, kernel).
+    Convolutions and max-poolings over time become 2-D ones of height 1, and channels lie innermost
+    in memory. Inputs, outputs and the names of all weights stay; a convolution's weights become
+    (out, in, 1, kernel).
 
     Notes
     -----
-    AudioNet trains 2.5 times as fast in this layout, and predicts in four fifths of the time; AlexNet, whose layers are
-    2-D already, in two thirds (``benchmarks/results``). Layers stay as they are where weights are used twice: training
-    would pull the two apart.
+    AudioNet trains 2.5 times as fast in this layout, and predicts in four fifths of the time;
+    AlexNet, whose layers are 2-D already, in two thirds (``benchmarks/results``). Layers stay as
+    they are where weights are used twice: training would pull the two apart.
     """
     fast = copy.deepcopy(model)
     if _uses_weights_twice(fast):
@@ -90,10 +114,15 @@ def _uses_weights_twice(model: nn.Module) -> bool:
 
 def differs(fast: nn.Module, model: nn.Module) -> bool:
     """Tell whether a :func:`channels_last` copy has other layers, or has them in another order."""
-    layers, copied = ([(name, type(layer)) for name, layer in network.named_modules()] for network in (model, fast))
+    layers, copied = (
+        [(name, type(layer)) for name, layer in network.named_modules()]
+        for network in (model, fast)
+    )
     return layers != copied
 
 
 def restored(state: dict[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights of a :func:`channels_last` copy in the shapes that ``model`` itself has."""
+    """Return the weights of a :func:`channels_last` copy in the shapes that ``model`` itself
+    has.
+    """
     return {name: state[name].reshape(weight.shape) for name, weight in model.state_dict().items()}

@@ -1,4 +1,6 @@
-"""NISQA, networks that predict the quality of speech from its mel spectrogram (Mittag and Moeller 2019)."""
+"""NISQA, networks that predict the quality of speech from its mel spectrogram (Mittag and Moeller
+2019).
+"""
 
 import pickle
 import warnings
@@ -43,7 +45,8 @@ class EmptyBandsWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Settings:
-    """What tells the networks of the family apart; the defaults are the network that Tilkorn et al. explain.
+    """What tells the networks of the family apart; the defaults are the network that Tilkorn et al.
+    explain.
 
     Attributes
     ----------
@@ -52,8 +55,9 @@ class Settings:
     segment_length, segment_hop, max_segments : int
         Frames in a segment; frames from one segment to the next; most segments of a clip.
     cnn : str
-        ``"standard"``: max-poolings by two, then a dense layer of ``n_features``. ``"adapt"``: poolings to the fixed
-        sizes ``pools``, the last convolution closes the time axis; 6 x 64 features.
+        ``"standard"``: max-poolings by two, then a dense layer of ``n_features``. ``"adapt"``:
+        poolings to the fixed sizes ``pools``, the last convolution closes the time axis; 6 x 64
+        features.
     channels : tuple of int
         Filters of convolution 1, of 2, of 3 to 6.
     n_features : int
@@ -62,8 +66,8 @@ class Settings:
         Sizes (bands, frames) after the three poolings of the adaptive CNN.
     dropout : float
     time : str
-        ``"lstm"`` (bidirectional, one layer, ``n_hidden`` units each way) or ``"attention"`` (self-attention, one
-        head, ``n_layers`` of width ``n_hidden``).
+        ``"lstm"`` (bidirectional, one layer, ``n_hidden`` units each way) or ``"attention"``
+        (self-attention, one head, ``n_layers`` of width ``n_hidden``).
     n_hidden, n_layers : int
     pool : str
         ``"last"``: the last step of each direction; ``"attention"``; ``"average"``.
@@ -102,15 +106,21 @@ class Settings:
 
 
 class Clone(nn.Module):
-    """Hand on a copy. Between a ReLU and the max-pooling behind it, it keeps captum's DeepLIFT right."""
+    """Hand on a copy. Between a ReLU and the max-pooling behind it, it keeps captum's DeepLIFT
+    right.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``x`` as a tensor of its own."""
         return x.clone()
 
 
-def _blocks(channels: tuple, pools: dict[int, nn.Module], dropout: float, last_padding: tuple) -> dict[str, nn.Module]:
-    """Return six convolutions, each with batch norm and ReLU; poolings and dropouts where the family has them."""
+def _blocks(
+    channels: tuple, pools: dict[int, nn.Module], dropout: float, last_padding: tuple
+) -> dict[str, nn.Module]:
+    """Return six convolutions, each with batch norm and ReLU; poolings and dropouts where the
+    family has them.
+    """
     filters = (1, *channels[:2], *[channels[2]] * 4)
     layers: dict[str, nn.Module] = {}
     for i in range(1, 7):
@@ -126,7 +136,9 @@ def _blocks(channels: tuple, pools: dict[int, nn.Module], dropout: float, last_p
 
 
 class StandardCNN(nn.Sequential):
-    """Six convolutions, three max-poolings by two, one dense layer: a segment (1, 48, 15) becomes 20 features."""
+    """Six convolutions, three max-poolings by two, one dense layer: a segment (1, 48, 15) becomes
+    20 features.
+    """
 
     def __init__(self, settings: Settings):
         # the first pooling pads time, 15 to 16, so that three halvings leave 6 bands x 2 frames
@@ -135,15 +147,23 @@ class StandardCNN(nn.Sequential):
         for name, layer in _blocks(settings.channels, pools, settings.dropout, (1, 1)).items():
             self.add_module(name, layer)
         self.add_module("flatten", nn.Flatten())
-        self.add_module("fc_out", nn.Linear(settings.channels[2] * (settings.n_mels // 8) * 2, settings.n_features))
+        self.add_module(
+            "fc_out",
+            nn.Linear(settings.channels[2] * (settings.n_mels // 8) * 2, settings.n_features),
+        )
         self.n_features = settings.n_features
 
 
 class AdaptCNN(nn.Sequential):
-    """Six convolutions, three poolings to fixed sizes; a segment (1, 48, 15) becomes 6 bands x 64 filters."""
+    """Six convolutions, three poolings to fixed sizes; a segment (1, 48, 15) becomes 6 bands x 64
+    filters.
+    """
 
     def __init__(self, settings: Settings):
-        pools = {i: nn.AdaptiveMaxPool2d(tuple(size)) for i, size in zip((1, 2, 4), settings.pools, strict=True)}
+        pools = {
+            i: nn.AdaptiveMaxPool2d(tuple(size))
+            for i, size in zip((1, 2, 4), settings.pools, strict=True)
+        }
         super().__init__()
         for name, layer in _blocks(settings.channels, pools, settings.dropout, (1, 0)).items():
             self.add_module(name, layer)
@@ -153,11 +173,15 @@ class AdaptCNN(nn.Sequential):
 
 
 class BiLSTM(nn.Module):
-    """One layer of LSTM each way; (N, n_segments, n_features) -> (N, n_segments, 2 n_hidden), forward half first."""
+    """One layer of LSTM each way; (N, n_segments, n_features) -> (N, n_segments, 2 n_hidden),
+    forward half first.
+    """
 
     def __init__(self, n_features: int, settings: Settings):
         super().__init__()
-        self.lstm = nn.LSTM(n_features, settings.n_hidden, settings.n_layers, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(
+            n_features, settings.n_hidden, settings.n_layers, batch_first=True, bidirectional=True
+        )
         self.n_features = 2 * settings.n_hidden
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -172,22 +196,39 @@ class _AttentionLayer(nn.Module):
         super().__init__()
         self.self_attn = nn.MultiheadAttention(width, 1, batch_first=True)
         self.dropout1, self.norm1 = nn.Dropout(dropout), nn.LayerNorm(width)
-        self.linear1, self.relu, self.dropout = nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout)
-        self.linear2, self.dropout2, self.norm2 = nn.Linear(width, width), nn.Dropout(dropout), nn.LayerNorm(width)
+        self.linear1, self.relu, self.dropout = (
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+        )
+        self.linear2, self.dropout2, self.norm2 = (
+            nn.Linear(width, width),
+            nn.Dropout(dropout),
+            nn.LayerNorm(width),
+        )
         self.add1, self.add2 = Add(), Add()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.norm1(self.add1(x, self.dropout1(self.self_attn(x, x, x, need_weights=False)[0])))
-        return self.norm2(self.add2(x, self.dropout2(self.linear2(self.dropout(self.relu(self.linear1(x)))))))
+        return self.norm2(
+            self.add2(x, self.dropout2(self.linear2(self.dropout(self.relu(self.linear1(x))))))
+        )
 
 
 class SelfAttention(nn.Module):
-    """Dense layer, layer norm, layers of self-attention; (N, n_segments, n_features) -> (N, n_segments, n_hidden)."""
+    """Dense layer, layer norm, layers of self-attention; (N, n_segments, n_features) -> (N,
+    n_segments, n_hidden).
+    """
 
     def __init__(self, n_features: int, settings: Settings):
         super().__init__()
-        self.linear, self.norm1 = nn.Linear(n_features, settings.n_hidden), nn.LayerNorm(settings.n_hidden)
-        self.layers = nn.Sequential(*[_AttentionLayer(settings.n_hidden, 0.1) for _ in range(settings.n_layers)])
+        self.linear, self.norm1 = (
+            nn.Linear(n_features, settings.n_hidden),
+            nn.LayerNorm(settings.n_hidden),
+        )
+        self.layers = nn.Sequential(
+            *[_AttentionLayer(settings.n_hidden, 0.1) for _ in range(settings.n_layers)]
+        )
         self.n_features = settings.n_hidden
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -196,7 +237,9 @@ class SelfAttention(nn.Module):
 
 
 class LastStep(nn.Module):
-    """Read a BiLSTM where each direction has heard everything: forward at the last segment, backward at the first."""
+    """Read a BiLSTM where each direction has heard everything: forward at the last segment,
+    backward at the first.
+    """
 
     def __init__(self, n_features: int):
         super().__init__()
@@ -209,7 +252,9 @@ class LastStep(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """Average the segments by weights that a small network gives them (softmax over time), then a dense layer."""
+    """Average the segments by weights that a small network gives them (softmax over time), then a
+    dense layer.
+    """
 
     def __init__(self, n_features: int):
         super().__init__()
@@ -242,7 +287,8 @@ _POOLS = {"last": LastStep, "attention": AttentionPool, "average": AveragePool}
 
 @register(sample_rate=16000, audio="spectrogram", tasks=("quality",), label="NISQA")
 class Nisqa(nn.Module):
-    """A network of the NISQA family: ``cnn`` on each segment, ``time`` over the segments, a pooling per output.
+    """A network of the NISQA family: ``cnn`` on each segment, ``time`` over the segments, a pooling
+    per output.
 
     Parameters
     ----------
@@ -262,10 +308,10 @@ class Nisqa(nn.Module):
 
     Notes
     -----
-    Mittag and Moeller (2019) and Mittag et al. (2021), section 3. Every ReLU, pooling, dropout, residual sum and mean
-    over time is a module of its own, used once; batch norms stand right behind convolutions; a clone stands between
-    ReLU and pooling. The value predicted is not limited to 1 to 5. Segments need no padding: all clips of a batch have
-    the same number of frames.
+    Mittag and Moeller (2019) and Mittag et al. (2021), section 3. Every ReLU, pooling, dropout,
+    residual sum and mean over time is a module of its own, used once; batch norms stand right
+    behind convolutions; a clone stands between ReLU and pooling. The value predicted is not limited
+    to 1 to 5. Segments need no padding: all clips of a batch have the same number of frames.
     Chapter: speech-quality.
     """
 
@@ -273,7 +319,9 @@ class Nisqa(nn.Module):
         super().__init__()
         self.settings = settings = settings or Settings()
         self.cnn = _CNNS[check_choice(settings.cnn, _CNNS, "kind of CNN")](settings)
-        self.time = _TIMES[check_choice(settings.time, _TIMES, "kind of time module")](self.cnn.n_features, settings)
+        self.time = _TIMES[check_choice(settings.time, _TIMES, "kind of time module")](
+            self.cnn.n_features, settings
+        )
         pool = _POOLS[check_choice(settings.pool, _POOLS, "kind of pooling")]
         self.pools = nn.ModuleList(pool(self.time.n_features) for _ in settings.outputs)
         self.outputs = list(settings.outputs)
@@ -284,18 +332,23 @@ class Nisqa(nn.Module):
         return cls(Settings(**{key: _as_tuples(value) for key, value in card["settings"].items()}))
 
     def forward(self, spectrograms: torch.Tensor) -> torch.Tensor:
-        """Return the predictions (N, n_outputs) for mel spectrograms (N, n_mels, n_frames) in dB."""
+        """Return the predictions (N, n_outputs) for mel spectrograms (N, n_mels, n_frames) in
+        dB.
+        """
         segments = self.segments(spectrograms)
         n, n_segments = segments.shape[:2]
         return self.rate(self.cnn(segments.flatten(0, 1)).reshape(n, n_segments, -1))
 
     def rate(self, cnn_features: torch.Tensor) -> torch.Tensor:
-        """Return the predictions (N, n_outputs) for outputs of the CNN (N, n_segments, n_features)."""
+        """Return the predictions (N, n_outputs) for outputs of the CNN (N, n_segments,
+        n_features).
+        """
         over_time = self.time(cnn_features)
         return torch.cat([pool(over_time) for pool in self.pools], dim=1)
 
     def segments(self, spectrograms: torch.Tensor) -> torch.Tensor:
-        """Return the segments (N, n_segments, 1, n_mels, segment_length) of spectrograms (N, n_mels, n_frames).
+        """Return the segments (N, n_segments, 1, n_mels, segment_length) of spectrograms (N,
+        n_mels, n_frames).
 
         Segment i covers the frames from ``i * segment_hop``; the last frames may be in none.
 
@@ -307,20 +360,34 @@ class Nisqa(nn.Module):
             If they are shorter than one segment or give more than ``max_segments``.
         """
         s = self.settings
-        if spectrograms.ndim != 3 or spectrograms.shape[1] != s.n_mels or not spectrograms.is_floating_point():
-            raise ParameterError(f"Nisqa takes float spectrograms (batch, {s.n_mels}, frames), got "
-                                 f"{spectrograms.dtype} {tuple(spectrograms.shape)}.")
+        if (
+            spectrograms.ndim != 3
+            or spectrograms.shape[1] != s.n_mels
+            or not spectrograms.is_floating_point()
+        ):
+            raise ParameterError(
+                f"Nisqa takes float spectrograms (batch, {s.n_mels}, frames), got "
+                f"{spectrograms.dtype} {tuple(spectrograms.shape)}."
+            )
         if spectrograms.shape[-1] < s.segment_length:
-            raise AudioError(f"The clip has {spectrograms.shape[-1]} frames; one segment has {s.segment_length}: "
-                             f"at least {s.shortest_s:.2f} s are needed.")
+            raise AudioError(
+                f"The clip has {spectrograms.shape[-1]} frames; one segment has "
+                f"{s.segment_length}: "
+                f"at least {s.shortest_s:.2f} s are needed."
+            )
         n_segments = (spectrograms.shape[-1] - s.segment_length) // s.segment_hop + 1
         if n_segments > s.max_segments:
-            raise AudioError(f"The clip has {n_segments} segments, the network takes at most {s.max_segments}: "
-                             f"cut it to {s.longest_s:.0f} s or less.")
-        return spectrograms.unfold(2, s.segment_length, s.segment_hop).permute(0, 2, 1, 3).unsqueeze(2)
+            raise AudioError(
+                f"The clip has {n_segments} segments, the network takes at most {s.max_segments}: "
+                f"cut it to {s.longest_s:.0f} s or less."
+            )
+        return (
+            spectrograms.unfold(2, s.segment_length, s.segment_hop).permute(0, 2, 1, 3).unsqueeze(2)
+        )
 
     def spectrogram(self, samples, sample_rate: int) -> torch.Tensor:
-        """Return the mel spectrogram (n_mels, n_frames) in dB of samples (T,) at their own sample rate.
+        """Return the mel spectrogram (n_mels, n_frames) in dB of samples (T,) at their own sample
+        rate.
 
         Bands that lie above Nyquist are empty: as silent as the loudest point less 80 dB.
 
@@ -330,38 +397,56 @@ class Nisqa(nn.Module):
             If the samples are not floats (T,), or fewer than 4000 a second.
         """
         s = self.settings
-        return features.mel_spectrogram(_checked(samples, sample_rate), sample_rate, s.n_mels, s.fmax_hz, s.n_fft,
-                                        s.hop_s, s.window_s)
+        return features.mel_spectrogram(
+            _checked(samples, sample_rate),
+            sample_rate,
+            s.n_mels,
+            s.fmax_hz,
+            s.n_fft,
+            s.hop_s,
+            s.window_s,
+        )
 
     @torch.no_grad()
     def predict(self, samples, sample_rate: int) -> dict[str, float]:
-        """Return the predicted quality of one clip, ``{"mos": 3.9, ...}``, on the scale from 1 (bad) to 5 (excellent).
+        """Return the predicted quality of one clip, ``{"mos": 3.9, ...}``, on the scale from 1
+        (bad) to 5 (excellent).
 
         Parameters
         ----------
         samples : ndarray, shape (T,)
             One channel, floats in [-1, 1]; at least 0.14 s.
         sample_rate : int
-            Hz; the clip is taken at its own rate. Mel bands above its Nyquist frequency are empty, so that the network
-            hears speech of a narrower band: an EmptyBandsWarning says how many. Silence gives the network's value for
-            an empty spectrogram of that length, with a SilenceWarning: it is where explanations start from, not a
-            quality.
+            Hz; the clip is taken at its own rate. Mel bands above its Nyquist frequency are empty,
+            so that the network hears speech of a narrower band: an EmptyBandsWarning says how many.
+            Silence gives the network's value for an empty spectrogram of that length, with a
+            SilenceWarning: it is where explanations start from, not a quality.
 
         Raises
         ------
         AudioError
-            If the clip is too short for one segment, too long for the network, has several channels, samples that are
-            whole numbers or not finite, or fewer than 4000 samples a second.
+            If the clip is too short for one segment, too long for the network, has several
+            channels, samples that are whole numbers or not finite, or fewer than 4000 samples a
+            second.
         """
         s = self.settings
         spectrogram = self.spectrogram(samples, sample_rate)
         if (empty := mel.bands_above(sample_rate, s.n_mels, s.fmax_hz)) > 0:
-            warnings.warn(f"{empty} of {s.n_mels} mel bands, which reach {s.fmax_hz:.0f} Hz, lie above "
-                          f"{sample_rate / 2:.0f} Hz and stay empty: the network hears speech of that bandwidth.",
-                          EmptyBandsWarning, stacklevel=3)
+            warnings.warn(
+                f"{empty} of {s.n_mels} mel bands, which reach {s.fmax_hz:.0f} Hz, lie above "
+                f"{sample_rate / 2:.0f} Hz and stay empty: the network hears speech of that "
+                "bandwidth.",
+                EmptyBandsWarning,
+                stacklevel=3,
+            )
         if spectrogram.max() <= mel.FLOOR_DB:
-            warnings.warn("The clip is silent: what is returned is the network's value for an empty spectrogram of "
-                          "that length, not a quality of speech.", SilenceWarning, stacklevel=3)
+            warnings.warn(
+                "The clip is silent: what is returned is the network's value for an empty "
+                "spectrogram of "
+                "that length, not a quality of speech.",
+                SilenceWarning,
+                stacklevel=3,
+            )
         with evaluation_mode(self):
             values = self(spectrogram[None].to(device_of(self)))[0]
         return dict(zip(self.outputs, values.tolist(), strict=True))
@@ -370,8 +455,11 @@ class Nisqa(nn.Module):
 def _checked(samples, sample_rate: int):
     check_rate(sample_rate)
     if sample_rate < LOWEST_RATE:
-        raise AudioError(f"The clip has {sample_rate} samples a second; speech needs at least {LOWEST_RATE}, and the "
-                         "networks were trained on 8000 and more.")
+        raise AudioError(
+            f"The clip has {sample_rate} samples a second; speech needs at least {LOWEST_RATE}, "
+            "and the "
+            "networks were trained on 8000 and more."
+        )
     return check_samples(samples, sample_rate, may_be_silent=True)
 
 
@@ -386,9 +474,9 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     Parameters
     ----------
     name_or_path : str or path
-        ``"nisqa_tts"`` (standard CNN, BiLSTM; for synthesised speech), ``"nisqa_mos_only"``, ``"nisqa"`` (adaptive CNN,
-        self-attention; five outputs), which are public, or ``"quality"``, which the repository ships. Or a checkpoint
-        file of NISQA's own code.
+        ``"nisqa_tts"`` (standard CNN, BiLSTM; for synthesised speech), ``"nisqa_mos_only"``,
+        ``"nisqa"`` (adaptive CNN, self-attention; five outputs), which are public, or
+        ``"quality"``, which the repository ships. Or a checkpoint file of NISQA's own code.
     root : path, optional
         Folder of the public weights. Default: ``EARWITNESS_DATA/nisqa``, then the cache, where
         ``earwitness data download nisqa`` puts them (3 MB).
@@ -398,7 +486,8 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     UnknownNameError
         If there is no such name and no such file.
     DamagedDataError
-        If the file is not what its checksum promises, is no checkpoint, or its weights do not fit its settings.
+        If the file is not what its checksum promises, is no checkpoint, or its weights do not fit
+        its settings.
     MissingDataError
         If the weights are not on this machine.
     """
@@ -408,18 +497,24 @@ def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     if name in PUBLIC:
         path = _public(name, root)
         if cache.file_digest(path) != catalogue.manifest("nisqa")[path.name]:
-            raise DamagedDataError(f"{path} does not have the checksum of data/manifests/nisqa.sha256; fetch it again "
-                                   "with `earwitness data download nisqa`.")
+            raise DamagedDataError(
+                f"{path} does not have the checksum of data/manifests/nisqa.sha256; fetch it again "
+                "with `earwitness data download nisqa`."
+            )
         return _read_checkpoint(path)
     if not Path(name).is_file():
-        raise UnknownNameError(f"There is no file {name!r} and no network of that name. Known: {', '.join(names())}.")
+        raise UnknownNameError(
+            f"There is no file {name!r} and no network of that name. Known: {', '.join(names())}."
+        )
     return _read_checkpoint(Path(name))
 
 
 def _public(name: str, root: str | Path | None) -> Path:
     path = catalogue.corpus_folder("nisqa", root) / f"{name}.tar"
     if not path.is_file():
-        raise MissingDataError(f"{path} is missing; fetch it with `earwitness data download nisqa`.")
+        raise MissingDataError(
+            f"{path} is missing; fetch it with `earwitness data download nisqa`."
+        )
     return path
 
 
@@ -433,40 +528,68 @@ def _read_checkpoint(path: Path) -> Nisqa:
         settings = _settings(checkpoint["args"])
         state = {_renamed(key): value for key, value in checkpoint["model_state_dict"].items()}
         return weights.fill(lambda: Nisqa(settings), state, path)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, TypeError, AttributeError,
-            ValueError, RuntimeError, DamagedDataError) as error:
+    except (
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        DamagedDataError,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         reason = f"its args have no {reason}." if isinstance(error, KeyError) else reason
-        raise DamagedDataError(f"{path} is not a NISQA checkpoint that fits this family: {reason}") from None
+        raise DamagedDataError(
+            f"{path} is not a NISQA checkpoint that fits this family: {reason}"
+        ) from None
 
 
 def _check_unpacked_size(path: Path) -> None:
-    """Raise ValueError if a file of weights is compressed to far less than the memory that it would take."""
+    """Raise ValueError if a file of weights is compressed to far less than the memory that it would
+    take.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             n_bytes = sum(member.file_size for member in archive.infolist())
         if n_bytes > 2 * path.stat().st_size:
-            raise ValueError(f"it would unpack to {n_bytes / 1e6:.0f} MB, torch compresses nothing.")
+            raise ValueError(
+                f"it would unpack to {n_bytes / 1e6:.0f} MB, torch compresses nothing."
+            )
 
 
 def _by_name(path: Path) -> str:
     """Return how to load the weights of this file name, if the repository ships such."""
-    return f' The network shipped in {path.name} loads by its name: load("{path.stem}").' * (path.stem in SHIPPED)
+    return f' The network shipped in {path.name} loads by its name: load("{path.stem}").' * (
+        path.stem in SHIPPED
+    )
 
 
 def _settings(args: dict) -> Settings:
     """Translate the arguments that a checkpoint keeps."""
     lstm = args["td"] == "lstm"
     if lstm and not args["td_lstm_bidirectional"] or args["td_2"] != "skip" or args["double_ended"]:
-        raise ValueError("only one-ended networks with a bidirectional LSTM or self-attention are known here")
+        raise ValueError(
+            "only one-ended networks with a bidirectional LSTM or self-attention are known here"
+        )
     if (n_layers := args["td_lstm_num_layers" if lstm else "td_sa_num_layers"]) > _MOST_LAYERS:
         raise ValueError(f"{n_layers} layers over time are more than {_MOST_LAYERS}")
     return Settings(
-        n_mels=args["ms_n_mels"], fmax_hz=float(args["ms_fmax"]), n_fft=args["ms_n_fft"], hop_s=args["ms_hop_length"],
-        window_s=args["ms_win_length"], segment_length=args["ms_seg_length"], segment_hop=args["ms_seg_hop_length"],
-        max_segments=args["ms_max_segments"], cnn=args["cnn_model"],
-        channels=tuple(args[f"cnn_c_out_{i}"] for i in (1, 2, 3)), n_features=args["cnn_fc_out_h"] or 20,
-        pools=tuple(tuple(args[f"cnn_pool_{i}"] or (0, 0)) for i in (1, 2, 3)), dropout=args["cnn_dropout"],
+        n_mels=args["ms_n_mels"],
+        fmax_hz=float(args["ms_fmax"]),
+        n_fft=args["ms_n_fft"],
+        hop_s=args["ms_hop_length"],
+        window_s=args["ms_win_length"],
+        segment_length=args["ms_seg_length"],
+        segment_hop=args["ms_seg_hop_length"],
+        max_segments=args["ms_max_segments"],
+        cnn=args["cnn_model"],
+        channels=tuple(args[f"cnn_c_out_{i}"] for i in (1, 2, 3)),
+        n_features=args["cnn_fc_out_h"] or 20,
+        pools=tuple(tuple(args[f"cnn_pool_{i}"] or (0, 0)) for i in (1, 2, 3)),
+        dropout=args["cnn_dropout"],
         time={"lstm": "lstm", "self_att": "attention"}[args["td"]],
         n_hidden=args["td_lstm_h"] if lstm else args["td_sa_d_model"],
         n_layers=n_layers,

@@ -11,15 +11,24 @@ SAMPLE_RATE = 16000
 N_SAMPLES = 4000  # 250 ms
 POOL = 3  # width and shift of every max-pooling, in samples
 
-# Table 1: (kernel width kW, kernel shift dW, number of filters) of each convolution, then hidden units
+# Table 1: (kernel width kW, kernel shift dW, number of filters) of each convolution, then hidden
+# units
 _PHONE = [(30, 10, 80), (7, 1, 60), (7, 1, 60)], 1024
 _SPEAKER = [(30, 10, 80), (10, 1, 80)], 100
 
 
 class _RawWaveform(nn.Sequential):
-    """Convolutions, each followed by max-pooling and ReLU; a hidden dense layer with ReLU; a dense layer of classes."""
+    """Convolutions, each followed by max-pooling and ReLU; a hidden dense layer with ReLU; a dense
+    layer of classes.
+    """
 
-    def __init__(self, convolutions: list[tuple[int, int, int]], n_hidden: int, n_classes: int, n_samples: int):
+    def __init__(
+        self,
+        convolutions: list[tuple[int, int, int]],
+        n_hidden: int,
+        n_classes: int,
+        n_samples: int,
+    ):
         super().__init__()
         n_in, length = 1, n_samples
         for i, (width, shift, n_filters) in enumerate(convolutions, start=1):
@@ -28,7 +37,9 @@ class _RawWaveform(nn.Sequential):
             self.add_module(f"relu{i}", nn.ReLU())
             n_in, length = n_filters, ((length - width) // shift + 1) // POOL
         if length < 1:
-            raise ParameterError(f"{type(self).__name__} has nothing left to classify of {n_samples} samples.")
+            raise ParameterError(
+                f"{type(self).__name__} has nothing left to classify of {n_samples} samples."
+            )
         dense = len(convolutions) + 1
         self.add_module("flatten", nn.Flatten())
         self.add_module(f"fc{dense}", nn.Linear(n_in * length, n_hidden))
@@ -48,7 +59,8 @@ class _RawWaveform(nn.Sequential):
 
 @register(sample_rate=SAMPLE_RATE, audio="waveform", tasks=("frames",), input_shape=(1, N_SAMPLES))
 class PhoneCNN(_RawWaveform):
-    """Phone classifier: three convolutions of 80, 60 and 60 filters, then dense layers of 1024 and a class per phone.
+    """Phone classifier: three convolutions of 80, 60 and 60 filters, then dense layers of 1024 and
+    a class per phone.
 
     Parameters
     ----------
@@ -64,13 +76,15 @@ class PhoneCNN(_RawWaveform):
 
     Notes
     -----
-    Input (batch, 1, n_samples): a stretch of waveform with mean zero and variance one; output (batch, n_classes): which
-    phone is spoken at its centre. Lengths after each pooling: 132, 42, 12.
+    Input (batch, 1, n_samples): a stretch of waveform with mean zero and variance one; output
+    (batch, n_classes): which phone is spoken at its centre. Lengths after each pooling: 132, 42,
+    12.
 
-    Muckenhirn et al. (2019), section 4.1 and Table 1: kernel width/shift/filters 30/10/80, 7/1/60, 7/1/60; after each
-    convolution max-pooling of width and shift 3, then ReLU; 1024 hidden units. The text leaves open, and we choose: no
-    padding; poolings drop an incomplete last window; ReLU after the hidden layer; each stretch normalised outside the
-    network, as in Palaz et al. (2013), whose line of work it is. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 4.1 and Table 1: kernel width/shift/filters 30/10/80, 7/1/60,
+    7/1/60; after each convolution max-pooling of width and shift 3, then ReLU; 1024 hidden units.
+    The text leaves open, and we choose: no padding; poolings drop an incomplete last window; ReLU
+    after the hidden layer; each stretch normalised outside the network, as in Palaz et al. (2013),
+    whose line of work it is. Chapter: raw-waveform.
     """
 
     def __init__(self, n_classes: int, n_samples: int = N_SAMPLES):
@@ -79,7 +93,8 @@ class PhoneCNN(_RawWaveform):
 
 @register(sample_rate=SAMPLE_RATE, audio="waveform", tasks=("frames",), input_shape=(1, N_SAMPLES))
 class SpeakerCNN(_RawWaveform):
-    """Speaker classifier: two convolutions of 80 filters, then dense layers of 100 and a class per speaker.
+    """Speaker classifier: two convolutions of 80 filters, then dense layers of 100 and a class per
+    speaker.
 
     Parameters
     ----------
@@ -95,13 +110,14 @@ class SpeakerCNN(_RawWaveform):
 
     Notes
     -----
-    Input (batch, 1, n_samples): a stretch of waveform with mean zero and variance one; output (batch, n_classes): who
-    speaks. Lengths after each pooling: 132, 41.
+    Input (batch, 1, n_samples): a stretch of waveform with mean zero and variance one; output
+    (batch, n_classes): who speaks. Lengths after each pooling: 132, 41.
 
-    Muckenhirn et al. (2019), section 4.1 and Table 1: kernel width/shift/filters 30/10/80, 10/1/80; after each
-    convolution max-pooling of width and shift 3, then ReLU; 100 hidden units. The text leaves open, and we choose, the
-    same as for :class:`PhoneCNN`; and the length of the input: section 3.1 says only that inputs span 250 to 500 ms,
-    250 ms is printed for phones, and we take it for both. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 4.1 and Table 1: kernel width/shift/filters 30/10/80, 10/1/80;
+    after each convolution max-pooling of width and shift 3, then ReLU; 100 hidden units. The text
+    leaves open, and we choose, the same as for :class:`PhoneCNN`; and the length of the input:
+    section 3.1 says only that inputs span 250 to 500 ms, 250 ms is printed for phones, and we take
+    it for both. Chapter: raw-waveform.
     """
 
     def __init__(self, n_classes: int, n_samples: int = N_SAMPLES):

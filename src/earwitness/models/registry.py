@@ -1,4 +1,6 @@
-"""Networks by name: each is registered where it is written, with what one must know before the first input."""
+"""Networks by name: each is registered where it is written, with what one must know before the
+first input.
+"""
 
 import warnings
 from functools import cache
@@ -14,8 +16,14 @@ AUDIO = ("waveform", "spectrogram", "ambisonic")
 _NETWORKS: dict[str, type[nn.Module]] = {}
 
 
-def register(*, sample_rate: int, audio: str, tasks: tuple[str, ...],
-             input_shape: tuple[int, ...] = (), label: str = ""):
+def register(
+    *,
+    sample_rate: int,
+    audio: str,
+    tasks: tuple[str, ...],
+    input_shape: tuple[int, ...] = (),
+    label: str = "",
+):
     """Register the class below under its own name; it gets these as attributes.
 
     Parameters
@@ -25,7 +33,8 @@ def register(*, sample_rate: int, audio: str, tasks: tuple[str, ...],
     audio : {"waveform", "spectrogram", "ambisonic"}
         What its inputs are.
     tasks : tuple of str
-        What it is made for: ``"clips"`` (a class for each), ``"frames"``, ``"directions"``, ``"quality"``.
+        What it is made for: ``"clips"`` (a class for each), ``"frames"``, ``"directions"``,
+        ``"quality"``.
     input_shape : tuple of int
         Of one input as published; () where it varies.
     label : str
@@ -43,13 +52,19 @@ def register(*, sample_rate: int, audio: str, tasks: tuple[str, ...],
         network.audio, network.tasks, network.input_shape = audio, tasks, input_shape
         _NETWORKS[network.__name__] = network
         return network
+
     return note
 
 
 def names(task: str | None = None, audio: str | None = None) -> list[str]:
-    """Return the names of all registered networks, or of those made for a task, or for a type of audio."""
-    return sorted(name for name, network in _all().items()
-                  if task in (None, *network.tasks) and audio in (None, network.audio))
+    """Return the names of all registered networks, or of those made for a task, or for a type of
+    audio.
+    """
+    return sorted(
+        name
+        for name, network in _all().items()
+        if task in (None, *network.tasks) and audio in (None, network.audio)
+    )
 
 
 def find(name: str) -> type[nn.Module]:
@@ -65,7 +80,8 @@ def find(name: str) -> type[nn.Module]:
 
 
 def create(name: str, *arguments, **options) -> nn.Module:
-    """Return an untrained network by name; the rest is what its class takes, most often the number of classes.
+    """Return an untrained network by name; the rest is what its class takes, most often the number
+    of classes.
 
     Raises
     ------
@@ -90,11 +106,17 @@ def _of_other_packages() -> None:
     for point in entry_points(group=GROUP):
         try:
             _load(point)
-        except Exception as error:  # somebody else's code: any error there must leave our networks usable
-            warnings.warn(f"The network {point.name} of {point.value} is left out: {error}", stacklevel=4)
+        except (
+            Exception
+        ) as error:  # somebody else's code: any error there must leave our networks usable
+            warnings.warn(
+                f"The network {point.name} of {point.value} is left out: {error}", stacklevel=4
+            )
 
 
 def _load(point: EntryPoint) -> None:
     network = point.load()
     if network not in _NETWORKS.values():
-        raise ParameterError(f"it is not registered; write @earwitness.models.register(...) above {point.attr}.")
+        raise ParameterError(
+            f"it is not registered; write @earwitness.models.register(...) above {point.attr}."
+        )

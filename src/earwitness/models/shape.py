@@ -1,4 +1,6 @@
-"""One check that every network makes before its first layer, so that a wrong input gets a sentence."""
+"""One check that every network makes before its first layer, so that a wrong input gets a
+sentence.
+"""
 
 import torch
 
@@ -15,5 +17,7 @@ def check_shape(inputs: torch.Tensor, expected: tuple[int, ...], name: str) -> t
     """
     if tuple(inputs.shape[1:]) != expected or not inputs.is_floating_point():
         wanted = ", ".join(map(str, expected))
-        raise ParameterError(f"{name} takes float input (batch, {wanted}), got {inputs.dtype} {tuple(inputs.shape)}.")
+        raise ParameterError(
+            f"{name} takes float input (batch, {wanted}), got {inputs.dtype} {tuple(inputs.shape)}."
+        )
     return inputs

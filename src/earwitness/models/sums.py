@@ -16,5 +16,7 @@ class MeanOverTime(nn.Module):
     """Average a sequence over time, each step counting alike or as much as ``share`` says."""
 
     def forward(self, x: torch.Tensor, share: torch.Tensor | None = None, /) -> torch.Tensor:
-        """Return the mean (batch, features) of ``x`` (batch, time, features); ``share`` (batch, time, 1) sums to 1."""
+        """Return the mean (batch, features) of ``x`` (batch, time, features); ``share`` (batch,
+        time, 1) sums to 1.
+        """
         return x.mean(1) if share is None else (share * x).sum(1)

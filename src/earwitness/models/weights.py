@@ -1,4 +1,6 @@
-"""Shipped weights: small networks trained here, each with a card that says what it was made from."""
+"""Shipped weights: small networks trained here, each with a card that says what it was made
+from.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +15,14 @@ from earwitness.errors import DamagedDataError, MissingDataError, check_choice
 from earwitness.models import registry
 
 _AGAIN = "`git checkout data/weights` brings {} back"
-_KINDS = {"network": str, "classes": list, "weights": dict, "n_channels": int, "n_samples": int, "settings": dict}
+_KINDS = {
+    "network": str,
+    "classes": list,
+    "weights": dict,
+    "n_channels": int,
+    "n_samples": int,
+    "settings": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,12 @@ class Pretrained:
     classes : list
         In the order of the outputs.
     card : dict
-        What the head of ``data/weights/<name>.md`` says: among others ``corpus``, ``task``, ``protocol``, ``fold``,
-        ``held_out`` and ``held_out_speakers`` (neither met in training), ``measured`` on them with these very
-        weights, ``licence``, ``recipe`` and ``made``.
+        What the head of ``data/weights/<name>.md`` says: among others ``corpus``, ``task``,
+        ``protocol``, ``fold``, ``held_out`` and ``held_out_speakers`` (neither met in training),
+        ``measured`` on them with these very weights, ``licence``, ``recipe`` and ``made``.
     mean : Tensor
-        Subtracted from inputs: the training mean of a spectrogram classifier, zero (1,) for all others.
+        Subtracted from inputs: the training mean of a spectrogram classifier, zero (1,) for all
+        others.
     """
 
     name: str
@@ -53,14 +63,16 @@ def names() -> list[str]:
 
 
 def pretrained(name: str | Path) -> Pretrained:
-    """Return a network with the weights that the repository ships, or that ``training.export`` wrote.
+    """Return a network with the weights that the repository ships, or that ``training.export``
+    wrote.
 
     Parameters
     ----------
     name : str or path
-        ``"phone-cnn"`` and ``"speaker-cnn"`` take waveforms; ``"doa-intensity"``, ``"doa-order1"`` and
-        ``"doa-order2"`` find directions, and their ``classes`` are pairs of azimuth and elevation in degrees;
-        ``"quality"`` predicts PESQ. Or a file that ends in ``.pt``, with its card beside it.
+        ``"phone-cnn"`` and ``"speaker-cnn"`` take waveforms; ``"doa-intensity"``, ``"doa-order1"``
+        and ``"doa-order2"`` find directions, and their ``classes`` are pairs of azimuth and
+        elevation in degrees; ``"quality"`` predicts PESQ. Or a file that ends in ``.pt``, with its
+        card beside it.
 
     Raises
     ------
@@ -69,7 +81,8 @@ def pretrained(name: str | Path) -> Pretrained:
     MissingDataError
         If its weights or its card are not there.
     DamagedDataError
-        If the card cannot be read, or the weights are not the file it describes, do not fit its network, or are NaN.
+        If the card cannot be read, or the weights are not the file it describes, do not fit its
+        network, or are NaN.
     """
     path = Path(name).expanduser()
     if path.suffix != ".pt":
@@ -95,13 +108,17 @@ def _check_card(path: Path) -> dict:
         if key in card and not isinstance(card[key], kind):
             raise _wrong(path, key, f"{key} must be a {kind.__name__}, got {card[key]!r}")
     if missing := [key for key in ("network", "weights") if key not in card]:
-        raise DamagedDataError(f"{path} does not say {' and '.join(missing)}; {_AGAIN.format('it')}.")
+        raise DamagedDataError(
+            f"{path} does not say {' and '.join(missing)}; {_AGAIN.format('it')}."
+        )
     if not {"classes", "settings"} & set(card):
         raise DamagedDataError(f"{path} names no classes; {_AGAIN.format('it')}.")
     if card["network"] not in registry.names():
         raise _wrong(path, "network", f"there is no network {card['network']!r}")
     if not isinstance(card["weights"].get("sha256"), str):
-        raise _wrong(path, "weights", "sha256 of the weights must be 64 hex digits in quotation marks")
+        raise _wrong(
+            path, "weights", "sha256 of the weights must be 64 hex digits in quotation marks"
+        )
     return card
 
 
@@ -112,7 +129,8 @@ def _wrong(path: Path, key: str, what: str) -> DamagedDataError:
 
 
 def read_card(path: Path) -> tuple[dict, str]:
-    """Return the head of a model card, the YAML between its first two lines of ``---``, and the prose below.
+    """Return the head of a model card, the YAML between its first two lines of ``---``, and the
+    prose below.
 
     Raises
     ------
@@ -133,7 +151,9 @@ def read_card(path: Path) -> tuple[dict, str]:
     except (ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}: {error.problem}" if mark else str(error)
-        raise DamagedDataError(f"{path} has no readable head ({where}); {_AGAIN.format('it')}.") from None
+        raise DamagedDataError(
+            f"{path} has no readable head ({where}); {_AGAIN.format('it')}."
+        ) from None
     return head, parts[2]
 
 
@@ -143,7 +163,8 @@ def read_state(path: Path, sha256: str) -> dict[str, torch.Tensor]:
         raise MissingDataError(f"The weights {path} are not there; {_AGAIN.format('them')}.")
     if cache.file_digest(path) != sha256:
         raise DamagedDataError(
-            f"{path} is not the file its card describes (its SHA-256 differs); {_AGAIN.format('both')}, "
+            f"{path} is not the file its card describes (its SHA-256 differs); "
+            f"{_AGAIN.format('both')}, "
             "`earwitness train --export` makes both anew."
         )
     return torch.load(path, weights_only=True)
@@ -162,12 +183,18 @@ def fill(make: Callable[[], nn.Module], state: dict[str, torch.Tensor], path: Pa
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in make().state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items() if _is_whole(value)}
-    if differ := sorted(name for name in expected.keys() | state.keys() if expected.get(name) != found.get(name)):
+    if differ := sorted(
+        name for name in expected.keys() | state.keys() if expected.get(name) != found.get(name)
+    ):
         name = differ[0]
-        raise DamagedDataError(f"The weights in {path} are not those of the network: {name} is "
-                               f"{found.get(name, 'not there')}, not {expected.get(name, 'known to it')}.")
+        raise DamagedDataError(
+            f"The weights in {path} are not those of the network: {name} is "
+            f"{found.get(name, 'not there')}, not {expected.get(name, 'known to it')}."
+        )
     if broken := [name for name, value in state.items() if not torch.isfinite(value).all()]:
-        raise DamagedDataError(f"The weights in {path} hold NaN or infinite values: {', '.join(broken[:3])}.")
+        raise DamagedDataError(
+            f"The weights in {path} hold NaN or infinite values: {', '.join(broken[:3])}."
+        )
     model = make()
     model.load_state_dict(state)  # copies into the network's own precision
     return model.eval()

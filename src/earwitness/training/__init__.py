@@ -1,8 +1,10 @@
-"""Train a network on a corpus (Lightning), once: the result is cached under everything that determines it.
+"""Train a network on a corpus (Lightning), once: the result is cached under everything that
+determines it.
 
-``experiment`` is the protocol: examples, network, loss, validation. Each kind of network follows it in a module of its
-own, registered with the network's name and its recipes: ``clips``, ``frames``, ``directions``, ``quality``. ``fitting``
-looks into the cache, ``loop`` trains, ``exporting`` writes weights with a card.
+``experiment`` is the protocol: examples, network, loss, validation. Each kind of network follows it
+in a module of its own, registered with the network's name and its recipes: ``clips``, ``frames``,
+``directions``, ``quality``. ``fitting`` looks into the cache, ``loop`` trains, ``exporting`` writes
+weights with a card.
 """
 
 from earwitness.training import clips, directions, frames, quality
@@ -16,7 +18,27 @@ from earwitness.training.tasks import Task, tasks
 from earwitness.training.trained import Trained, TrainedClassifier
 
 __all__ = [
-    "RECIPES", "Experiment", "FrameRecipe", "Recipe", "Task", "Trained", "TrainedClassifier", "TrainedOnClips",
-    "TrainedOnFrames", "clips", "cross_validate", "directions", "export", "fit", "frame_targets", "frames", "quality",
-    "recipe_for", "represent", "seconds", "summary", "tasks", "trains",
+    "RECIPES",
+    "Experiment",
+    "FrameRecipe",
+    "Recipe",
+    "Task",
+    "Trained",
+    "TrainedClassifier",
+    "TrainedOnClips",
+    "TrainedOnFrames",
+    "clips",
+    "cross_validate",
+    "directions",
+    "export",
+    "fit",
+    "frame_targets",
+    "frames",
+    "quality",
+    "recipe_for",
+    "represent",
+    "seconds",
+    "summary",
+    "tasks",
+    "trains",
 ]

@@ -24,7 +24,11 @@ class VerifiedIO(TorchCheckpointIO):
         """Write the note, then the checkpoint, each whole or not at all."""
         with cache.atomic(Path(path)) as temporary:
             torch.save(checkpoint, temporary)
-            note = {"sha256": cache.file_digest(temporary), "epoch": checkpoint["epoch"], "owner": self.owner}
+            note = {
+                "sha256": cache.file_digest(temporary),
+                "epoch": checkpoint["epoch"],
+                "owner": self.owner,
+            }
             cache.write_text(_note(path), json.dumps(note))
 
     def remove_checkpoint(self, path) -> None:
@@ -34,7 +38,8 @@ class VerifiedIO(TorchCheckpointIO):
 
 
 def newest(folder: Path, owner: str) -> tuple[Path | None, int]:
-    """Return the newest checkpoint that is whole and of this training, and how many passes it has behind it.
+    """Return the newest checkpoint that is whole and of this training, and how many passes it has
+    behind it.
 
     Others are put aside, with a warning that says so.
     """
@@ -43,8 +48,12 @@ def newest(folder: Path, owner: str) -> tuple[Path | None, int]:
         if note.get("owner") == owner and note.get("sha256") == cache.file_digest(path):
             return path, note["epoch"] + 1
         aside = path.rename(path.with_name(f"{path.name}.aside"))
-        warnings.warn(f"The checkpoint {path} is damaged or of another training: it is put aside as {aside.name}, and "
-                      "training resumes from the one before, or begins anew.", stacklevel=2)
+        warnings.warn(
+            f"The checkpoint {path} is damaged or of another training: it is put aside as "
+            f"{aside.name}, and "
+            "training resumes from the one before, or begins anew.",
+            stacklevel=2,
+        )
     return None, 0
 
 

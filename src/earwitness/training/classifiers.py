@@ -14,7 +14,9 @@ from earwitness.training.trained import find_fold
 
 
 class Classification(Experiment):
-    """A classifier and a fold of a corpus; an example is known by a number, its row in the table or of its frame."""
+    """A classifier and a fold of a corpus; an example is known by a number, its row in the table or
+    of its frame.
+    """
 
     def check(self) -> None:
         """Raise if there is no such fold, or nothing in it to learn from or to test.
@@ -23,10 +25,15 @@ class Classification(Experiment):
         ------
         FoldError
         """
-        self.fold = find_fold(self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold")))
+        self.fold = find_fold(
+            self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold"))
+        )
         if not len(self.fold.train) or not len(self.fold.test):
-            raise FoldError(f"{self.fold.name or 'The fold'} of {self.corpus.name} has no clip to train on, or none to "
-                            "test.")
+            raise FoldError(
+                f"{self.fold.name or 'The fold'} of {self.corpus.name} has no clip to train on, "
+                "or none to "
+                "test."
+            )
 
     @property
     def n_classes(self) -> int:
@@ -38,7 +45,9 @@ class Classification(Experiment):
         return rows
 
     def examples(self, numbers: np.ndarray, rng: np.random.Generator | None = None):
-        """Return inputs and targets of examples, with what ``rng`` draws anew at each pass, or as always."""
+        """Return inputs and targets of examples, with what ``rng`` draws anew at each pass, or as
+        always.
+        """
         raise NotImplementedError
 
     def prepare(self) -> None:
@@ -65,7 +74,9 @@ class Classification(Experiment):
 
     @torch.inference_mode()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return the accuracy on the validation part, computed as training computes; nothing if the part is empty."""
+        """Return the accuracy on the validation part, computed as training computes; nothing if the
+        part is empty.
+        """
         numbers, device = self.within(self.fold.validation), device_of(network)
         right = []
         with runtime.autocast(device, "auto" if self.recipe.mixed_precision else False):
@@ -76,5 +87,9 @@ class Classification(Experiment):
 
 
 def confusion(targets: torch.Tensor, guessed: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Return how often each target (row) was guessed as each class (column), (n_classes, n_classes) int64."""
-    return torch.bincount(targets * n_classes + guessed, minlength=n_classes**2).reshape(n_classes, -1)
+    """Return how often each target (row) was guessed as each class (column), (n_classes, n_classes)
+    int64.
+    """
+    return torch.bincount(targets * n_classes + guessed, minlength=n_classes**2).reshape(
+        n_classes, -1
+    )

@@ -24,13 +24,16 @@ class TrainedOnClips(TrainedClassifier):
     Attributes
     ----------
     mean : tensor
-        Subtracted from the inputs: the training mean of each spectrogram point, or zero (1,) for waveforms.
+        Subtracted from the inputs: the training mean of each spectrogram point, or zero (1,) for
+        waveforms.
     """
 
     mean: torch.Tensor
 
     def seconds(self, indices: Iterable[int]) -> np.ndarray:
-        """Return the clips as seconds of sound (n, 8000) at 8 kHz, each always at the same place in its silence."""
+        """Return the clips as seconds of sound (n, 8000) at 8 kHz, each always at the same place in
+        its silence.
+        """
         return seconds(self.corpus, indices)
 
     def inputs(self, indices: Iterable[int]) -> torch.Tensor:
@@ -50,31 +53,44 @@ class TrainedOnClips(TrainedClassifier):
         rows = self.fold.test
         guessed = models.logits(rounded, self.inputs(rows)).argmax(1)
         right = float((guessed == self.targets(rows)).float().mean())
-        return self.origin() | {"measured": {"accuracy_percent": round(100 * right, 2), "n_clips": len(rows)}}
+        return self.origin() | {
+            "measured": {"accuracy_percent": round(100 * right, 2), "n_clips": len(rows)}
+        }
 
 
 def _paper(learning_rate: float, iterations: int, halve_every: int, gradient_clip: float) -> Recipe:
-    return Recipe("sgd", learning_rate, iterations, "halve", halve_every, gradient_clip, mixed_precision=False)
+    return Recipe(
+        "sgd", learning_rate, iterations, "halve", halve_every, gradient_clip, mixed_precision=False
+    )
 
 
-# Becker et al.'s "epochs" are iterations of their Caffe solvers: 50000 passes over 18,000 clips would be 9 million.
-# Two classes need fewer: the paper stops AudioNet after a fifth (AlexNet runs on), ours after six tenths.
+# Becker et al.'s "epochs" are iterations of their Caffe solvers: 50000 passes over 18,000 clips
+# would be 9 million.
+# Two classes need fewer: the paper stops AudioNet after a fifth (AlexNet runs on), ours after six
+# tenths.
 _ALEXNET = {
-    "paper": _paper(1e-3, 10_000, 2_500, 5.0), "fast": Recipe("adamw", 5e-4, 200),
-    "brief": Recipe("adamw", 5e-4, 100), "smoke": Recipe("adamw", 5e-4, 2),
+    "paper": _paper(1e-3, 10_000, 2_500, 5.0),
+    "fast": Recipe("adamw", 5e-4, 200),
+    "brief": Recipe("adamw", 5e-4, 100),
+    "smoke": Recipe("adamw", 5e-4, 2),
     ("fast", "sex"): Recipe("adamw", 5e-4, 120),
 }
 _AUDIONET = {
-    "paper": _paper(1e-4, 50_000, 10_000, 0.0), "fast": Recipe("adamw", 1e-3, 400),
-    "brief": Recipe("adamw", 1e-3, 120), "smoke": Recipe("adamw", 1e-3, 2),
-    ("paper", "sex"): _paper(1e-4, 10_000, 5_000, 0.0), ("fast", "sex"): Recipe("adamw", 1e-3, 240),
+    "paper": _paper(1e-4, 50_000, 10_000, 0.0),
+    "fast": Recipe("adamw", 1e-3, 400),
+    "brief": Recipe("adamw", 1e-3, 120),
+    "smoke": Recipe("adamw", 1e-3, 2),
+    ("paper", "sex"): _paper(1e-4, 10_000, 5_000, 0.0),
+    ("fast", "sex"): Recipe("adamw", 1e-3, 240),
 }
 
 
 @trains("AlexNet", _ALEXNET)
 @trains("AudioNet", _AUDIONET)
 class Clips(Classification):
-    """Clips, each a second at 8 kHz, set into its silence at random in training and always alike elsewhere."""
+    """Clips, each a second at 8 kHz, set into its silence at random in training and always alike
+    elsewhere.
+    """
 
     def check(self) -> None:
         """Raise if the fold is not there, or the task has no label for a whole clip.
@@ -86,13 +102,21 @@ class Clips(Classification):
         super().check()
         task = self.specification["task"]
         if task not in self.corpus.table:
-            raise ParameterError(f"A {task} is shorter than a clip; {self.model} learns one label for each.")
+            raise ParameterError(
+                f"A {task} is shorter than a clip; {self.model} learns one label for each."
+            )
         self.targets = torch.tensor(self.corpus.targets(task))
-        unknown = [i for part in (self.fold.train, self.fold.validation, self.fold.test) for i in part
-                   if self.targets[i] < 0]
+        unknown = [
+            i
+            for part in (self.fold.train, self.fold.validation, self.fold.test)
+            for i in part
+            if self.targets[i] < 0
+        ]
         if unknown:
-            raise ParameterError(f"{len(unknown)} clips of the fold have no {task} that is among the classes, the "
-                                 f"first is {self.corpus.table['id'].iloc[unknown[0]]}.")
+            raise ParameterError(
+                f"{len(unknown)} clips of the fold have no {task} that is among the classes, the "
+                f"first is {self.corpus.table['id'].iloc[unknown[0]]}."
+            )
 
     def prepare(self) -> None:
         """Deal the clips out to batches, and take their mean."""
@@ -100,10 +124,14 @@ class Clips(Classification):
         self.mean = self._training_mean(self.fold.train)
 
     def _training_mean(self, rows: np.ndarray) -> torch.Tensor:
-        if models.find(self.model).audio == "waveform":  # the paper centres spectrograms only; silence stays zero
+        if (
+            models.find(self.model).audio == "waveform"
+        ):  # the paper centres spectrograms only; silence stays zero
             return torch.zeros(1)
         parts = np.array_split(rows, -(-len(rows) // 100))
-        return sum(represent(self.model, seconds(self.corpus, part)).sum(0) for part in parts) / len(rows)
+        return sum(
+            represent(self.model, seconds(self.corpus, part)).sum(0) for part in parts
+        ) / len(rows)
 
     def initialise(self, network: nn.Module) -> None:
         """Draw AudioNet's weights as He et al. (2015) do.
@@ -117,8 +145,12 @@ class Clips(Classification):
                     nn.init.zeros_(layer.bias)
 
     def examples(self, numbers: np.ndarray, rng: np.random.Generator | None = None):
-        """Return inputs and targets of clips, placed in their silence at random; without ``rng`` as always."""
-        return represent(self.model, seconds(self.corpus, numbers, rng)) - self.mean, self.targets[numbers]
+        """Return inputs and targets of clips, placed in their silence at random; without ``rng`` as
+        always.
+        """
+        return represent(self.model, seconds(self.corpus, numbers, rng)) - self.mean, self.targets[
+            numbers
+        ]
 
     def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Return the mean, and how test clips are classified."""
@@ -128,35 +160,57 @@ class Clips(Classification):
 
     def restore(self, model: nn.Module, history, mean, confusion) -> TrainedOnClips:
         """Return the trained network with what is known of it."""
-        return TrainedOnClips(model=model, specification=self.specification, history=history, corpus=self.corpus,
-                              confusion=confusion.numpy(), mean=mean)
+        return TrainedOnClips(
+            model=model,
+            specification=self.specification,
+            history=history,
+            corpus=self.corpus,
+            confusion=confusion.numpy(),
+            mean=mean,
+        )
 
 
-def seconds(corpus: corpora.Corpus, indices: Iterable[int], rng: np.random.Generator | None = None) -> np.ndarray:
+def seconds(
+    corpus: corpora.Corpus, indices: Iterable[int], rng: np.random.Generator | None = None
+) -> np.ndarray:
     """Return clips as seconds of sound (n, 8000) at 8 kHz.
 
-    Without ``rng`` every clip always stands at the same place in its silence, drawn once from its name.
+    Without ``rng`` every clip always stands at the same place in its silence, drawn once from its
+    name.
     """
     clips = _resampled(corpus)
     ids = corpus.table["id"]
-    return np.stack([
-        features.pad_to_length(clips[i], rng or np.random.default_rng(zlib.crc32(ids.iloc[i].encode())))
-        for i in indices
-    ])
+    return np.stack(
+        [
+            features.pad_to_length(
+                clips[i], rng or np.random.default_rng(zlib.crc32(ids.iloc[i].encode()))
+            )
+            for i in indices
+        ]
+    )
 
 
 def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
-    """Return seconds of sound (n, 8000) as the network of that name wants them, mean not yet subtracted."""
+    """Return seconds of sound (n, 8000) as the network of that name wants them, mean not yet
+    subtracted.
+    """
     audio = models.find(model).audio
-    return _REPRESENTATIONS[check_choice(audio, _REPRESENTATIONS, "input of networks trained on clips")](seconds)
+    return _REPRESENTATIONS[
+        check_choice(audio, _REPRESENTATIONS, "input of networks trained on clips")
+    ](seconds)
 
 
 _REPRESENTATIONS = {
     "spectrogram": lambda seconds: features.log_spectrogram(seconds)[:, None],  # (n, 1, 227, 227)
-    "waveform": lambda seconds: torch.from_numpy(features.waveform(seconds))[:, None],  # (n, 1, 8000)
+    "waveform": lambda seconds: torch.from_numpy(features.waveform(seconds))[
+        :, None
+    ],  # (n, 1, 8000)
 }
 
 
 @lru_cache(maxsize=4)
 def _resampled(corpus: corpora.Corpus) -> list[np.ndarray]:
-    return [features.loudest_second(features.resample(clip.samples, clip.sample_rate)) for clip in corpus]
+    return [
+        features.loudest_second(features.resample(clip.samples, clip.sample_rate))
+        for clip in corpus
+    ]

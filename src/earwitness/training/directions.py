@@ -1,4 +1,6 @@
-"""Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed anew each time."""
+"""Networks that find directions, trained on simulated scenes that are turned, mirrored and mixed
+anew each time.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +17,21 @@ from earwitness.training.experiment import Experiment, trains
 from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
 
-INPUTS = {"intensity": (1, 6), "order1": (1, 8), "order2": (2, 18), "order3": (3, 32), "order4": (4, 50)}
+INPUTS = {
+    "intensity": (1, 6),
+    "order1": (1, 8),
+    "order2": (2, 18),
+    "order3": (3, 32),
+    "order4": (4, 50),
+}
 N_TEST = 1000  # scenes that a card is measured on
 _PASS = 500  # iterations in a pass: from one validation, and checkpoint, to the next
-_OPTIONS = ("source", "source_root", "source_options", "t60_s")  # of the scenes; all else the recipe says
+_OPTIONS = (
+    "source",
+    "source_root",
+    "source_options",
+    "t60_s",
+)  # of the scenes; all else the recipe says
 
 
 @dataclass(frozen=True)
@@ -30,14 +43,16 @@ class DirectionRecipe(Recipe):
     iterations : int
         Batches, in whole passes of 500: what is left over is not done. Fewer than 500 are one pass.
     n_scenes : int
-        Rooms with speech in them that are simulated once; each is met many times, turned and mirrored, in other babble.
+        Rooms with speech in them that are simulated once; each is met many times, turned and
+        mirrored, in other babble.
     snr_db : pair of float
         Range from which each mixture's ratio is drawn.
     frames_early, share_early : int, float
-        During the first share of the iterations the network sees scenes of so few frames, later all 50.
+        During the first share of the iterations the network sees scenes of so few frames, later all
+        50.
     smoothing_deg : float
-        Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last share of the
-        iterations, when all frames are seen, the target is the nearest class alone.
+        Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last
+        share of the iterations, when all frames are seen, the target is the nearest class alone.
     """
 
     optimiser: str = "adamw"
@@ -54,28 +69,42 @@ class DirectionRecipe(Recipe):
 
 
 class SceneMixer:
-    """Scenes to learn from: speech in its room from one scene, babble from another, both turned at random."""
+    """Scenes to learn from: speech in its room from one scene, babble from another, both turned at
+    random.
+    """
 
     def __init__(self, corpus: scenes.Scenes, kind: str, snr_db: tuple[float, float]):
         self.pool, self.directions = corpus.pool, corpus.unit_vectors()
         self.kind, self.order, self.snr_db = kind, INPUTS[kind][0], snr_db
-        self.energy = np.array([np.square(scene[:, 0].astype(np.float32)).sum(-1) for scene in self.pool])  # of W
+        self.energy = np.array(
+            [np.square(scene[:, 0].astype(np.float32)).sum(-1) for scene in self.pool]
+        )  # of W
 
-    def draw(self, rng: np.random.Generator, n: int, n_frames: int) -> tuple[torch.Tensor, np.ndarray]:
-        """Return network inputs (n, channels, n_frames, 512) and unit vectors to the sources (n, 3)."""
+    def draw(
+        self, rng: np.random.Generator, n: int, n_frames: int
+    ) -> tuple[torch.Tensor, np.ndarray]:
+        """Return network inputs (n, channels, n_frames, 512) and unit vectors to the sources (n,
+        3).
+        """
         mixtures, truth = zip(*(self._mixture(rng, n_frames) for _ in range(n)), strict=True)
-        return features.network_input(torch.from_numpy(np.stack(mixtures)), self.kind), np.stack(truth)
+        return features.network_input(torch.from_numpy(np.stack(mixtures)), self.kind), np.stack(
+            truth
+        )
 
     def _mixture(self, rng: np.random.Generator, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
         speech, noise = rng.integers(len(self.pool), size=2)
         power, noise_power = self.energy[speech, 0], self.energy[noise, 1]
         ratio = 10 ** (rng.uniform(*self.snr_db) / 10)
         level = scenes.LEVEL / np.sqrt(power * (1 + 1 / ratio) / scenes.LENGTH)
-        start = features.ambisonics.N_HOP * int(rng.integers(features.ambisonics.N_FRAMES - n_frames + 1))
+        start = features.ambisonics.N_HOP * int(
+            rng.integers(features.ambisonics.N_FRAMES - n_frames + 1)
+        )
         part = slice(start, start + n_frames * features.ambisonics.N_HOP)
         turn, other_turn = ((rng.uniform(-np.pi, np.pi), *(rng.random(2) < 0.5)) for _ in range(2))
         mixture = self._turned(speech, 0, part, turn, level)
-        mixture += self._turned(noise, 1, part, other_turn, level * np.sqrt(power / noise_power / ratio))
+        mixture += self._turned(
+            noise, 1, part, other_turn, level * np.sqrt(power / noise_power / ratio)
+        )
         return mixture, sphere.rotate(self.directions[speech], *turn)
 
     def _turned(self, scene: int, sound: int, part: slice, turn: tuple, scale: float) -> np.ndarray:
@@ -84,15 +113,21 @@ class SceneMixer:
 
 
 def targets(truth: np.ndarray, smoothing_deg: float) -> torch.Tensor:
-    """Return a distribution over the classes (n, 425) for each direction (n, 3); without smoothing one class."""
+    """Return a distribution over the classes (n, 425) for each direction (n, 3); without smoothing
+    one class.
+    """
     if smoothing_deg == 0:
-        return nn.functional.one_hot(torch.from_numpy(sphere.nearest(truth)), len(sphere.directions())).float()
+        return nn.functional.one_hot(
+            torch.from_numpy(sphere.nearest(truth)), len(sphere.directions())
+        ).float()
     closeness = torch.from_numpy(truth @ sphere.directions().T).float()
     return (closeness / np.deg2rad(smoothing_deg) ** 2).softmax(-1)
 
 
 def quick_logits(network: models.DoaCRNN, inputs: torch.Tensor) -> torch.Tensor:
-    """Return ``network(inputs)``, pooling before ELU, which grows monotonically: the same result for less work."""
+    """Return ``network(inputs)``, pooling before ELU, which grows monotonically: the same result
+    for less work.
+    """
     maps = network.normalisation(inputs).contiguous(memory_format=torch.channels_last)
     for conv, norm, elu, pool in zip(*[iter(network.convolutions())] * 4, strict=True):
         maps = elu(pool(norm(conv(maps))))
@@ -102,7 +137,8 @@ def quick_logits(network: models.DoaCRNN, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def normalise(network: models.DoaCRNN, inputs: torch.Tensor, kind: str) -> None:
-    """Set mean and standard deviation from training inputs: one pair for magnitudes, one for phases; none else.
+    """Set mean and standard deviation from training inputs: one pair for magnitudes, one for
+    phases; none else.
 
     Notes
     -----
@@ -131,8 +167,11 @@ class TrainedOnScenes(Trained):
     def results(self) -> dict:
         """Return its variant, and how well it finds directions of the validation scenes."""
         last = super().results()
-        return {"variant": self.specification["variant"],
-                "within_10_deg_percent": 100 * last["within_10_deg"], "median_error_deg": last["median_error_deg"]}
+        return {
+            "variant": self.specification["variant"],
+            "within_10_deg_percent": 100 * last["within_10_deg"],
+            "median_error_deg": last["median_error_deg"],
+        }
 
     def card(self, rounded: models.DoaCRNN) -> dict:
         """Return what a card says of it, measured on rooms and speakers never met in training.
@@ -142,17 +181,28 @@ class TrainedOnScenes(Trained):
         source, kind = self.corpus.source, self.specification["variant"]
         grid = np.rad2deg(sphere.angles(sphere.directions())).T
         return self.origin() | {
-            "input": kind, "n_channels": rounded.n_channels, "source": source,
+            "input": kind,
+            "n_channels": rounded.n_channels,
+            "source": source,
             "convention": "ACN, N3D; azimuth from x to y, elevation, degrees",
             "licence": catalogue.about(source)["licence"],
             "measured": measure(rounded, kind, N_TEST, **self.options),
             "history": self.history.iloc[-1:].to_dict("records"),
-            "classes": [[round(float(azimuth), 2), round(float(elevation), 2)] for azimuth, elevation in grid],
+            "classes": [
+                [round(float(azimuth), 2), round(float(elevation), 2)]
+                for azimuth, elevation in grid
+            ],
         }
 
 
-@trains("DoaCRNN", {"fast": DirectionRecipe(), "paper": DirectionRecipe(iterations=100_000, n_scenes=40_000),
-                    "smoke": DirectionRecipe(iterations=2, n_scenes=4, batch_size=4, frames_early=5)})
+@trains(
+    "DoaCRNN",
+    {
+        "fast": DirectionRecipe(),
+        "paper": DirectionRecipe(iterations=100_000, n_scenes=40_000),
+        "smoke": DirectionRecipe(iterations=2, n_scenes=4, batch_size=4, frames_early=5),
+    },
+)
 class Directions(Experiment):
     """Scenes simulated once; a batch depends on seed and iteration alone."""
 
@@ -173,8 +223,10 @@ class Directions(Experiment):
             If it is another corpus, or an option that the recipe decides.
         """
         if corpus != "scenes" or not set(options) <= set(_OPTIONS):
-            raise ParameterError(f"DoaCRNN learns from the corpus scenes, by name, with the options "
-                                 f"{', '.join(_OPTIONS)}; got {corpus!r} with {sorted(options)}.")
+            raise ParameterError(
+                f"DoaCRNN learns from the corpus scenes, by name, with the options "
+                f"{', '.join(_OPTIONS)}; got {corpus!r} with {sorted(options)}."
+            )
         return super().load(corpus, {**options, "n_scenes": 1, "split": "train"})
 
     def check(self) -> None:
@@ -185,7 +237,9 @@ class Directions(Experiment):
         FoldError
         """
         if self.specification["fold"] != 0:
-            raise FoldError("Scenes have no folds: training, validation and test are splits of their own.")
+            raise FoldError(
+                "Scenes have no folds: training, validation and test are splits of their own."
+            )
 
     @property
     def kind(self) -> str:
@@ -201,10 +255,16 @@ class Directions(Experiment):
         """Simulate the scenes."""
         order, n_scenes = INPUTS[self.kind][0], self.recipe.n_scenes
         options = {**self.options, "seed": self.seed, "snr_db": self.recipe.snr_db}
-        pool_order = max(order, 2)  # intensity, order 1 and 2 share their scenes: a lower order is the first channels
-        train = corpora.load("scenes", n_scenes=n_scenes, order=pool_order, split="train", **options)
+        pool_order = max(
+            order, 2
+        )  # intensity, order 1 and 2 share their scenes: a lower order is the first channels
+        train = corpora.load(
+            "scenes", n_scenes=n_scenes, order=pool_order, split="train", **options
+        )
         self.scenes = SceneMixer(train, self.kind, self.recipe.snr_db)
-        held_back = corpora.load("scenes", n_scenes=min(100, n_scenes), order=order, split="validation", **options)
+        held_back = corpora.load(
+            "scenes", n_scenes=min(100, n_scenes), order=order, split="validation", **options
+        )
         self.validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
         self.n_batches = min(_PASS, self.recipe.iterations)
 
@@ -214,7 +274,9 @@ class Directions(Experiment):
 
     def initialise(self, network: models.DoaCRNN) -> None:
         """Set the normalisation from training inputs."""
-        inputs, _ = self.scenes.draw(self.rng(1), 4 * self.recipe.batch_size, features.ambisonics.N_FRAMES)
+        inputs, _ = self.scenes.draw(
+            self.rng(1), 4 * self.recipe.batch_size, features.ambisonics.N_FRAMES
+        )
         normalise(network, inputs, self.kind)
 
     def keys(self, epoch: int) -> Iterator[tuple[int]]:
@@ -222,52 +284,82 @@ class Directions(Experiment):
         return ((epoch * self.n_batches + i,) for i in range(self.n_batches))
 
     def draw(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return network inputs and targets (batch, 425); shares are shares of the iterations that are done."""
+        """Return network inputs and targets (batch, 425); shares are shares of the iterations that
+        are done.
+        """
         early = iteration < self.recipe.share_early * self.n_epochs * self.n_batches
         n_frames = self.recipe.frames_early if early else features.ambisonics.N_FRAMES
         inputs, truth = self.scenes.draw(self.rng(2, iteration), self.recipe.batch_size, n_frames)
         return inputs, targets(truth, self.recipe.smoothing_deg if early else 0.0)
 
-    def loss(self, network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def loss(
+        self, network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
         """Return the cross-entropy, averaged over frames."""
         inputs, wanted = batch
         logits = quick_logits(network, inputs).float().transpose(1, 2)  # (batch, 425, n_frames)
-        return nn.functional.cross_entropy(logits, wanted[:, :, None].expand(-1, -1, logits.shape[2]))
+        return nn.functional.cross_entropy(
+            logits, wanted[:, :, None].expand(-1, -1, logits.shape[2])
+        )
 
     def validate(self, network: models.DoaCRNN) -> dict[str, float]:
         """Return the share of validation scenes found within 10 degrees and the median error."""
         mixtures, truth = self.validation
-        error_deg = np.rad2deg(sphere.angle_between(models.locate(network, mixtures, self.kind), truth))
-        return {"within_10_deg": float(np.mean(error_deg <= 10)), "median_error_deg": float(np.median(error_deg))}
+        error_deg = np.rad2deg(
+            sphere.angle_between(models.locate(network, mixtures, self.kind), truth)
+        )
+        return {
+            "within_10_deg": float(np.mean(error_deg <= 10)),
+            "median_error_deg": float(np.median(error_deg)),
+        }
 
     def restore(self, model: models.DoaCRNN, history) -> TrainedOnScenes:
         """Return the trained network with what is known of it."""
-        return TrainedOnScenes(model=model, specification=self.specification, history=history, corpus=self.corpus,
-                               options=self.options)
+        return TrainedOnScenes(
+            model=model,
+            specification=self.specification,
+            history=history,
+            corpus=self.corpus,
+            options=self.options,
+        )
 
 
 def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
-    """Return how well a network and the classical estimate find directions in unseen rooms, overall and by condition.
+    """Return how well a network and the classical estimate find directions in unseen rooms, overall
+    and by condition.
 
     Accuracies are per cent of scenes within 10 degrees, errors medians in degrees.
     """
     # takes seconds to import; only a card needs it
     from earwitness.evaluation.scenes import angular_error_deg, by_condition, summary
 
-    corpus = corpora.load("scenes", n_scenes=n_test, order=INPUTS[kind][0], split="test", seed=0, **options)
+    corpus = corpora.load(
+        "scenes", n_scenes=n_test, order=INPUTS[kind][0], split="test", seed=0, **options
+    )
     found = {"network": [], "pseudo_intensity": []}
     for rows in np.array_split(np.arange(n_test), -(-n_test // 50)):
         mixtures = corpus.mixtures(rows)
         found["network"].append(models.locate(network, mixtures, kind))
-        found["pseudo_intensity"].append(features.pseudo_intensity_direction(features.ambisonic_stft(mixtures)))
+        found["pseudo_intensity"].append(
+            features.pseudo_intensity_direction(features.ambisonic_stft(mixtures))
+        )
     truth, measured = corpus.unit_vectors(), {"n_scenes": n_test}
     conditions = {"snr_db": (0, 10, 20, 30), "t60_s": (0.2, 0.4, 0.6, 0.8)}
     for name, estimates in found.items():
         errors = angular_error_deg(np.concatenate(estimates), truth)
-        measured[name] = {key: round(value, 2) for key, value in summary(errors).items() if key != "n"}
+        measured[name] = {
+            key: round(value, 2) for key, value in summary(errors).items() if key != "n"
+        }
         for condition, edges in conditions.items():
             rows = by_condition(errors, corpus.table[condition], edges)
             measured[name][f"by_{condition}"] = [
-                {"from": row.low, "to": row.high, "within_percent": round(row.within_percent, 1),
-                 "median_deg": round(row.median_deg, 1), "n": row.n} for row in rows.itertuples()]
+                {
+                    "from": row.low,
+                    "to": row.high,
+                    "within_percent": round(row.within_percent, 1),
+                    "median_deg": round(row.median_deg, 1),
+                    "n": row.n,
+                }
+                for row in rows.itertuples()
+            ]
     return measured

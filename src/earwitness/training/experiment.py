@@ -18,10 +18,14 @@ _EXPERIMENTS: dict[str, type["Experiment"]] = {}
 
 
 def trains(model: str, recipes: Mapping):
-    """Register the class below as the way to train a network, with its recipes: ``"fast"``, or ``("fast", task)``."""
+    """Register the class below as the way to train a network, with its recipes: ``"fast"``, or
+    ``("fast", task)``.
+    """
+
     def note(experiment: type["Experiment"]) -> type["Experiment"]:
         _EXPERIMENTS[model], RECIPES[model] = experiment, dict(recipes)
         return experiment
+
     return note
 
 
@@ -53,7 +57,8 @@ class Experiment:
     version : int
         Raised when a change to the examples changes what is learnt.
     task : str
-        What is learnt unless the caller says otherwise; "" for the first that the corpus compares networks on.
+        What is learnt unless the caller says otherwise; "" for the first that the corpus compares
+        networks on.
     default_corpus : str
     variants : tuple of str
         Of the network; the first is the default.
@@ -81,7 +86,9 @@ class Experiment:
         """Return the corpus that is learnt from."""
         if isinstance(corpus, corpora.Corpus):
             if options:
-                raise ParameterError("corpus_options belong to a corpus by name; this one is loaded already.")
+                raise ParameterError(
+                    "corpus_options belong to a corpus by name; this one is loaded already."
+                )
             return corpus
         return _load(corpus, tuple(sorted(options.items())))
 
@@ -111,7 +118,9 @@ class Experiment:
         """Set what of a network does not stay as torch draws it; torch's generator is seeded."""
 
     def keys(self, epoch: int) -> Iterator[tuple]:
-        """Yield what :meth:`draw` needs for each batch of a pass; it depends on seed and epoch alone."""
+        """Yield what :meth:`draw` needs for each batch of a pass; it depends on seed and epoch
+        alone.
+        """
         raise NotImplementedError
 
     def draw(self, *key) -> tuple[torch.Tensor, torch.Tensor]:
@@ -123,7 +132,9 @@ class Experiment:
         raise NotImplementedError
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return metrics on examples that are not learnt from, by name; the network is in evaluation mode."""
+        """Return metrics on examples that are not learnt from, by name; the network is in
+        evaluation mode.
+        """
         raise NotImplementedError
 
     def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:

@@ -16,9 +16,11 @@ from earwitness.training.recipes import recipe_for
 from earwitness.training.tasks import Task
 from earwitness.training.trained import Trained
 
-# Raise when a change here or in features/ and models/ changes what is learnt: it retires every cached network.
+# Raise when a change here or in features/ and models/ changes what is learnt: it retires every
+# cached network.
 VERSION = 2
-# Of torch in every training, whatever the machine has: on another number sums round otherwise and weights differ.
+# Of torch in every training, whatever the machine has: on another number sums round otherwise and
+# weights differ.
 N_THREADS = 2
 _PLACES = ("root", "source_root")  # where recordings lie; what they are is in the fingerprint
 
@@ -36,7 +38,8 @@ def fit(
     corpus_options: Mapping | None = None,
     variant: str = "",
 ) -> Trained:
-    """Return a network trained on one fold: from the cache, or trained now, resuming where a killed run stopped.
+    """Return a network trained on one fold: from the cache, or trained now, resuming where a killed
+    run stopped.
 
     Parameters
     ----------
@@ -49,7 +52,8 @@ def fit(
     fold : int
         Number of the fold, from 0.
     seed : int
-        Of initial weights, order, dropout, and what each pass draws anew: positions in the silence, jitter, scenes.
+        Of initial weights, order, dropout, and what each pass draws anew: positions in the silence,
+        jitter, scenes.
     device : str
         ``"auto"`` takes a GPU where there is one.
     progress : bool, optional
@@ -64,16 +68,16 @@ def fit(
     UnknownNameError, FoldError, MissingDataError
         For names and folds that do not exist and corpora that are not here.
     ParameterError
-        If the corpus does not say what the network learns from: the phones of its utterances, one label for a clip;
-        for a device that is not there and a seed out of range.
+        If the corpus does not say what the network learns from: the phones of its utterances, one
+        label for a clip; for a device that is not there and a seed out of range.
     EarwitnessError
         If the loss stops being a number.
 
     Notes
     -----
-    Torch computes on two threads during training, however many the machine has: on another number it adds up in
-    another order, and the weights differ. A GPU, or a processor that multiplies in bfloat16, gives other weights as
-    well; a network in the cache is taken from whatever made it.
+    Torch computes on two threads during training, however many the machine has: on another number
+    it adds up in another order, and the weights differ. A GPU, or a processor that multiplies in
+    bfloat16, gives other weights as well; a network in the cache is taken from whatever made it.
     """
     kind, where, seed = find(model), runtime.device(device), runtime.check_seed(seed)
     variant = check_choice(variant or kind.variants[0], kind.variants, f"variant of {model}")
@@ -82,19 +86,31 @@ def fit(
     data = kind.load(corpus, options)
     task = kind.choose(data, task)
     specification = {
-        "version": [VERSION, kind.version], "model": model, "variant": variant, "corpus": data.name,
+        "version": [VERSION, kind.version],
+        "model": model,
+        "variant": variant,
+        "corpus": data.name,
         "corpus_options": {name: value for name, value in options.items() if name not in _PLACES},
-        "fingerprint": data.fingerprint(), "task": task, "protocol": protocol, "fold": fold,
-        "recipe": asdict(recipe_for(recipe, model, task)), "seed": seed, "threads": N_THREADS,
+        "fingerprint": data.fingerprint(),
+        "task": task,
+        "protocol": protocol,
+        "fold": fold,
+        "recipe": asdict(recipe_for(recipe, model, task)),
+        "seed": seed,
+        "threads": N_THREADS,
     }
     experiment = kind(data, specification, options)
     experiment.check()
     show = not os.environ.get("EARWITNESS_PROFILE") if progress is None else progress
-    path = cache.stored("models", specification, ".pt", lambda path: _train(experiment, where, show, path))
+    path = cache.stored(
+        "models", specification, ".pt", lambda path: _train(experiment, where, show, path)
+    )
     return _restore(experiment, path)
 
 
-def cross_validate(model: str, task: Task, n_folds: int = 0, voices: Mapping | None = None, **options) -> list[Trained]:
+def cross_validate(
+    model: str, task: Task, n_folds: int = 0, voices: Mapping | None = None, **options
+) -> list[Trained]:
     """Return a network for each of the first ``n_folds`` folds of a task; 0 takes all folds.
 
     Parameters
@@ -114,18 +130,24 @@ def cross_validate(model: str, task: Task, n_folds: int = 0, voices: Mapping | N
     what = kind.choose(data, task.task)
     available = len(data.folds(what, task.protocol))
     return [
-        fit(model, task.corpus, what, fold, protocol=task.protocol, corpus_options=chosen, **options)
+        fit(
+            model, task.corpus, what, fold, protocol=task.protocol, corpus_options=chosen, **options
+        )
         for fold in range(min(n_folds or available, available))
     ]
 
 
 def summary(trained: Iterable[Trained]) -> pd.DataFrame:
-    """Return a row per network: model, corpus, task, protocol, fold, and how well it does on what was held out.
+    """Return a row per network: model, corpus, task, protocol, fold, and how well it does on what
+    was held out.
 
-    For networks trained on frames ``n_test`` counts frames; who learnt speakers has ``utterance_accuracy_percent``.
+    For networks trained on frames ``n_test`` counts frames; who learnt speakers has
+    ``utterance_accuracy_percent``.
     """
     keys = ("model", "corpus", "task", "protocol", "fold")
-    return pd.DataFrame([{key: t.specification[key] for key in keys} | t.results() for t in trained])
+    return pd.DataFrame(
+        [{key: t.specification[key] for key in keys} | t.results() for t in trained]
+    )
 
 
 def _train(experiment: Experiment, device: torch.device, show: bool, path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Frames of utterances as examples: 250 ms of raw waveform around every 10 ms, for PhoneCNN and SpeakerCNN."""
+"""Frames of utterances as examples: 250 ms of raw waveform around every 10 ms, for PhoneCNN and
+SpeakerCNN.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -42,7 +44,9 @@ class TrainedOnFrames(TrainedClassifier):
         """
         task = self.specification["task"]
         if task == PHONE:
-            raise ParameterError("Phones change within an utterance, so it has no phone to be right about.")
+            raise ParameterError(
+                "Phones change within an utterance, so it has no phone to be right about."
+            )
         targets = self.corpus.targets(task)[self.fold.test]
         return float((self.utterances.argmax(1).numpy() == targets).mean())
 
@@ -56,19 +60,31 @@ class TrainedOnFrames(TrainedClassifier):
         """Return what a card says of it, measured on the test part."""
         task, rows = self.specification["task"], self.fold.test
         outcome = measure(rounded, self.corpus, task, rows)
-        there = replace(self, model=rounded, confusion=outcome["confusion"].numpy(), utterances=outcome["utterances"])
+        there = replace(
+            self,
+            model=rounded,
+            confusion=outcome["confusion"].numpy(),
+            utterances=outcome["utterances"],
+        )
         found = there.results()
-        measured = {"frame_accuracy_percent": round(found.pop("accuracy_percent"), 2),
-                    "n_frames": found.pop("n_test"), "n_utterances": len(rows)}
-        return self.origin() | {"n_samples": self.model.n_samples,
-                                "measured": measured | {name: round(value, 2) for name, value in found.items()}}
+        measured = {
+            "frame_accuracy_percent": round(found.pop("accuracy_percent"), 2),
+            "n_frames": found.pop("n_test"),
+            "n_utterances": len(rows),
+        }
+        return self.origin() | {
+            "n_samples": self.model.n_samples,
+            "measured": measured | {name: round(value, 2) for name, value in found.items()},
+        }
 
     def samples(self, index: int) -> np.ndarray:
         """Return an utterance of its corpus as samples (T,) at 16 kHz."""
         return _samples(self.corpus[index])
 
     def targets(self, index: int) -> np.ndarray:
-        """Return the class index of each frame (10 ms) of an utterance, (n_frames,); -1 where it is not counted."""
+        """Return the class index of each frame (10 ms) of an utterance, (n_frames,); -1 where it is
+        not counted.
+        """
         return frame_targets(self.corpus, self.specification["task"], index)
 
     def logits(self, index: int) -> torch.Tensor:
@@ -77,16 +93,20 @@ class TrainedOnFrames(TrainedClassifier):
 
 
 def frame_targets(corpus: corpora.Corpus, task: str, index: int) -> np.ndarray:
-    """Return the class index of each frame (10 ms) of an utterance, (n_frames,) int64; -1 where it is not counted.
+    """Return the class index of each frame (10 ms) of an utterance, (n_frames,) int64; -1 where it
+    is not counted.
 
-    A frame is labelled by the middle of its 10 ms. In the task ``"phone"`` glottal stops are not counted, as is custom
-    since Lee and Hon (1989). In the other tasks the silence before and after the utterance is not: it is no one's.
+    A frame is labelled by the middle of its 10 ms. In the task ``"phone"`` glottal stops are not
+    counted, as is custom since Lee and Hon (1989). In the other tasks the silence before and after
+    the utterance is not: it is no one's.
     """
     return _labels(corpus, task, index)[features.frame_centres(len(_samples(corpus[index])))]
 
 
 def _labels(corpus: corpora.Corpus, task: str, index: int) -> np.ndarray:
-    """Return the class index of each sample of an utterance at 16 kHz, (T,) int64; -1 where it is not counted."""
+    """Return the class index of each sample of an utterance at 16 kHz, (T,) int64; -1 where it is
+    not counted.
+    """
     phones, labels = corpus.phones(index), np.full(len(_samples(corpus[index])), -1)
     bounds = (phones[["start_s", "end_s"]].to_numpy() * SAMPLE_RATE).round().astype(int)
     if task == PHONE:
@@ -95,7 +115,9 @@ def _labels(corpus: corpora.Corpus, task: str, index: int) -> np.ndarray:
             labels[start:end] = positions.get(phone, -1)
     else:
         spoken = bounds[(phones["phone_39"] != _SILENCE).to_numpy()]
-        labels[spoken.min(initial=len(labels)) : spoken.max(initial=0)] = corpus.targets(task)[index]
+        labels[spoken.min(initial=len(labels)) : spoken.max(initial=0)] = corpus.targets(task)[
+            index
+        ]
     return labels
 
 
@@ -112,7 +134,8 @@ class FrameRecipe(Recipe):
     jitter_samples : int
         A frame is shown up to so many samples early or late, and labelled by what is spoken there.
     speeds : tuple of float
-        Each batch is played at one of these speeds (pitch and formants go with it): a substitute for more speakers.
+        Each batch is played at one of these speeds (pitch and formants go with it): a substitute
+        for more speakers.
     """
 
     jitter_samples: int = 0
@@ -128,14 +151,25 @@ def _speakers(iterations: int) -> FrameRecipe:
     return FrameRecipe("adamw", 1e-3, iterations, jitter_samples=80)
 
 
-_PAPER = FrameRecipe("sgd", 0.1, 30_000, "halve", 30_000 // 5, 0.0, 256, mixed_precision=False, momentum=0.5,
-                     weight_decay=0.0)
+_PAPER = FrameRecipe(
+    "sgd",
+    0.1,
+    30_000,
+    "halve",
+    30_000 // 5,
+    0.0,
+    256,
+    mixed_precision=False,
+    momentum=0.5,
+    weight_decay=0.0,
+)
 
 
 class Frames(Classification):
     """Frames of utterances; an example is known by its number among all frames of the corpus.
 
-    The utterances stand one after the other in one long signal, far enough apart that no window reaches two.
+    The utterances stand one after the other in one long signal, far enough apart that no window
+    reaches two.
     """
 
     recipe_class = FrameRecipe
@@ -148,8 +182,11 @@ class Frames(Classification):
         FoldError, ParameterError
         """
         if not hasattr(self.corpus, "phones") or PHONE not in self.corpus.tasks:
-            raise ParameterError(f"{self.model} learns from utterances whose phones are known; {self.corpus.name} has "
-                                 "none. timit has, and voices with words='sentences'.")
+            raise ParameterError(
+                f"{self.model} learns from utterances whose phones are known; {self.corpus.name} "
+                "has "
+                "none. timit has, and voices with words='sentences'."
+            )
         super().check()
 
     def prepare(self) -> None:
@@ -157,7 +194,13 @@ class Frames(Classification):
         corpus, before = self.corpus, features.windowing.LENGTH // 2
         task = self.specification["task"]
         gap = int(before * max(1.0, *self.recipe.speeds)) + self.recipe.jitter_samples + 1
-        signal, labels, centres, clips, start = [np.zeros(gap, np.float32)], [np.full(gap, -1)], [], [], gap
+        signal, labels, centres, clips, start = (
+            [np.zeros(gap, np.float32)],
+            [np.full(gap, -1)],
+            [],
+            [],
+            gap,
+        )
         for index in range(len(corpus)):
             samples = _samples(corpus[index])
             signal += [samples, np.zeros(gap, np.float32)]
@@ -165,8 +208,12 @@ class Frames(Classification):
             centres.append(start + features.frame_centres(len(samples)))
             clips.append(np.full(len(centres[-1]), index))
             start += len(samples) + gap
-        self.labels, self.centres, self.clips = (np.concatenate(parts) for parts in (labels, centres, clips))
-        self._windows = {speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.recipe.speeds}}
+        self.labels, self.centres, self.clips = (
+            np.concatenate(parts) for parts in (labels, centres, clips)
+        )
+        self._windows = {
+            speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.recipe.speeds}
+        }
         super().prepare()
         self.n_batches = min(self.n_parts, self.recipe.iterations)
 
@@ -175,12 +222,16 @@ class Frames(Classification):
         return np.flatnonzero(np.isin(self.clips, rows) & (self.labels[self.centres] >= 0))
 
     def examples(self, numbers: np.ndarray, rng: np.random.Generator | None = None):
-        """Return inputs (n, 1, length) and targets of frames; with ``rng`` jittered, and at one of the speeds."""
+        """Return inputs (n, 1, length) and targets of frames; with ``rng`` jittered, and at one of
+        the speeds.
+        """
         centres, speed = self.centres[numbers], 1.0
         if rng is not None:
             reach = self.recipe.jitter_samples
             moved = centres + rng.integers(-reach, reach + 1, len(centres))
-            centres = np.where(self.labels[moved] >= 0, moved, centres)  # what does not count is no target
+            centres = np.where(
+                self.labels[moved] >= 0, moved, centres
+            )  # what does not count is no target
             speed = self.recipe.speeds[rng.integers(len(self.recipe.speeds))]
         inputs = features.normalised(self._windows[speed][np.round(centres / speed).astype(int)])
         return torch.from_numpy(inputs)[:, None], torch.from_numpy(self.labels[centres])
@@ -191,18 +242,29 @@ class Frames(Classification):
 
     def restore(self, model: nn.Module, history, confusion, utterances) -> TrainedOnFrames:
         """Return the trained network with what is known of it."""
-        return TrainedOnFrames(model=model, specification=self.specification, history=history, corpus=self.corpus,
-                               confusion=confusion.numpy(), utterances=utterances)
+        return TrainedOnFrames(
+            model=model,
+            specification=self.specification,
+            history=history,
+            corpus=self.corpus,
+            confusion=confusion.numpy(),
+            utterances=utterances,
+        )
 
 
-@trains("PhoneCNN", {"paper": _PAPER, "fast": _phones(2000), "brief": _phones(600), "smoke": _phones(2)})
+@trains(
+    "PhoneCNN", {"paper": _PAPER, "fast": _phones(2000), "brief": _phones(600), "smoke": _phones(2)}
+)
 class PhoneFrames(Frames):
     """Frames and the phone that is spoken at their middle."""
 
     task = PHONE
 
 
-@trains("SpeakerCNN", {"paper": _PAPER, "fast": _speakers(800), "brief": _speakers(600), "smoke": _speakers(2)})
+@trains(
+    "SpeakerCNN",
+    {"paper": _PAPER, "fast": _speakers(800), "brief": _speakers(600), "smoke": _speakers(2)},
+)
 class SpeakerFrames(Frames):
     """Frames and who speaks."""
 
@@ -210,21 +272,26 @@ class SpeakerFrames(Frames):
 
 
 def _windows(signal: np.ndarray, speed: float) -> np.ndarray:
-    """Return the view whose row i is the window around sample i of the signal played at ``speed``."""
+    """Return the view whose row i is the window around sample i of the signal played at
+    ``speed``.
+    """
     if speed != 1.0:
         signal = soxr.resample(signal, SAMPLE_RATE, SAMPLE_RATE / speed).astype(np.float32)
     length = features.windowing.LENGTH
     return np.lib.stride_tricks.sliding_window_view(np.pad(signal, (length // 2, length)), length)
 
 
-def measure(network: nn.Module, corpus: corpora.Corpus, task: str, rows: np.ndarray) -> dict[str, torch.Tensor]:
+def measure(
+    network: nn.Module, corpus: corpora.Corpus, task: str, rows: np.ndarray
+) -> dict[str, torch.Tensor]:
     """Return what a network predicts for the frames of utterances.
 
     Returns
     -------
     dict
-        ``"confusion"`` (n_classes, n_classes): frames by true and by guessed class; ``"utterances"`` (n, n_classes):
-        for each utterance the sum over its frames of each class' log-probability.
+        ``"confusion"`` (n_classes, n_classes): frames by true and by guessed class;
+        ``"utterances"`` (n, n_classes): for each utterance the sum over its frames of each class'
+        log-probability.
     """
     n_classes = len(corpus.classes(task))
     length = getattr(network, "n_samples", features.windowing.LENGTH)

@@ -25,7 +25,8 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 class Learner(LightningModule):
-    """Training of a network as an experiment says; keeps a row of history per pass: its number, mean loss, metrics.
+    """Training of a network as an experiment says; keeps a row of history per pass: its number,
+    mean loss, metrics.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ class Learner(LightningModule):
         # dropout depends on seed and epoch alone, so that a resumed run equals an uninterrupted one
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
         if self.current_epoch and self.current_epoch == self.n_done:
-            # a pass begins by taking one number from the generator; a resumed run has begun its first pass already
+            # a pass begins by taking one number from the generator; a resumed run has begun its
+            # first pass already
             torch.empty((), dtype=torch.int64).random_()
         self._losses = []
 
@@ -58,10 +60,15 @@ class Learner(LightningModule):
         return loss
 
     def on_train_epoch_end(self):
-        row = {"epoch": self.current_epoch + 1, "loss": float(torch.stack(self._losses).float().mean())}
+        row = {
+            "epoch": self.current_epoch + 1,
+            "loss": float(torch.stack(self._losses).float().mean()),
+        }
         if not torch.isfinite(torch.tensor(row["loss"])):
-            raise EarwitnessError(f"Training {self.experiment.model} diverged in pass {row['epoch']}: the loss is no "
-                                  "number. Lower the recipe's learning rate.")
+            raise EarwitnessError(
+                f"Training {self.experiment.model} diverged in pass {row['epoch']}: the loss is no "
+                "number. Lower the recipe's learning rate."
+            )
         metrics = {}
         if row["epoch"] % self.every == 0:
             with evaluation_mode(self.network):
@@ -76,14 +83,19 @@ class Learner(LightningModule):
         self.history = list(checkpoint["history"])
 
     def configure_optimizers(self):
-        recipe, n_steps = self.experiment.recipe, self.experiment.n_batches * self.experiment.n_epochs
+        recipe, n_steps = (
+            self.experiment.recipe,
+            self.experiment.n_batches * self.experiment.n_epochs,
+        )
         optimiser = _OPTIMISERS[recipe.optimiser](self.parameters(), recipe)
         schedule = _SCHEDULES[recipe.schedule](optimiser, recipe, n_steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class EpochSampler(torch.utils.data.Sampler):
-    """The keys of each pass's batches, ``keys(epoch)``: of the epoch alone, so that a resumed run repeats them."""
+    """The keys of each pass's batches, ``keys(epoch)``: of the epoch alone, so that a resumed run
+    repeats them.
+    """
 
     def __init__(self, keys, n_batches: int):
         self.keys, self.n_batches, self.epoch = keys, n_batches, 0
@@ -109,18 +121,26 @@ class BatchDataset(torch.utils.data.Dataset):
 
 
 _OPTIMISERS = {
-    "sgd": lambda weights, recipe: torch.optim.SGD(weights, recipe.learning_rate, momentum=recipe.momentum),
-    "adamw": lambda weights, recipe: torch.optim.AdamW(weights, recipe.learning_rate, weight_decay=recipe.weight_decay),
+    "sgd": lambda weights, recipe: torch.optim.SGD(
+        weights, recipe.learning_rate, momentum=recipe.momentum
+    ),
+    "adamw": lambda weights, recipe: torch.optim.AdamW(
+        weights, recipe.learning_rate, weight_decay=recipe.weight_decay
+    ),
 }
 _SCHEDULES = {
-    "halve": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.StepLR(optimiser, recipe.halve_every, 0.5),
+    "halve": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.StepLR(
+        optimiser, recipe.halve_every, 0.5
+    ),
     "one-cycle": lambda optimiser, recipe, n_steps: torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=max(n_steps, 8), pct_start=recipe.warm_up
     ),  # it divides by zero at 4
 }
 
 
-def train(experiment: Experiment, network: nn.Module, device: torch.device, show: bool, folder: Path) -> list[dict]:
+def train(
+    experiment: Experiment, network: nn.Module, device: torch.device, show: bool, folder: Path
+) -> list[dict]:
     """Train a network in place and return its history.
 
     Parameters
@@ -132,7 +152,8 @@ def train(experiment: Experiment, network: nn.Module, device: torch.device, show
     show : bool
         Whether to show a progress bar.
     folder : Path
-        Where checkpoints are kept until training is done; a whole one of this training is resumed from.
+        Where checkpoints are kept until training is done; a whole one of this training is resumed
+        from.
 
     Raises
     ------
@@ -143,7 +164,10 @@ def train(experiment: Experiment, network: nn.Module, device: torch.device, show
     owner = cache.digest({**experiment.specification, "torch": torch.__version__})
     learner = Learner(_form(network, experiment), experiment, every)
     loader = torch.utils.data.DataLoader(
-        BatchDataset(experiment.draw), batch_size=None, sampler=EpochSampler(experiment.keys, experiment.n_batches))
+        BatchDataset(experiment.draw),
+        batch_size=None,
+        sampler=EpochSampler(experiment.keys, experiment.n_batches),
+    )
     checkpoint, learner.n_done = checkpoints.newest(folder, owner)
     # Lightning draws the first batch of a resumed run before it tells the sampler which epoch it is
     loader.sampler.set_epoch(learner.n_done)
@@ -151,34 +175,53 @@ def train(experiment: Experiment, network: nn.Module, device: torch.device, show
         warnings.filterwarnings("ignore", module="lightning")
         trainer = _trainer(experiment, device, show, folder, every, owner)
         trainer.fit(learner, loader, ckpt_path=checkpoint, weights_only=True)
-    state = {name: weight.detach().cpu().float() for name, weight in learner.network.state_dict().items()}
+    state = {
+        name: weight.detach().cpu().float() for name, weight in learner.network.state_dict().items()
+    }
     network.load_state_dict(layout.restored(state, network))
     return learner.history
 
 
-def _trainer(experiment: Experiment, device: torch.device, show: bool, folder: Path, every: int, owner: str) -> Trainer:
+def _trainer(
+    experiment: Experiment, device: torch.device, show: bool, folder: Path, every: int, owner: str
+) -> Trainer:
     recipe = experiment.recipe
     fast = recipe.mixed_precision and runtime.has_fast_bfloat16(device)
-    keep = ModelCheckpoint(dirpath=folder, filename="{epoch}", every_n_epochs=every, save_top_k=1,
-                           save_on_train_epoch_end=True)
+    keep = ModelCheckpoint(
+        dirpath=folder,
+        filename="{epoch}",
+        every_n_epochs=every,
+        save_top_k=1,
+        save_on_train_epoch_end=True,
+    )
     return Trainer(
-        max_epochs=experiment.n_epochs, accelerator=device.type,
+        max_epochs=experiment.n_epochs,
+        accelerator=device.type,
         devices=1 if device.type == "cpu" or device.index is None else [device.index],
-        precision="bf16-mixed" if fast else "32-true", gradient_clip_val=recipe.gradient_clip or None,
-        num_sanity_val_steps=0, logger=False, enable_model_summary=False, enable_progress_bar=show,
+        precision="bf16-mixed" if fast else "32-true",
+        gradient_clip_val=recipe.gradient_clip or None,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=show,
         plugins=[checkpoints.VerifiedIO(owner)],
         callbacks=[keep, *([TQDMProgressBar(refresh_rate=5)] if show else [])],
     )
 
 
 def _form(network: nn.Module, experiment: Experiment) -> nn.Module:
-    """Return a copy in the fastest layout that returns the same, with what only training adds to it."""
+    """Return a copy in the fastest layout that returns the same, with what only training adds to
+    it.
+    """
     form, dropout = layout.channels_last(network), experiment.recipe.dropout
-    if layout.differs(form, network) and not agree(form, network, experiment.draw(*next(iter(experiment.keys(0))))[0][:1]):
+    if layout.differs(form, network) and not agree(
+        form, network, experiment.draw(*next(iter(experiment.keys(0))))[0][:1]
+    ):
         form = copy.deepcopy(network)
     if dropout:
         for layer in form.modules():
             if isinstance(layer, nn.Linear):
                 layer.register_forward_pre_hook(
-                    lambda layer, inputs: nn.functional.dropout(inputs[0], dropout, layer.training))
+                    lambda layer, inputs: nn.functional.dropout(inputs[0], dropout, layer.training)
+                )
     return form

@@ -1,6 +1,8 @@
-"""A small network that predicts PESQ from degraded speech alone, of the architecture that Tilkorn et al. explain.
+"""A small network that predicts PESQ from degraded speech alone, of the architecture that Tilkorn
+et al. explain.
 
-``earwitness train Nisqa --export data/weights/quality.pt`` makes the weights that the repository ships, and their card.
+``earwitness train Nisqa --export data/weights/quality.pt`` makes the weights that the repository
+ships, and their card.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,9 +28,18 @@ from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
 
 SETTINGS = nisqa.Settings(segment_hop=4, max_segments=1500)
-# conditions of the 54 whose kind training never draws: the codec, the band or the combination is new
-HELD_OUT = ("level-drop", "band-1000-8000", "plc-burst-10", "g721", "ima-adpcm", "mp3-16", "room-0.5-clip-5",
-            "white-15-gsm-gsm")
+# conditions of the 54 whose kind training never draws: the codec, the band or the combination is
+# new
+HELD_OUT = (
+    "level-drop",
+    "band-1000-8000",
+    "plc-burst-10",
+    "g721",
+    "ima-adpcm",
+    "mp3-16",
+    "room-0.5-clip-5",
+    "white-15-gsm-gsm",
+)
 DURATIONS_S = (2.0, 2.6, 3.2)
 _SHARD_VERSION = 2  # raise it when a change to how examples are made changes them
 _SHARD = 100
@@ -42,9 +53,11 @@ class QualityRecipe(Recipe):
     Attributes
     ----------
     n_clips, n_validation : int
-        Degraded clips of 80 voices to learn from; of eight others, to validate with after each pass.
+        Degraded clips of 80 voices to learn from; of eight others, to validate with after each
+        pass.
     early_hop, share_early : int, float
-        During the first share of the passes segments are ``early_hop`` frames apart, then as in use.
+        During the first share of the passes segments are ``early_hop`` frames apart, then as in
+        use.
     """
 
     optimiser: str = "adamw"
@@ -61,6 +74,7 @@ class QualityRecipe(Recipe):
 
 def random_steps(rng: np.random.Generator) -> tuple:
     """Draw a degradation, or two at once, with parameters that vary continuously."""
+
     def white():
         return "noise", {"snr_db": rng.uniform(0, 45)}
 
@@ -71,7 +85,10 @@ def random_steps(rng: np.random.Generator) -> tuple:
         return "mnru", {"q_db": rng.uniform(5, 40)}
 
     def band():
-        return "band", {"low_hz": rng.choice([0.0, rng.uniform(50, 700)]), "high_hz": rng.uniform(2000, 7900)}
+        return "band", {
+            "low_hz": rng.choice([0.0, rng.uniform(50, 700)]),
+            "high_hz": rng.uniform(2000, 7900),
+        }
 
     def clipping():
         return "clipping", {"share": 10 ** rng.uniform(-3, -0.4)}
@@ -81,11 +98,18 @@ def random_steps(rng: np.random.Generator) -> tuple:
         return "interruptions", {"length_s": rng.uniform(0.02, min(0.4, 0.6 / n)), "n": n}
 
     def loss():
-        return "packet_loss", {"loss": 10 ** rng.uniform(-2, -0.5), "conceal": bool(rng.random() < 0.5)}
+        return "packet_loss", {
+            "loss": 10 ** rng.uniform(-2, -0.5),
+            "conceal": bool(rng.random() < 0.5),
+        }
 
     def codec():
         name = str(rng.choice(["g711-mu", "g711-a", "gsm", "amr-nb", "g722", "opus", "opus"]))
-        rate = {"amr-nb": int(rng.choice(_AMR_RATES)), "opus": 500 * int(rng.integers(12, 65)), "g722": 64000}
+        rate = {
+            "amr-nb": int(rng.choice(_AMR_RATES)),
+            "opus": 500 * int(rng.integers(12, 65)),
+            "g722": 64000,
+        }
         return "codec", {"name": name, "bit_rate": rate.get(name, 0)}
 
     def room():
@@ -98,17 +122,22 @@ def random_steps(rng: np.random.Generator) -> tuple:
 
 
 def source(part: str) -> Speech:
-    """Return who speaks, and babbles, in ``"train"`` or ``"validation"``: voices of which the 54 conditions have none.
+    """Return who speaks, and babbles, in ``"train"`` or ``"validation"``: voices of which the 54
+    conditions have none.
 
     Generated voices alone, so that the weights carry nobody's licence.
     """
     corpus = Voices(words="sentences", n_speakers=100, repetitions=8)
-    own = transmission.speech(corpus, [str(i) for i in (range(13, 93) if part == "train" else range(93, 101))])
+    own = transmission.speech(
+        corpus, [str(i) for i in (range(13, 93) if part == "train" else range(93, 101))]
+    )
     return Speech(corpus, own.foreground, [row for rows in own.foreground.values() for row in rows])
 
 
 def example(speech: Speech, rng: np.random.Generator) -> tuple[np.ndarray, float, str]:
-    """Return the mel spectrogram (48, n_frames) of a degraded clip, its PESQ, and what was done to it."""
+    """Return the mel spectrogram (48, n_frames) of a degraded clip, its PESQ, and what was done to
+    it.
+    """
     rows = speech.foreground[str(rng.choice(list(speech.foreground)))]
     sent, _ = speech.sentence(int(rng.choice(rows)))
     n = int(SAMPLE_RATE * rng.choice(DURATIONS_S))
@@ -117,41 +146,65 @@ def example(speech: Speech, rng: np.random.Generator) -> tuple[np.ndarray, float
     steps = random_steps(rng)
     received, _ = degrade(sent, SAMPLE_RATE, steps, rng, speech.babble)
     quality = transmission.pesq_wideband(sent, received)
-    spectrogram = features.mel_spectrogram(np.clip(received, -1, 1), SAMPLE_RATE, fmax_hz=SETTINGS.fmax_hz)
+    spectrogram = features.mel_spectrogram(
+        np.clip(received, -1, 1), SAMPLE_RATE, fmax_hz=SETTINGS.fmax_hz
+    )
     return spectrogram.numpy(), quality, "+".join(name for name, _ in steps)
 
 
 def examples(part: str, n: int, seed: int) -> list[tuple[np.ndarray, float]]:
-    """Return ``n`` examples, made a hundred at a time and cached; a killed run resumes where it was."""
+    """Return ``n`` examples, made a hundred at a time and cached; a killed run resumes where it
+    was.
+    """
     speech = source(part)
     fingerprint = speech.corpus.fingerprint()
     found = []
     for shard in range(-(-n // _SHARD)):
-        specification = {"version": _SHARD_VERSION, "part": part, "shard": shard, "seed": seed,
-                         "corpus": fingerprint, "n": min(n, _SHARD)}
-        path = cache.stored("quality", specification, ".npz", partial(_make_shard, speech, specification))
+        specification = {
+            "version": _SHARD_VERSION,
+            "part": part,
+            "shard": shard,
+            "seed": seed,
+            "corpus": fingerprint,
+            "n": min(n, _SHARD),
+        }
+        path = cache.stored(
+            "quality", specification, ".npz", partial(_make_shard, speech, specification)
+        )
         with np.load(path) as file:
             starts = np.concatenate([[0], np.cumsum(file["lengths"])])
             spectrograms = file["spectrograms"]
-            found += [(spectrograms[:, a:b], quality) for a, b, quality in
-                      zip(starts[:-1], starts[1:], file["pesq"], strict=True)]
+            found += [
+                (spectrograms[:, a:b], quality)
+                for a, b, quality in zip(starts[:-1], starts[1:], file["pesq"], strict=True)
+            ]
     return found[:n]
 
 
 def _make_shard(speech: Speech, specification: dict, path: Path) -> None:
     made, number = [], 0
     while len(made) < specification["n"]:
-        rng = np.random.default_rng([specification["seed"], specification["part"] == "train", specification["shard"],
-                                     number])
+        rng = np.random.default_rng(
+            [
+                specification["seed"],
+                specification["part"] == "train",
+                specification["shard"],
+                number,
+            ]
+        )
         number += 1
         try:
             made.append(example(speech, rng))
         except AudioError:  # a stretch without speech, which PESQ does not judge
             continue
     with open(path, "wb") as file:
-        np.savez(file, spectrograms=np.concatenate([one[0] for one in made], axis=1).astype(np.float16),
-                 lengths=[one[0].shape[1] for one in made], pesq=[one[1] for one in made],
-                 kinds=[one[2] for one in made])
+        np.savez(
+            file,
+            spectrograms=np.concatenate([one[0] for one in made], axis=1).astype(np.float16),
+            lengths=[one[0].shape[1] for one in made],
+            pesq=[one[1] for one in made],
+            kinds=[one[2] for one in made],
+        )
 
 
 @dataclass(kw_only=True)
@@ -161,18 +214,31 @@ class TrainedOnQuality(Trained):
     def card(self, rounded: nisqa.Nisqa) -> dict:
         """Return what a card says of it, measured on the 216 clips of either source."""
         heard = {part: list(source(part).foreground) for part in ("train", "validation")}
-        settings = {key: list(map(list, value)) if key == "pools" else list(value) if isinstance(value, tuple)
-                    else value for key, value in asdict(self.model.settings).items()}
+        settings = {
+            key: list(map(list, value))
+            if key == "pools"
+            else list(value)
+            if isinstance(value, tuple)
+            else value
+            for key, value in asdict(self.model.settings).items()
+        }
         return self.origin() | {
-            "settings": settings, "target": "PESQ (ITU-T P.862.2) without the reference", "speakers": heard,
+            "settings": settings,
+            "target": "PESQ (ITU-T P.862.2) without the reference",
+            "speakers": heard,
             "held_out_conditions": list(HELD_OUT),
             "validation": {name: round(value, 3) for name, value in self.results().items()},
             "measured": {name: measure(rounded, name)[0] for name in transmission.SOURCES},
         }
 
 
-@trains("Nisqa", {"fast": QualityRecipe(),
-                  "smoke": QualityRecipe(iterations=4, n_clips=12, n_validation=6, batch_size=6)})
+@trains(
+    "Nisqa",
+    {
+        "fast": QualityRecipe(),
+        "smoke": QualityRecipe(iterations=4, n_clips=12, n_validation=6, batch_size=6),
+    },
+)
 class Quality(Experiment):
     """Degraded sentences of generated voices and their PESQ."""
 
@@ -191,8 +257,10 @@ class Quality(Experiment):
             If it is another corpus, or options are given: the weights shall carry nobody's licence.
         """
         if corpus != "voices" or options:
-            raise ParameterError("Nisqa learns from the corpus voices, by name and without options, so that its "
-                                 f"weights carry nobody's licence; got {corpus!r} with {sorted(options)}.")
+            raise ParameterError(
+                "Nisqa learns from the corpus voices, by name and without options, so that its "
+                f"weights carry nobody's licence; got {corpus!r} with {sorted(options)}."
+            )
         return source("train").corpus
 
     def check(self) -> None:
@@ -203,7 +271,9 @@ class Quality(Experiment):
         ParameterError, FoldError
         """
         if self.specification["task"] != self.task:
-            raise ParameterError(f"Nisqa learns the task {self.task}, not {self.specification['task']!r}.")
+            raise ParameterError(
+                f"Nisqa learns the task {self.task}, not {self.specification['task']!r}."
+            )
         if self.specification["fold"] != 0:
             raise FoldError("Degraded voices have no folds: who validates is never learnt from.")
 
@@ -219,31 +289,45 @@ class Quality(Experiment):
 
     def initialise(self, network: nisqa.Nisqa) -> None:
         """Start from the mean of what is to be predicted."""
-        nn.init.constant_(network.pools[0].linear.bias, float(np.mean([quality for _, quality in self.train])))
+        nn.init.constant_(
+            network.pools[0].linear.bias, float(np.mean([quality for _, quality in self.train]))
+        )
 
     def keys(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield pass and numbers of the clips of each batch; all of a batch are of one length."""
         rng, size = self.rng(2, epoch), self.recipe.batch_size
         lengths = np.array([spectrogram.shape[1] for spectrogram, _ in self.train])
-        shuffled = [rng.permutation(np.flatnonzero(lengths == length)) for length in np.unique(lengths)]
+        shuffled = [
+            rng.permutation(np.flatnonzero(lengths == length)) for length in np.unique(lengths)
+        ]
         batches = [group[i : i + size] for group in shuffled for i in range(0, len(group), size)]
-        return iter([(epoch, batches[i]) for i in rng.permutation(len(batches)) if len(batches[i]) > 1])
+        return iter(
+            [(epoch, batches[i]) for i in rng.permutation(len(batches)) if len(batches[i]) > 1]
+        )
 
     def draw(self, epoch: int, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return segments (batch, n_segments, 48, 15) and PESQ (batch,) of some clips, shifted in level and time."""
+        """Return segments (batch, n_segments, 48, 15) and PESQ (batch,) of some clips, shifted in
+        level and time.
+        """
         rng = self.rng(3, epoch, int(rows[0]))
         early = epoch < self.recipe.share_early * self.n_epochs
         hop = self.recipe.early_hop if early else SETTINGS.segment_hop
         spectrograms = torch.from_numpy(np.stack([self.train[row][0] for row in rows])).float()
-        spectrograms += torch.from_numpy(rng.uniform(-15, 5, len(rows)))[:, None, None].float()  # PESQ ignores level
-        segments = spectrograms.clamp_min(features.mel.FLOOR_DB).unfold(2, SETTINGS.segment_length, hop)
+        spectrograms += torch.from_numpy(rng.uniform(-15, 5, len(rows)))[
+            :, None, None
+        ].float()  # PESQ ignores level
+        segments = spectrograms.clamp_min(features.mel.FLOOR_DB).unfold(
+            2, SETTINGS.segment_length, hop
+        )
         wanted = torch.tensor([self.train[row][1] for row in rows], dtype=torch.float32)
         return segments[:, :, int(rng.integers(0, 2)) :].permute(0, 2, 1, 3), wanted
 
     def loss(self, network: nisqa.Nisqa, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Return the mean squared error."""
         segments, wanted = batch
-        cnn_features = network.cnn(segments.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last))
+        cnn_features = network.cnn(
+            segments.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last)
+        )
         with torch.autocast(segments.device.type, enabled=False):  # over time in float32
             guess = network.rate(cnn_features.float().reshape(*segments.shape[:2], -1))[:, 0]
             return nn.functional.mse_loss(guess, wanted)
@@ -252,29 +336,46 @@ class Quality(Experiment):
     def validate(self, network: nisqa.Nisqa) -> dict[str, float]:
         """Return correlation with PESQ, and error in its units, on the validation clips."""
         device = device_of(network)
-        guess = [float(network(torch.from_numpy(clip).float()[None].to(device))[0, 0]) for clip, _ in self.validation]
+        guess = [
+            float(network(torch.from_numpy(clip).float()[None].to(device))[0, 0])
+            for clip, _ in self.validation
+        ]
         truth = np.array([quality for _, quality in self.validation])
         error = np.sqrt(np.mean((truth - guess) ** 2))
         return {"correlation": float(np.corrcoef(truth, guess)[0, 1]), "rmse": float(error)}
 
     def restore(self, model: nisqa.Nisqa, history) -> TrainedOnQuality:
         """Return the trained network with what is known of it."""
-        return TrainedOnQuality(model=model, specification=self.specification, history=history, corpus=self.corpus)
+        return TrainedOnQuality(
+            model=model, specification=self.specification, history=history, corpus=self.corpus
+        )
 
 
 def measure(model: nisqa.Nisqa, source: str) -> tuple[dict, pd.DataFrame]:
-    """Return correlation and error of predictions on all 216 clips of held-out speakers, and per condition."""
+    """Return correlation and error of predictions on all 216 clips of held-out speakers, and per
+    condition.
+    """
     corpus = corpora.load("transmission", source=source)
     table = corpus.table[["condition", "kind", "speaker"]].assign(
-        pesq=corpus.pesq(), predicted=[model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus])
+        pesq=corpus.pesq(),
+        predicted=[model.predict(clip.samples, clip.sample_rate)["mos"] for clip in corpus],
+    )
     new = table["condition"].isin(HELD_OUT)
     means = table.groupby("condition", sort=False)[["pesq", "predicted"]].mean()
-    return {"all": _agreement(table), "held_out_conditions": _agreement(table[new]),
-            "per_condition": _agreement(means)}, table
+    return {
+        "all": _agreement(table),
+        "held_out_conditions": _agreement(table[new]),
+        "per_condition": _agreement(means),
+    }, table
 
 
 def _agreement(table: pd.DataFrame) -> dict:
     difference = table["predicted"] - table["pesq"]
-    return {"n": len(table), "correlation": round(float(table["pesq"].corr(table["predicted"])), 3),
-            "rank_correlation": round(float(table["pesq"].corr(table["predicted"], method="spearman")), 3),
-            "rmse": round(float(np.sqrt((difference**2).mean())), 3)}
+    return {
+        "n": len(table),
+        "correlation": round(float(table["pesq"].corr(table["predicted"])), 3),
+        "rank_correlation": round(
+            float(table["pesq"].corr(table["predicted"], method="spearman")), 3
+        ),
+        "rmse": round(float(np.sqrt((difference**2).mean())), 3),
+    }

@@ -26,8 +26,8 @@ class Recipe:
     momentum, weight_decay : float
         Of SGD; of AdamW.
     dropout : float
-        Share of inputs of each dense layer that training hides at random, beside the network's own dropout. The
-        network itself stays as published.
+        Share of inputs of each dense layer that training hides at random, beside the network's own
+        dropout. The network itself stays as published.
     warm_up : float
         Share of the iterations in which the learning rate of ``"one-cycle"`` rises.
     """
@@ -46,7 +46,8 @@ class Recipe:
     warm_up: float = 0.25
 
 
-# What is known under a network's name: recipes by name, or by name and task where a task has its own.
+# What is known under a network's name: recipes by name, or by name and task where a task has its
+# own.
 RECIPES: dict[str, dict[str | tuple[str, str], Recipe]] = {}
 
 
@@ -60,12 +61,13 @@ def recipe_for(recipe: str, model: str, task: str = "") -> Recipe:
 
     Notes
     -----
-    ``"paper"``: for AlexNet and AudioNet Becker et al. (2018), section 2.2: SGD with momentum 0.9. For PhoneCNN and
-    SpeakerCNN the text says only that Palaz et al. (2019) and Muckenhirn et al. (2018) were followed. SGD in batches of
-    256 with momentum 0.5 and a learning rate of 0.1 that is halved: so trains RawSpeechClassification, the software of
-    this line of work (github.com/idiap/RawSpeechClassification); it halves whenever the validation loss falls by less
-    than 0.002, ours after every fifth of the iterations. The other recipes are ours: AdamW with a one-cycle schedule
-    (Smith and Topin 2019) gets there in far fewer iterations.
+    ``"paper"``: for AlexNet and AudioNet Becker et al. (2018), section 2.2: SGD with momentum 0.9.
+    For PhoneCNN and SpeakerCNN the text says only that Palaz et al. (2019) and Muckenhirn et al.
+    (2018) were followed. SGD in batches of 256 with momentum 0.5 and a learning rate of 0.1 that is
+    halved: so trains RawSpeechClassification, the software of this line of work
+    (github.com/idiap/RawSpeechClassification); it halves whenever the validation loss falls by less
+    than 0.002, ours after every fifth of the iterations. The other recipes are ours: AdamW with a
+    one-cycle schedule (Smith and Topin 2019) gets there in far fewer iterations.
     """
     plans = RECIPES[check_choice(model, RECIPES, "model that is trained here")]
     check_choice(recipe, [name for name in plans if isinstance(name, str)], f"recipe for {model}")

@@ -5,7 +5,11 @@ from typing import NamedTuple
 from earwitness import corpora
 from earwitness.errors import check_choice
 
-_UNSEEN = {"speaker": "unseen speakers", "repetition": "unseen repetitions", "utterance": "unseen utterances"}
+_UNSEEN = {
+    "speaker": "unseen speakers",
+    "repetition": "unseen repetitions",
+    "utterance": "unseen utterances",
+}
 
 
 class Task(NamedTuple):
@@ -17,7 +21,9 @@ class Task(NamedTuple):
 
     @property
     def family(self) -> str:
-        """``"sex"``, or ``"digits"`` for the task of many classes: ten digits, or twelve words on ``aev``."""
+        """``"sex"``, or ``"digits"`` for the task of many classes: ten digits, or twelve words on
+        ``aev``.
+        """
         return "sex" if self.task == "sex" else "digits"
 
     def __str__(self) -> str:
@@ -33,5 +39,7 @@ def tasks(corpus: str) -> list[Task]:
 
 
 def _of(name: str) -> tuple:
-    known = {other: found.compared for other, found in corpora.registered().items() if found.compared}
+    known = {
+        other: found.compared for other, found in corpora.registered().items() if found.compared
+    }
     return known[check_choice(name, known, "corpus with tasks to compare networks on")]

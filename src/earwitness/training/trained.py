@@ -22,7 +22,8 @@ class Trained:
     specification : dict
         Everything that determined it.
     history : DataFrame
-        A row per pass over the examples: epoch, loss, and the metrics of the validation where it was made.
+        A row per pass over the examples: epoch, loss, and the metrics of the validation where it
+        was made.
     corpus : Corpus
     """
 
@@ -41,7 +42,9 @@ class Trained:
         return self.history.drop(columns=["epoch", "loss"]).dropna().iloc[-1].to_dict()
 
     def card(self, rounded: nn.Module) -> dict:
-        """Return what a card says of it, measured on a copy with the rounded weights that are written."""
+        """Return what a card says of it, measured on a copy with the rounded weights that are
+        written.
+        """
         raise NotImplementedError
 
     def origin(self) -> dict:
@@ -49,11 +52,14 @@ class Trained:
         keys = ("corpus", "corpus_options", "fingerprint", "task", "seed")
         known = catalogue.corpora().get(self.specification["corpus"], {})
         return {
-            "network": self.specification["model"], "sample_rate_hz": self.sample_rate,
+            "network": self.specification["model"],
+            "sample_rate_hz": self.sample_rate,
             **{key: self.specification[key] for key in keys},
             "licence": known.get("licence", "that of the recordings"),
-            "recipe": {name: list(value) if isinstance(value, tuple) else value
-                       for name, value in self.specification["recipe"].items()},
+            "recipe": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self.specification["recipe"].items()
+            },
         }
 
 
@@ -82,10 +88,14 @@ class TrainedClassifier(Trained):
     @cached_property
     def fold(self) -> corpora.Fold:
         """The fold it was trained on, rows of the corpus' table."""
-        return find_fold(self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold")))
+        return find_fold(
+            self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold"))
+        )
 
     def test_rows(self, n_clips: int = 0) -> np.ndarray:
-        """Return the rows of the test part, or ``n_clips`` of them evenly spread over it; 0 takes all."""
+        """Return the rows of the test part, or ``n_clips`` of them evenly spread over it; 0 takes
+        all.
+        """
         rows = self.fold.test
         if not 0 < n_clips < len(rows):
             return rows
@@ -100,11 +110,15 @@ class TrainedClassifier(Trained):
         table, fold = self.corpus.table, self.fold
         ids, speakers = table["id"].to_numpy(), table["speaker"].to_numpy()
         return super().origin() | {
-            "classes": list(self.classes), "protocol": self.specification["protocol"],
+            "classes": list(self.classes),
+            "protocol": self.specification["protocol"],
             "fold": self.specification["fold"],
-            "trained_on": sorted(set(ids[fold.train].tolist())), "validated_on": sorted(ids[fold.validation].tolist()),
+            "trained_on": sorted(set(ids[fold.train].tolist())),
+            "validated_on": sorted(ids[fold.validation].tolist()),
             "held_out": sorted(ids[fold.test].tolist()),
-            "held_out_speakers": sorted(set(speakers[fold.test].tolist()) - set(speakers[fold.train].tolist())),
+            "held_out_speakers": sorted(
+                set(speakers[fold.test].tolist()) - set(speakers[fold.train].tolist())
+            ),
         }
 
 
@@ -118,5 +132,8 @@ def find_fold(corpus: corpora.Corpus, task: str, protocol: str, number: int) -> 
     """
     folds = corpus.folds(task, protocol)
     if not 0 <= number < len(folds):
-        raise FoldError(f"{corpus.name} has {len(folds)} folds for {task} by {protocol}, from 0; there is no {number}.")
+        raise FoldError(
+            f"{corpus.name} has {len(folds)} folds for {task} by {protocol}, from 0; there is no "
+            f"{number}."
+        )
     return folds[number]

@@ -42,7 +42,10 @@ def table1_records(task, name: str, networks: Sequence, recipe: str) -> dict[str
     found = {
         f"audiomnist/chance/{family}": {"value": chance},
         f"audiomnist/table1/{network}-{family}": {
-            "value": np.mean(percent), "folds": percent, "n": confusion.sum(), "control": chance,
+            "value": np.mean(percent),
+            "folds": percent,
+            "n": confusion.sum(),
+            "control": chance,
             "std": np.std(percent, ddof=1) if len(percent) > 1 else None,
             "note": f"task {task.task}, recipe {recipe}",
             "details": {"confusion": confusion.tolist()},
@@ -68,17 +71,26 @@ def flipping_order(lrp: np.ndarray, amplitude: np.ndarray, random: np.ndarray) -
     return 100 * float(np.mean(holds[inside]))
 
 
-def robust_until(accuracy: np.ndarray, fractions: Sequence[float], tolerance: float = 0.02) -> float:
-    """Return the largest fraction (%) before the first at which accuracy fell by more than ``tolerance``."""
+def robust_until(
+    accuracy: np.ndarray, fractions: Sequence[float], tolerance: float = 0.02
+) -> float:
+    """Return the largest fraction (%) before the first at which accuracy fell by more than
+    ``tolerance``.
+    """
     broken = np.flatnonzero(accuracy[0] - accuracy > tolerance)
     return 100 * fractions[broken[0] - 1 if len(broken) else -1]
 
 
 def speaker_pitch(clips: Sequence) -> pd.DataFrame:
-    """Return the median F0 (Hz) of every speaker of some clips, from low to high: speaker, sex, f0_hz."""
+    """Return the median F0 (Hz) of every speaker of some clips, from low to high: speaker, sex,
+    f0_hz.
+    """
     rows = [
-        {"speaker": clip.labels["speaker"], "sex": clip.labels["sex"],
-         "f0_hz": np.nanmedian(features.f0(clip.samples, clip.sample_rate)[1])}
+        {
+            "speaker": clip.labels["speaker"],
+            "sex": clip.labels["sex"],
+            "f0_hz": np.nanmedian(features.f0(clip.samples, clip.sample_rate)[1]),
+        }
         for clip in clips
     ]
     medians = pd.DataFrame(rows).groupby(["speaker", "sex"], as_index=False)["f0_hz"].median()
@@ -94,13 +106,17 @@ def scaled_inputs(trained, rows: Sequence[int], factor_of: dict[str, float]) -> 
     """
     levels = features.log_spectrogram(trained.seconds(rows))
     sexes = trained.corpus.table["sex"].iloc[rows]
-    changed = [features.scale_frequencies(level, factor_of[sex])
-               for level, sex in zip(levels, sexes, strict=True)]
+    changed = [
+        features.scale_frequencies(level, factor_of[sex])
+        for level, sex in zip(levels, sexes, strict=True)
+    ]
     return torch.stack(changed)[:, None] - trained.mean
 
 
 def top_emptied(trained, rows: Sequence[int], factor: float) -> torch.Tensor:
-    """Return the inputs without what compression by ``factor`` leaves empty, in women's clips only."""
+    """Return the inputs without what compression by ``factor`` leaves empty, in women's clips
+    only.
+    """
     levels = features.log_spectrogram(trained.seconds(rows))
     female = (trained.corpus.table["sex"].iloc[rows] == "female").to_numpy()
     n_freq = levels.shape[1]
@@ -109,10 +125,15 @@ def top_emptied(trained, rows: Sequence[int], factor: float) -> torch.Tensor:
 
 
 def similarity(pictures: torch.Tensor, targets: torch.Tensor, width: int = 11) -> dict[str, float]:
-    """Return the mean cosine of maps (n, 1, freq, time), averaged over ``width`` points, within and between words."""
+    """Return the mean cosine of maps (n, 1, freq, time), averaged over ``width`` points, within and
+    between words.
+    """
     smooth = torch.nn.functional.avg_pool2d(pictures, width).flatten(1)
     unit = torch.nn.functional.normalize(smooth, dim=1)
     cosines = unit @ unit.T
     same = targets[:, None] == targets[None, :]
     alike = same & ~torch.eye(len(targets), dtype=bool)
-    return {"same word": float(cosines[alike].mean()), "different words": float(cosines[~same].mean())}
+    return {
+        "same word": float(cosines[alike].mean()),
+        "different words": float(cosines[~same].mean()),
+    }

@@ -1,7 +1,9 @@
-"""The listening study: which digit did the network hear? Who sees which item how, and what the answers say.
+"""The listening study: which digit did the network hear? Who sees which item how, and what the
+answers say.
 
-A study shows items, half of them classified rightly, each as one of four :data:`FORMATS`. A participant's answers are
-rows with the columns :data:`COLUMNS`, as the study's page in the book writes them.
+A study shows items, half of them classified rightly, each as one of four :data:`FORMATS`. A
+participant's answers are rows with the columns :data:`COLUMNS`, as the study's page in the book
+writes them.
 """
 
 import os
@@ -17,17 +19,29 @@ from earwitness.errors import DamagedDataError, ParameterError
 from earwitness.evaluation.listening import rates
 
 FORMATS = ("signal-heard", "explanation-heard", "signal-seen", "explanation-seen")
-COLUMNS = ("study", "participant", "position", "item", "format", "spoken", "predicted", "answer", "seconds")
+COLUMNS = (
+    "study",
+    "participant",
+    "position",
+    "item",
+    "format",
+    "spoken",
+    "predicted",
+    "answer",
+    "seconds",
+)
 OUTCOMES = ("right", "wrong")
 SIMULATED = "simulated"
 _DIGITS = range(10)
 
 
 def formats(n_items: int, group: int) -> list[str]:
-    """Return the format in which a participant of a group meets the items of rank 0, 1, ... ``n_items`` - 1.
+    """Return the format in which a participant of a group meets the items of rank 0, 1, ...
+    ``n_items`` - 1.
 
-    A cyclic Latin square: over four consecutive groups every item is met once in every format, and a participant
-    meets every format equally often (up to one). Which item has which rank is drawn when the study is made.
+    A cyclic Latin square: over four consecutive groups every item is met once in every format, and
+    a participant meets every format equally often (up to one). Which item has which rank is drawn
+    when the study is made.
     """
     return [FORMATS[(rank + group) % len(FORMATS)] for rank in range(n_items)]
 
@@ -36,7 +50,8 @@ def formats(n_items: int, group: int) -> list[str]:
 
 
 def read_answers(sources: Iterable) -> pd.DataFrame:
-    """Return the answers of CSV files from the study's page, one row each; skipped items are left out.
+    """Return the answers of CSV files from the study's page, one row each; skipped items are left
+    out.
 
     Parameters
     ----------
@@ -51,8 +66,8 @@ def read_answers(sources: Iterable) -> pd.DataFrame:
     Raises
     ------
     DamagedDataError
-        If a column is missing, a digit or format is unknown, two rows answer one item by one participant, or the
-        answers were simulated; the sentence names file and line.
+        If a column is missing, a digit or format is unknown, two rows answer one item by one
+        participant, or the answers were simulated; the sentence names file and line.
     """
     tables = [_read(source) for source in sources]
     if not tables:
@@ -63,7 +78,9 @@ def read_answers(sources: Iterable) -> pd.DataFrame:
 
 
 def collected(study: str) -> pd.DataFrame | None:
-    """Return all answers to a study of that name in ``EARWITNESS_DATA/listening-study/*.csv``; ``None`` without any."""
+    """Return all answers to a study of that name in ``EARWITNESS_DATA/listening-study/*.csv``;
+    ``None`` without any.
+    """
     folder = os.environ.get("EARWITNESS_DATA")
     files = sorted(Path(folder).expanduser().glob("listening-study/*.csv")) if folder else []
     answers = read_answers(files) if files else pd.DataFrame({"study": []})
@@ -75,19 +92,36 @@ def _read(source) -> pd.DataFrame:
     is_text = isinstance(source, str) and "\n" in source
     name = "the answers" if is_text else Path(source).name
     try:
-        table = pd.read_csv(StringIO(source) if is_text else source, dtype=str, keep_default_na=False,
-                            index_col=False)
+        table = pd.read_csv(
+            StringIO(source) if is_text else source,
+            dtype=str,
+            keep_default_na=False,
+            index_col=False,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DamagedDataError(f"{name} is no table of comma-separated values: {error}.") from None
     if missing := [column for column in COLUMNS if column not in table]:
-        raise DamagedDataError(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-                               f"a file of the study has {', '.join(COLUMNS)}.")
-    answered = table[table["answer"] != ""].copy()                            # what could not be perceived is skipped
+        raise DamagedDataError(
+            f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"a file of the study has {', '.join(COLUMNS)}."
+        )
+    answered = table[table["answer"] != ""].copy()  # what could not be perceived is skipped
     for column in ("spoken", "predicted", "answer"):
         answered[column] = _digits(answered[column], name)
-    _refuse(answered, ~answered["format"].isin(FORMATS), name, "format", f"known are {', '.join(FORMATS)}")
-    _refuse(answered, answered["participant"].str.startswith(SIMULATED), name, "participant",
-            "simulated answers are no answers of people")
+    _refuse(
+        answered,
+        ~answered["format"].isin(FORMATS),
+        name,
+        "format",
+        f"known are {', '.join(FORMATS)}",
+    )
+    _refuse(
+        answered,
+        answered["participant"].str.startswith(SIMULATED),
+        name,
+        "participant",
+        "simulated answers are no answers of people",
+    )
     for column in ("position", "seconds"):
         answered[column] = pd.to_numeric(answered[column], errors="coerce")
     _refuse_double(answered, name)
@@ -98,7 +132,9 @@ def _digits(column: pd.Series, name: str) -> pd.Series:
     wrong = ~column.str.fullmatch("[0-9]")
     if wrong.any():
         line, said = column.index[wrong][0] + 2, column[wrong].iloc[0]
-        raise DamagedDataError(f"{name}, line {line}: {column.name} is {said!r}, which is no digit from 0 to 9.")
+        raise DamagedDataError(
+            f"{name}, line {line}: {column.name} is {said!r}, which is no digit from 0 to 9."
+        )
     return column.astype(int)
 
 
@@ -112,8 +148,10 @@ def _refuse_double(table: pd.DataFrame, name: str) -> None:
     double = table.duplicated(["study", "participant", "item"])
     if double.any():
         row = table[double].iloc[0]
-        raise DamagedDataError(f"{name}: participant {row['participant']} answers item {row['item']} twice "
-                               "(was one file given two times?).")
+        raise DamagedDataError(
+            f"{name}: participant {row['participant']} answers item {row['item']} twice "
+            "(was one file given two times?)."
+        )
 
 
 def with_outcome(answers: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +168,9 @@ def is_simulated(answers: pd.DataFrame) -> bool:
 # --- what they say
 
 
-def score_table(answers: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0, level: float = 0.95) -> pd.DataFrame:
+def score_table(
+    answers: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
     """Return informedness and markedness per outcome, format and digit, with bootstrap intervals.
 
     Parameters
@@ -146,18 +186,22 @@ def score_table(answers: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
     Returns
     -------
     DataFrame
-        Index (outcome, format, digit), where digit is the one the *network* answered, or ``"mean"``: the mean over the
-        digits for which the score is defined. Columns ``answers`` (their number), ``informedness``,
-        ``informedness_low``, ``informedness_high``, and the same for ``markedness``. A score whose denominator is zero
-        is NaN; its interval is that of the resamples in which it is defined.
+        Index (outcome, format, digit), where digit is the one the *network* answered, or
+        ``"mean"``: the mean over the digits for which the score is defined. Columns ``answers``
+        (their number), ``informedness``, ``informedness_low``, ``informedness_high``, and the same
+        for ``markedness``. A score whose denominator is zero is NaN; its interval is that of the
+        resamples in which it is defined.
 
     Notes
     -----
-    Becker et al. (2024), user study. Resampling both crossed factors: Owen (2007), "The pigeonhole bootstrap".
+    Becker et al. (2024), user study. Resampling both crossed factors: Owen (2007), "The pigeonhole
+    bootstrap".
     """
     rows = {}
     for (outcome, form), confusion in resampled(answers, n_resamples, seed).items():
-        scores = [np.concatenate([each, _nanmean(each)[:, None]], axis=1) for each in rates(confusion)]  # (1 + n, 11)
+        scores = [
+            np.concatenate([each, _nanmean(each)[:, None]], axis=1) for each in rates(confusion)
+        ]  # (1 + n, 11)
         counts = [*confusion[0].sum(1), confusion[0].sum()]
         for column, digit in enumerate([*_DIGITS, "mean"]):
             row = {"answers": int(counts[column])}
@@ -168,9 +212,18 @@ def score_table(answers: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["outcome", "format", "digit"])
 
 
-def difference(answers: pd.DataFrame, outcome: str, more: str, less: str, *, n_resamples: int = 1000, seed: int = 0,
-               level: float = 0.95) -> pd.DataFrame:
-    """Return how far one format lies above another: mean scores over digits, with intervals of the paired difference.
+def difference(
+    answers: pd.DataFrame,
+    outcome: str,
+    more: str,
+    less: str,
+    *,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return how far one format lies above another: mean scores over digits, with intervals of the
+    paired difference.
 
     Parameters
     ----------
@@ -190,27 +243,37 @@ def difference(answers: pd.DataFrame, outcome: str, more: str, less: str, *, n_r
     pairs = zip(rates(drawn[outcome, more]), rates(drawn[outcome, less]), strict=True)
     gaps = [_nanmean(first) - _nanmean(second) for first, second in pairs]
     rows = [[gap[0], *_interval(gap[1:], level)] for gap in gaps]
-    return pd.DataFrame(rows, index=["informedness", "markedness"], columns=["difference", "low", "high"])
+    return pd.DataFrame(
+        rows, index=["informedness", "markedness"], columns=["difference", "low", "high"]
+    )
 
 
 def taken_for(answers: pd.DataFrame, outcome: str, form: str) -> pd.DataFrame:
-    """Return what the network's digits (rows) were taken for (columns), in per cent of the answers to each."""
+    """Return what the network's digits (rows) were taken for (columns), in per cent of the answers
+    to each.
+    """
     some = answers[(answers["outcome"] == outcome) & (answers["format"] == form)]
     counts = pd.crosstab(some["predicted"], some["answer"]).reindex(columns=_DIGITS, fill_value=0)
     return 100 * counts.div(counts.sum(axis=1), axis=0)
 
 
-def resampled(answers: pd.DataFrame, n_resamples: int, seed: int) -> dict[tuple[str, str], np.ndarray]:
-    """Return weighted counts (1 + n_resamples, 10, 10) of network's digit and answer, by outcome and format.
+def resampled(
+    answers: pd.DataFrame, n_resamples: int, seed: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return weighted counts (1 + n_resamples, 10, 10) of network's digit and answer, by outcome
+    and format.
 
-    The first is the data as it is; in the others participants and items count as often as they were drawn.
+    The first is the data as it is; in the others participants and items count as often as they were
+    drawn.
     """
     rng = np.random.default_rng(seed)
     weights = np.ones((1 + n_resamples, len(answers)))
     for column in ("participant", "item"):
         codes, names = pd.factorize(answers[column])
-        weights[1:] *= rng.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)[:, codes]
-    pair = np.eye(100)[10 * answers["predicted"] + answers["answer"]]                        # (n_answers, 100)
+        weights[1:] *= rng.multinomial(
+            len(names), np.full(len(names), 1 / len(names)), n_resamples
+        )[:, codes]
+    pair = np.eye(100)[10 * answers["predicted"] + answers["answer"]]  # (n_answers, 100)
     found = {}
     for key in ((outcome, form) for outcome in OUTCOMES for form in FORMATS):
         mine = ((answers["outcome"] == key[0]) & (answers["format"] == key[1])).to_numpy()
@@ -239,7 +302,8 @@ def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a simulated listener does with one format: two probabilities, and a digit at random with the rest.
+    """What a simulated listener does with one format: two probabilities, and a digit at random with
+    the rest.
 
     Attributes
     ----------
@@ -254,12 +318,16 @@ class Behaviour:
 
     def __post_init__(self):
         if min(self.spoken, self.predicted) < 0 or self.spoken + self.predicted > 1:
-            raise ParameterError(f"spoken and predicted must be probabilities of at most 1 together, got {self}.")
+            raise ParameterError(
+                f"spoken and predicted must be probabilities of at most 1 together, got {self}."
+            )
 
 
-def simulate(items: pd.DataFrame, behaviours: Mapping[str, Behaviour], *, n_listeners: int,
-             seed: int = 0) -> pd.DataFrame:
-    """Return the answers of listeners that do not exist, as :func:`read_answers` returns those of people.
+def simulate(
+    items: pd.DataFrame, behaviours: Mapping[str, Behaviour], *, n_listeners: int, seed: int = 0
+) -> pd.DataFrame:
+    """Return the answers of listeners that do not exist, as :func:`read_answers` returns those of
+    people.
 
     Parameters
     ----------
@@ -273,7 +341,8 @@ def simulate(items: pd.DataFrame, behaviours: Mapping[str, Behaviour], *, n_list
 
     Notes
     -----
-    Every participant is named ``simulated-...``; such answers test the analysis and say nothing about people.
+    Every participant is named ``simulated-...``; such answers test the analysis and say nothing
+    about people.
     """
     if missing := [form for form in FORMATS if form not in behaviours]:
         raise ParameterError(f"There is no behaviour for {', '.join(missing)}.")
@@ -281,10 +350,28 @@ def simulate(items: pd.DataFrame, behaviours: Mapping[str, Behaviour], *, n_list
     rows = []
     for listener in range(n_listeners):
         order = rng.permutation(len(items)) + 1
-        for item, form, position in zip(items.to_dict("records"), formats(len(items), listener), order, strict=True):
+        for item, form, position in zip(
+            items.to_dict("records"), formats(len(items), listener), order, strict=True
+        ):
             how, chance = behaviours[form], rng.random()
-            answer = (item["spoken"] if chance < how.spoken else
-                      item["predicted"] if chance < how.spoken + how.predicted else int(rng.integers(10)))
-            rows.append((SIMULATED, f"{SIMULATED}-{listener + 1:02d}", position, item["item"], form, item["spoken"],
-                         item["predicted"], answer, np.nan))
+            answer = (
+                item["spoken"]
+                if chance < how.spoken
+                else item["predicted"]
+                if chance < how.spoken + how.predicted
+                else int(rng.integers(10))
+            )
+            rows.append(
+                (
+                    SIMULATED,
+                    f"{SIMULATED}-{listener + 1:02d}",
+                    position,
+                    item["item"],
+                    form,
+                    item["spoken"],
+                    item["predicted"],
+                    answer,
+                    np.nan,
+                )
+            )
     return with_outcome(pd.DataFrame(rows, columns=[*COLUMNS]))

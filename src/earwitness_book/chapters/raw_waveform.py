@@ -8,7 +8,9 @@ import pandas as pd
 from earwitness import evaluation
 
 
-def vowel_correlations(sounds: Sequence, relevances: Sequence, times_s: Sequence, sample_rate: float):
+def vowel_correlations(
+    sounds: Sequence, relevances: Sequence, times_s: Sequence, sample_rate: float
+):
     """Return how far relevance has the envelope, harmonics and formants of vowels, a row per vowel.
 
     Parameters
@@ -29,16 +31,26 @@ def vowel_correlations(sounds: Sequence, relevances: Sequence, times_s: Sequence
     for sound, relevance, times in zip(sounds, relevances, times_s, strict=True):
         formants = evaluation.speech.formant_agreement(sound, relevance, sample_rate, times)
         pair = sound, relevance, sample_rate
-        parts.append(pd.DataFrame({
-            "envelope": [evaluation.speech.envelope_correlation(*pair, time) for time in times],
-            "harmonics": [evaluation.speech.harmonic_correlation(*pair, time) for time in times],
-            "F1": formants[:, 0], "F2": formants[:, 1],
-        }))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "envelope": [
+                        evaluation.speech.envelope_correlation(*pair, time) for time in times
+                    ],
+                    "harmonics": [
+                        evaluation.speech.harmonic_correlation(*pair, time) for time in times
+                    ],
+                    "F1": formants[:, 0],
+                    "F2": formants[:, 1],
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def other_vowels(sounds, relevances, times_s, other_times_s, sample_rate: float) -> float:
-    """Return the median correlation of envelopes when relevance comes from another vowel of the sentence.
+    """Return the median correlation of envelopes when relevance comes from another vowel of the
+    sentence.
 
     Parameters
     ----------
@@ -51,28 +63,40 @@ def other_vowels(sounds, relevances, times_s, other_times_s, sample_rate: float)
     start = round(at_s * sample_rate)
     found = []
     for sound, relevance, times, others in zip(
-            sounds, relevances, times_s, other_times_s, strict=True):
+        sounds, relevances, times_s, other_times_s, strict=True
+    ):
         for time in times:
             for other in others:
                 here = np.roll(sound, start - int(sample_rate * time))
                 there = np.roll(relevance, start - int(sample_rate * other))
-                found.append(
-                    evaluation.speech.envelope_correlation(here, there, sample_rate, at_s))
+                found.append(evaluation.speech.envelope_correlation(here, there, sample_rate, at_s))
     return float(np.median(found))
 
 
 def correlation_summary(vowels: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return a row per network: medians of envelope and harmonics, per cent of formants that agree."""
-    return pd.DataFrame({
-        name: {"envelope": found["envelope"].median(), "harmonics": found["harmonics"].median(),
-               "F1 (%)": 100 * found["F1"].mean(), "F2 (%)": 100 * found["F2"].mean()}
-        for name, found in vowels.items()
-    }).T
+    """Return a row per network: medians of envelope and harmonics, per cent of formants that
+    agree.
+    """
+    return pd.DataFrame(
+        {
+            name: {
+                "envelope": found["envelope"].median(),
+                "harmonics": found["harmonics"].median(),
+                "F1 (%)": 100 * found["F1"].mean(),
+                "F2 (%)": 100 * found["F2"].mean(),
+            }
+            for name, found in vowels.items()
+        }
+    ).T
 
 
 def share_where(predicted: Sequence, others: Sequence, counted: Sequence, equal: bool = True):
-    """Return in which share of the counted frames two labellings agree, or differ, per utterance, (n,)."""
-    return np.array([
-        np.mean(((one == other) == equal)[kept])
-        for one, other, kept in zip(predicted, others, counted, strict=True)
-    ])
+    """Return in which share of the counted frames two labellings agree, or differ, per utterance,
+    (n,).
+    """
+    return np.array(
+        [
+            np.mean(((one == other) == equal)[kept])
+            for one, other, kept in zip(predicted, others, counted, strict=True)
+        ]
+    )

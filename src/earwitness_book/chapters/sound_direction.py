@@ -12,8 +12,12 @@ from earwitness.acoustics import sphere
 
 METHOD = "lrp-kiyan2022"
 OWN_ACROSS = (
-    "active, own", "active, across", "active, vertical",
-    "reactive, own", "reactive, across", "reactive, vertical",
+    "active, own",
+    "active, across",
+    "active, vertical",
+    "reactive, own",
+    "reactive, across",
+    "reactive, vertical",
 )
 FLIPPED = {  # name: (by which order, in which channels)
     "all channels": ("relevance", None),
@@ -99,7 +103,9 @@ def smallest_across(shares: np.ndarray, direction: np.ndarray) -> float:
     return float(min(shares[direction == d][:, 1 - d % 2].mean() for d in np.unique(direction)))
 
 
-def flipped_probabilities(network, untrained, scenes, fractions, seed: int) -> dict[str, np.ndarray]:
+def flipped_probabilities(
+    network, untrained, scenes, fractions, seed: int
+) -> dict[str, np.ndarray]:
     """Return the probability of the true class while bins are zeroed, for every way of `FLIPPED`.
 
     Returns
@@ -117,7 +123,8 @@ def flipped_probabilities(network, untrained, scenes, fractions, seed: int) -> d
         orders = _orders(network, untrained, scenes, rows, inputs, index, seed)
         for name, (order, channels) in FLIPPED.items():
             curve = evaluation.bin_flipping(
-                network, inputs, index, orders[order], fractions, channels, autocast="auto")
+                network, inputs, index, orders[order], fractions, channels, autocast="auto"
+            )
             collected[name].append(curve.probability)
     return {name: np.concatenate(parts) for name, parts in collected.items()}
 
@@ -140,8 +147,8 @@ def curve_summary(mean: dict[str, np.ndarray], fractions: Sequence[float]) -> pd
     rows = {
         name: {
             "area, 1: nothing lost": float(np.trapezoid(curve, fractions) / curve[0]),
-            "score halved at (% of bins)": 100 * float(
-                np.interp(-0.5 * curve[0], -np.minimum.accumulate(curve), fractions)),
+            "score halved at (% of bins)": 100
+            * float(np.interp(-0.5 * curve[0], -np.minimum.accumulate(curve), fractions)),
             "score left at 10 %": curve[tenth] / curve[0],
             "score left at 100 %": curve[-1] / curve[0],
         }
@@ -167,10 +174,13 @@ def positive_relevance(model: nn.Module, inputs: torch.Tensor) -> tuple[list, li
     relevance = attribution.attribute(model, inputs, predicted, METHOD, batch_size=8)
     first = relevance[:, 0] + relevance[:, inputs.shape[1] // 2]
     return tuple(
-        [audition.relevance_gains(heat.T) for heat in heats] for heats in (first, relevance.sum(1)))
+        [audition.relevance_gains(heat.T) for heat in heats] for heats in (first, relevance.sum(1))
+    )
 
 
-def relevance_of_scenes(network, untrained, parts: Sequence, kind: str = "order2") -> dict[str, list]:
+def relevance_of_scenes(
+    network, untrained, parts: Sequence, kind: str = "order2"
+) -> dict[str, list]:
     """Return maps (freq, time) per scene: of channel 0, of all channels, and of random weights."""
     maps = {"relevance": [], "all-channels": [], "untrained": []}
     for group in np.array_split(np.arange(len(parts)), -(-len(parts) // 8)):
@@ -201,8 +211,9 @@ def area_at_equal_level(values, level, truth, n_classes: int = 20) -> float:
     """
     classes = np.array_split(np.argsort(level, axis=None), n_classes)
     mixed = [rows for rows in classes if 0 < truth.flat[rows].sum() < len(rows)]
-    return float(np.mean([
-        evaluation.roc_area(values.flat[rows], truth.flat[rows]) for rows in mixed]))
+    return float(
+        np.mean([evaluation.roc_area(values.flat[rows], truth.flat[rows]) for rows in mixed])
+    )
 
 
 def last_step_network(weights: dict[str, np.ndarray]) -> nn.Module:
@@ -239,7 +250,8 @@ class _LastSteps(nn.Module):
 
 
 def zennit_relevance(network: models.DoaCRNN, inputs: torch.Tensor, index: torch.Tensor):
-    """Return what zennit makes of the paper's rules; it has none for LSTMs, nor for normalised inputs.
+    """Return what zennit makes of the paper's rules; it has none for LSTMs, nor for normalised
+    inputs.
 
     Relevance of the normalised inputs; through the LSTMs goes the plain gradient.
     """

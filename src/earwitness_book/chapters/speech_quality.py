@@ -3,13 +3,16 @@
 from earwitness import attribution
 
 _PARTS = {
-    "cnn": "convolutional part", "time": "recurrent part or attention", "pools": "pooling",
+    "cnn": "convolutional part",
+    "time": "recurrent part or attention",
+    "pools": "pooling",
     "baseline": "silence itself",
 }
 
 
 def balance(network, spectrogram, method: str) -> dict[str, float]:
-    """Return the estimate, what arrives on the spectrogram, and what each part of the network keeps.
+    """Return the estimate, what arrives on the spectrogram, and what each part of the network
+    keeps.
 
     Parameters
     ----------
@@ -28,7 +31,9 @@ def balance(network, spectrogram, method: str) -> dict[str, float]:
     kept = dict.fromkeys(_PARTS.values(), 0.0)
     for name, value in found.absorbed.items():
         part = name.removeprefix("model.").split(".")[0].split(":")[0]
-        kept[_PARTS.get(part, "elsewhere")] = kept.get(_PARTS.get(part, "elsewhere"), 0) + float(value)
+        kept[_PARTS.get(part, "elsewhere")] = kept.get(_PARTS.get(part, "elsewhere"), 0) + float(
+            value
+        )
     missing = float(found.explained - found.relevance) - sum(kept.values())
     if abs(missing) >= 2e-3 * max(1, *map(abs, kept.values())):
         raise AssertionError(f"The ledger misses {missing:.3g} of {float(found.explained):.3g}.")

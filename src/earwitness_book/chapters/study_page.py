@@ -1,4 +1,6 @@
-"""The listening study as something to take: its items, a page that needs no server, a desk for notebooks."""
+"""The listening study as something to take: its items, a page that needs no server, a desk for
+notebooks.
+"""
 
 import base64
 import json
@@ -30,8 +32,9 @@ class StudyItem:
     spoken, predicted : int
         The digit that was spoken, and the one that the network answered.
     sounds : mapping
-        ``"signal"`` and ``"explanation"``: :class:`Player` or (samples, sample_rate, label). The explanation is played
-        as loud (root mean square) as the signal, or as near to it as full scale allows.
+        ``"signal"`` and ``"explanation"``: :class:`Player` or (samples, sample_rate, label). The
+        explanation is played as loud (root mean square) as the signal, or as near to it as full
+        scale allows.
     pictures : mapping
         The same two: PNG files, as bytes, of one size. They must not name the digit.
     """
@@ -46,19 +49,25 @@ class StudyItem:
             if missing := [name for name in _SHOWN if name not in given]:
                 raise ParameterError(f"The {what} of an item need {' and '.join(missing)}.")
         if not {self.spoken, self.predicted} <= set(range(10)):
-            raise ParameterError(f"An item's digits are 0 to 9, got {self.spoken} and {self.predicted}.")
+            raise ParameterError(
+                f"An item's digits are 0 to 9, got {self.spoken} and {self.predicted}."
+            )
 
     @cached_property
     def addresses(self) -> dict[str, str]:
         """Return a data: address for each of :data:`FORMATS`."""
         made = players([self.sounds[name] for name in _SHOWN], gain="match").clips
-        sounds = {f"{name}-heard": _data("audio/wav", clip.wav()) for name, clip in zip(_SHOWN, made, strict=True)}
+        sounds = {
+            f"{name}-heard": _data("audio/wav", clip.wav())
+            for name, clip in zip(_SHOWN, made, strict=True)
+        }
         return sounds | {f"{name}-seen": _data("image/png", self.pictures[name]) for name in _SHOWN}
 
 
 @dataclass(frozen=True)
 class Study:
-    """Items, each with a name that tells nothing and a rank in the Latin square; shown by notebooks as the page's HTML.
+    """Items, each with a name that tells nothing and a rank in the Latin square; shown by notebooks
+    as the page's HTML.
 
     Attributes
     ----------
@@ -66,8 +75,8 @@ class Study:
     corpus : str
         What was said by whom, for readers and for the name of the study.
     seed : int
-        Of ranks and names. Ranks are drawn among the rightly and among the wrongly classified items apart, so that
-        a participant meets both kinds in every format.
+        Of ranks and names. Ranks are drawn among the rightly and among the wrongly classified items
+        apart, so that a participant meets both kinds in every format.
     """
 
     items: Sequence[StudyItem]
@@ -94,37 +103,61 @@ class Study:
 
     @cached_property
     def key(self) -> pd.DataFrame:
-        """Columns item, spoken, predicted in the order of the ranks: what participants learn at the end."""
+        """Columns item, spoken, predicted in the order of the ranks: what participants learn at the
+        end.
+        """
         numbers = np.random.default_rng([self.seed, 1]).permutation(len(self.items)) + 1
-        return pd.DataFrame({"item": [f"s{number:02d}" for number in numbers],
-                             "spoken": [item.spoken for item in self.ranked],
-                             "predicted": [item.predicted for item in self.ranked]})
+        return pd.DataFrame(
+            {
+                "item": [f"s{number:02d}" for number in numbers],
+                "spoken": [item.spoken for item in self.ranked],
+                "predicted": [item.predicted for item in self.ranked],
+            }
+        )
 
     def as_json(self) -> str:
-        """Return all that the page needs, sounds and pictures included, safe inside a script element."""
-        items = [row | {"rank": rank, "shown": item.addresses}
-                 for rank, (row, item) in enumerate(zip(self.key.to_dict("records"), self.ranked, strict=True))]
+        """Return all that the page needs, sounds and pictures included, safe inside a script
+        element.
+        """
+        items = [
+            row | {"rank": rank, "shown": item.addresses}
+            for rank, (row, item) in enumerate(
+                zip(self.key.to_dict("records"), self.ranked, strict=True)
+            )
+        ]
         beep = 0.1 * np.sin(2 * np.pi * 440 * np.arange(4000) / 8000) * np.hanning(4000)
-        whole = {"id": self.id, "corpus": self.corpus, "formats": FORMATS, "columns": COLUMNS,
-                 "check": _data("audio/wav", Player(beep, 8000, "").wav()), "items": items}
+        whole = {
+            "id": self.id,
+            "corpus": self.corpus,
+            "formats": FORMATS,
+            "columns": COLUMNS,
+            "check": _data("audio/wav", Player(beep, 8000, "").wav()),
+            "items": items,
+        }
         return json.dumps(whole, ensure_ascii=False).replace("</", "<\\/")
 
     def _repr_html_(self) -> str:
-        return ('<div class="ew-study"><p>The study runs on its page of the built book, with scripts switched on. '
-                "In a notebook, <code>study.session()</code> asks the same.</p>"
-                f'<script type="application/json">{self.as_json()}</script></div>')
+        return (
+            '<div class="ew-study"><p>The study runs on its page of the built book, with scripts '
+            "switched on. "
+            "In a notebook, <code>study.session()</code> asks the same.</p>"
+            f'<script type="application/json">{self.as_json()}</script></div>'
+        )
 
     def __repr__(self) -> str:
         return f"<study {self.id}: {len(self.items)} items>"
 
     def session(self, participant: str | None = None) -> "Session":
-        """Return a sitting for one participant, to be shown by a notebook; the name is drawn if none is given."""
+        """Return a sitting for one participant, to be shown by a notebook; the name is drawn if
+        none is given.
+        """
         return Session(self, participant or secrets.token_hex(4))
 
 
 @dataclass
 class Session:
-    """One participant's way through a study. Shown by Jupyter as widgets; in the built book as a pointer to the page.
+    """One participant's way through a study. Shown by Jupyter as widgets; in the built book as a
+    pointer to the page.
 
     Attributes
     ----------
@@ -141,7 +174,9 @@ class Session:
         try:
             number = int(self.participant, 16)
         except ValueError:
-            raise ParameterError(f"A participant is named by hexadecimal digits, not {self.participant!r}.") from None
+            raise ParameterError(
+                f"A participant is named by hexadecimal digits, not {self.participant!r}."
+            ) from None
         self._formats = formats(len(self.study.items), number % len(FORMATS))
         self._order = np.random.default_rng(number).permutation(len(self.study.items))
         self._since = time.monotonic()
@@ -152,7 +187,8 @@ class Session:
         return int(self._order[len(self._rows)]) if len(self._rows) < len(self._order) else None
 
     def answer(self, digit: int | None) -> None:
-        """Note the digit that the network answered, in the participant's opinion; ``None`` skips the item.
+        """Note the digit that the network answered, in the participant's opinion; ``None`` skips
+        the item.
 
         Raises
         ------
@@ -165,13 +201,26 @@ class Session:
             raise ParameterError(f"An answer is a digit from 0 to 9, not {digit!r}.")
         item = self.study.key.iloc[self.rank]
         now = time.monotonic()
-        self._rows.append((self.study.id, self.participant, len(self._rows) + 1, item["item"], self._formats[self.rank],
-                           item["spoken"], item["predicted"], digit, round(now - self._since, 1)))
+        self._rows.append(
+            (
+                self.study.id,
+                self.participant,
+                len(self._rows) + 1,
+                item["item"],
+                self._formats[self.rank],
+                item["spoken"],
+                item["predicted"],
+                digit,
+                round(now - self._since, 1),
+            )
+        )
         self._since = now
 
     @property
     def answers(self) -> pd.DataFrame:
-        """The answers so far, with the columns of the study's files; ``to_csv(..., index=False)`` writes one."""
+        """The answers so far, with the columns of the study's files; ``to_csv(..., index=False)``
+        writes one.
+        """
         return pd.DataFrame(self._rows, columns=[*COLUMNS]).astype({"answer": "Int64"})
 
     @property
@@ -188,17 +237,25 @@ class Session:
         import ipywidgets as widgets
 
         stage, place = widgets.HTML(), widgets.HTML()
-        digits = widgets.ToggleButtons(options=[str(digit) for digit in range(10)], value=None,
-                                       style={"button_width": "3rem"})
-        onwards, skip = widgets.Button(description="Next"), widgets.Button(description="I cannot perceive this")
+        digits = widgets.ToggleButtons(
+            options=[str(digit) for digit in range(10)], value=None, style={"button_width": "3rem"}
+        )
+        onwards, skip = (
+            widgets.Button(description="Next"),
+            widgets.Button(description="I cannot perceive this"),
+        )
         question, buttons = widgets.HTML(f"<p>{_QUESTION}</p>"), widgets.HBox([onwards, skip])
         asking = widgets.VBox([place, stage, question, digits, buttons])
 
         def show() -> None:
             place.value = f"{min(len(self._rows) + 1, len(self._order))} of {len(self._order)}"
             if self.rank is None:
-                asking.children = [widgets.HTML("<p>That was all, thank you. The answers are in "
-                                                "<code>session.answers</code>.</p>")]
+                asking.children = [
+                    widgets.HTML(
+                        "<p>That was all, thank you. The answers are in "
+                        "<code>session.answers</code>.</p>"
+                    )
+                ]
             else:
                 stage.value, digits.value = self.shown, None
 
@@ -212,9 +269,15 @@ class Session:
         return asking
 
     def _repr_mimebundle_(self, **_) -> dict:
-        if os.environ.get("EARWITNESS_PROFILE"):         # the book is being built: there is no kernel behind its pages
-            return {"text/html": '<p>In Jupyter the study appears here. In the book it has <a href="study.html">a page '
-                                 "of its own</a>.</p>", "text/plain": repr(self)}
+        if os.environ.get(
+            "EARWITNESS_PROFILE"
+        ):  # the book is being built: there is no kernel behind its pages
+            return {
+                "text/html": "<p>In Jupyter the study appears here. In the book it has <a "
+                'href="study.html">a page '
+                "of its own</a>.</p>",
+                "text/plain": repr(self),
+            }
         return self.widget()._repr_mimebundle_()
 
 

@@ -1,4 +1,6 @@
-"""Does a signal keep the vowel: F0, F1 and F2 at the steady state, against the recording's own table values."""
+"""Does a signal keep the vowel: F0, F1 and F2 at the steady state, against the recording's own
+table values.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,10 +19,18 @@ _MANY = 1000  # 9 s of work on one core: below this, starting processes takes lo
 
 
 def measure(
-    signals: Sequence[np.ndarray], sample_rate: int, steady_s: Sequence[float], *, lp_order: int = 16,
-    lp_rate_hz: int = 16000, n_frames: int = 10, max_bandwidth_hz: float = 700.0, n_jobs: int | None = None,
+    signals: Sequence[np.ndarray],
+    sample_rate: int,
+    steady_s: Sequence[float],
+    *,
+    lp_order: int = 16,
+    lp_rate_hz: int = 16000,
+    n_frames: int = 10,
+    max_bandwidth_hz: float = 700.0,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Return F0, F1 and F2 of signals around given moments, see :func:`earwitness.features.steady_state`.
+    """Return F0, F1 and F2 of signals around given moments, see
+    :func:`earwitness.features.steady_state`.
 
     Parameters
     ----------
@@ -39,50 +49,68 @@ def measure(
     max_bandwidth_hz : float
         Broader poles are no formants, see :func:`earwitness.features.formants`; ``inf`` keeps all.
     n_jobs : int, optional
-        Processes; -1: one per core. By default one per core from 1000 signals on, below that this process alone: so
-        measure all the signals of a table in one call.
+        Processes; -1: one per core. By default one per core from 1000 signals on, below that this
+        process alone: so measure all the signals of a table in one call.
 
     Returns
     -------
     DataFrame
-        A row per signal: ``f0_hz`` (Praat, 75 to 500 Hz, the frame nearest to the moment), ``f1_hz``, ``f2_hz``; NaN
-        is not measured: F0 in an unvoiced frame, a formant that fewer than half of the frames have (the others are
-        left out of the mean), everything in a silent signal. ``n_f1``, ``n_f2``: frames that have the formant;
-        ``silent``.
+        A row per signal: ``f0_hz`` (Praat, 75 to 500 Hz, the frame nearest to the moment),
+        ``f1_hz``, ``f2_hz``; NaN is not measured: F0 in an unvoiced frame, a formant that fewer
+        than half of the frames have (the others are left out of the mean), everything in a silent
+        signal. ``n_f1``, ``n_f2``: frames that have the formant; ``silent``.
 
     Raises
     ------
     AudioError
         If a signal is not finite, not one channel or shorter than 40 ms; with its number.
     ParameterError
-        If there is not one moment for each signal, or it lies outside, or an option is out of range.
+        If there is not one moment for each signal, or it lies outside, or an option is out of
+        range.
 
     Notes
     -----
-    Muckenhirn et al. (2019), section 4.2.2: 16th-order linear prediction, mean over 10 frames around the centre of the
-    steady state; length and hop of the frames, and the sample rate, are ours. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 4.2.2: 16th-order linear prediction, mean over 10 frames
+    around the centre of the steady state; length and hop of the frames, and the sample rate, are
+    ours. Chapter: raw-waveform.
     """
     if len(signals) != len(steady_s):
         raise ParameterError(f"There are {len(signals)} signals and {len(steady_s)} moments.")
-    one = partial(features.steady_state, sample_rate=sample_rate, lp_order=lp_order, lp_rate_hz=lp_rate_hz,
-                  n_frames=n_frames, max_bandwidth_hz=max_bandwidth_hz)
-    work = list(zip(range(len(signals)), signals, np.asarray(steady_s, float).tolist(), strict=True))
+    one = partial(
+        features.steady_state,
+        sample_rate=sample_rate,
+        lp_order=lp_order,
+        lp_rate_hz=lp_rate_hz,
+        n_frames=n_frames,
+        max_bandwidth_hz=max_bandwidth_hz,
+    )
+    work = list(
+        zip(range(len(signals)), signals, np.asarray(steady_s, float).tolist(), strict=True)
+    )
     chunks = [work[i : i + _CHUNK] for i in range(0, len(work), _CHUNK)]
     n_jobs = (-1 if len(work) >= _MANY else 1) if n_jobs is None else n_jobs
     done = Parallel(n_jobs=n_jobs)(delayed(features.steady.each)(one, chunk) for chunk in chunks)
-    return pd.DataFrame([row for rows in done for row in rows], columns=features.SteadyState._fields)
+    return pd.DataFrame(
+        [row for rows in done for row in rows], columns=features.SteadyState._fields
+    )
 
 
 def steady_times_s(table: pd.DataFrame) -> pd.Series:
-    """Return when each vowel is steady, in seconds: as the corpus says, or between its two judges' times."""
+    """Return when each vowel is steady, in seconds: as the corpus says, or between its two judges'
+    times.
+    """
     if "steady_s" in table:
         return table["steady_s"]
     return (table["steady_1_s"] + table["steady_2_s"]) / 2
 
 
 def within(measured: np.ndarray, reference: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
-    """Tell where ``measured`` lies within ``tolerance`` of ``reference``, bounds included, (n,) bool; NaN does not."""
-    return np.abs(np.asarray(measured, float) - np.asarray(reference, float)) <= np.asarray(tolerance, float)
+    """Tell where ``measured`` lies within ``tolerance`` of ``reference``, bounds included, (n,)
+    bool; NaN does not.
+    """
+    return np.abs(np.asarray(measured, float) - np.asarray(reference, float)) <= np.asarray(
+        tolerance, float
+    )
 
 
 def group_statistics(table: pd.DataFrame) -> pd.DataFrame:
@@ -91,12 +119,14 @@ def group_statistics(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        ``sex``, ``vowel``, ``f0_hz``, ``f1_hz``, ``f2_hz``; NaN or zero: was not measurable, is left out and counted.
+        ``sex``, ``vowel``, ``f0_hz``, ``f1_hz``, ``f2_hz``; NaN or zero: was not measurable, is
+        left out and counted.
 
     Returns
     -------
     DataFrame
-        ``sex``, ``vowel``, ``quantity``, ``mean_hz``, ``sd_hz`` (ddof 1; NaN below two values), ``n``, ``n_excluded``.
+        ``sex``, ``vowel``, ``quantity``, ``mean_hz``, ``sd_hz`` (ddof 1; NaN below two values),
+        ``n``, ``n_excluded``.
     """
     rows = _long(table)
     by = rows.groupby(["sex", "vowel", "quantity"], sort=False)["value_hz"]
@@ -106,16 +136,23 @@ def group_statistics(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_within_sd(
-    measured: pd.DataFrame, table: pd.DataFrame, *, reading: str = "recording", population: pd.DataFrame | None = None,
+    measured: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    reading: str = "recording",
+    population: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the share of values within one standard deviation of the reference, by sex, vowel and quantity.
+    """Return the share of values within one standard deviation of the reference, by sex, vowel and
+    quantity.
 
     Parameters
     ----------
     measured : DataFrame
-        ``f0_hz``, ``f1_hz``, ``f2_hz`` as :func:`measure` gives them, a row per row of ``table``. NaN counts as wrong.
+        ``f0_hz``, ``f1_hz``, ``f2_hz`` as :func:`measure` gives them, a row per row of ``table``.
+        NaN counts as wrong.
     table : DataFrame
-        ``sex``, ``vowel``, ``f0_hz``, ``f1_hz``, ``f2_hz``. Adults only: sexes are not divided by age.
+        ``sex``, ``vowel``, ``f0_hz``, ``f1_hz``, ``f2_hz``. Adults only: sexes are not divided by
+        age.
     reading : {"recording", "group"}
         The reference: each recording's own table value, or the mean of its group (vowel and sex).
     population : DataFrame, optional
@@ -124,60 +161,92 @@ def share_within_sd(
     Returns
     -------
     DataFrame
-        ``sex``, ``vowel``, ``quantity``, ``share`` in per cent with ``low`` and ``high`` (95 % interval after Wilson),
-        ``n`` recordings that count, ``n_excluded`` without a table value, ``n_unmeasured`` among ``n``.
+        ``sex``, ``vowel``, ``quantity``, ``share`` in per cent with ``low`` and ``high`` (95 %
+        interval after Wilson), ``n`` recordings that count, ``n_excluded`` without a table value,
+        ``n_unmeasured`` among ``n``.
 
     Raises
     ------
     ParameterError
-        If the tables differ in length, or a group has fewer than two values and so no standard deviation.
+        If the tables differ in length, or a group has fewer than two values and so no standard
+        deviation.
 
     Notes
     -----
-    Muckenhirn et al. (2019), section 4.2.2 and Table 2: "within the range F ± Δ", F the value and Δ the standard
-    deviation "as specified in the AEV dataset". Read as the group's mean ± SD, the table itself would reach only 57 to
-    76 %, as any sample does of its own distribution; so F must be the recording's own. Chapter: raw-waveform.
+    Muckenhirn et al. (2019), section 4.2.2 and Table 2: "within the range F ± Δ", F the value and Δ
+    the standard deviation "as specified in the AEV dataset". Read as the group's mean ± SD, the
+    table itself would reach only 57 to 76 %, as any sample does of its own distribution; so F must
+    be the recording's own. Chapter: raw-waveform.
     """
     check_choice(reading, ["recording", "group"], "reading of Table 2")
     if len(measured) != len(table):
-        raise ParameterError(f"There are {len(measured)} measured rows for {len(table)} rows of the table.")
+        raise ParameterError(
+            f"There are {len(measured)} measured rows for {len(table)} rows of the table."
+        )
     groups = group_statistics(table if population is None else population)
-    rows = _long(table).merge(groups[["sex", "vowel", "quantity", "mean_hz", "sd_hz"]], "left",
-                              ["sex", "vowel", "quantity"])
+    rows = _long(table).merge(
+        groups[["sex", "vowel", "quantity", "mean_hz", "sd_hz"]],
+        "left",
+        ["sex", "vowel", "quantity"],
+    )
     if rows["sd_hz"].isna().any():
         lacking = rows.loc[rows["sd_hz"].isna()].iloc[0]
-        raise ParameterError(f"{lacking['quantity']} of /{lacking['vowel']}/, {lacking['sex']}, has fewer than two "
-                             "table values and so no standard deviation; pass a larger table as population.")
-    rows["measured_hz"] = np.concatenate([measured[f"{name}_hz"].to_numpy(float) for name in QUANTITIES])
+        raise ParameterError(
+            f"{lacking['quantity']} of /{lacking['vowel']}/, {lacking['sex']}, has fewer than two "
+            "table values and so no standard deviation; pass a larger table as population."
+        )
+    rows["measured_hz"] = np.concatenate(
+        [measured[f"{name}_hz"].to_numpy(float) for name in QUANTITIES]
+    )
     reference = rows["value_hz" if reading == "recording" else "mean_hz"]
     rows["right"] = within(rows["measured_hz"], reference, rows["sd_hz"])
-    return pd.DataFrame([
-        dict(zip(("sex", "vowel", "quantity"), key, strict=True)) | _cell(cell)
-        for key, cell in rows.groupby(["sex", "vowel", "quantity"], sort=False)
-    ])
+    return pd.DataFrame(
+        [
+            dict(zip(("sex", "vowel", "quantity"), key, strict=True)) | _cell(cell)
+            for key, cell in rows.groupby(["sex", "vowel", "quantity"], sort=False)
+        ]
+    )
 
 
 def group_means(table: pd.DataFrame, population: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the control that hears nothing: for every row of ``table`` the mean of its group, as if measured."""
+    """Return the control that hears nothing: for every row of ``table`` the mean of its group, as
+    if measured.
+    """
     groups = group_statistics(table if population is None else population)
     rows = _long(table).merge(groups, "left", ["sex", "vowel", "quantity"])
-    return pd.DataFrame({f"{name}_hz": rows.loc[rows["quantity"] == name, "mean_hz"].to_numpy() for name in QUANTITIES})
+    return pd.DataFrame(
+        {
+            f"{name}_hz": rows.loc[rows["quantity"] == name, "mean_hz"].to_numpy()
+            for name in QUANTITIES
+        }
+    )
 
 
 def white_noise(signals: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Return normal noise of each signal's (T,) length and mean power: a control."""
-    return [rng.standard_normal(len(signal)) * np.sqrt(np.mean(np.square(signal, dtype=float))) for signal in signals]
+    return [
+        rng.standard_normal(len(signal)) * np.sqrt(np.mean(np.square(signal, dtype=float)))
+        for signal in signals
+    ]
 
 
 def permuted(signals: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the samples of each signal (T,) in random order: a control with the same values and no order."""
+    """Return the samples of each signal (T,) in random order: a control with the same values and no
+    order.
+    """
     return [rng.permutation(signal) for signal in signals]
 
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per quantity and row of ``table``, quantity by quantity; values that are not measurable as NaN."""
-    parts = [table[["sex", "vowel"]].assign(quantity=name, value_hz=table[f"{name}_hz"].replace(0, np.nan))
-             for name in QUANTITIES]
+    """Return a row per quantity and row of ``table``, quantity by quantity; values that are not
+    measurable as NaN.
+    """
+    parts = [
+        table[["sex", "vowel"]].assign(
+            quantity=name, value_hz=table[f"{name}_hz"].replace(0, np.nan)
+        )
+        for name in QUANTITIES
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -185,5 +254,11 @@ def _cell(cell: pd.DataFrame) -> dict:
     counted = cell[cell["value_hz"].notna()]
     n, n_right = len(counted), int(counted["right"].sum())
     low, high = binomtest(n_right, n).proportion_ci(method="wilson") if n else (np.nan, np.nan)
-    return {"share": 100 * n_right / n if n else np.nan, "low": 100 * low, "high": 100 * high, "n": n,
-            "n_excluded": len(cell) - n, "n_unmeasured": int(counted["measured_hz"].isna().sum())}
+    return {
+        "share": 100 * n_right / n if n else np.nan,
+        "low": 100 * low,
+        "high": 100 * high,
+        "n": n,
+        "n_excluded": len(cell) - n,
+        "n_unmeasured": int(counted["measured_hz"].isna().sum()),
+    }

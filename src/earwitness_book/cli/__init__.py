@@ -33,7 +33,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _needs_the_book(name: str, command: Callable) -> Callable:
-    """Return the command, which says in a sentence what to install where the library stands alone.
+    """Return the command, which says in a sentence what to install where the library stands
+    alone.
     """
 
     @wraps(command)

@@ -111,7 +111,11 @@ def scoreboard(
     from earwitness_book import records
     from earwitness_book.runner import profiles, site
 
-    folder = site.folder(check_choice(profile, profiles.names(), "profile")) if profile is not None else None
+    folder = (
+        site.folder(check_choice(profile, profiles.names(), "profile"))
+        if profile is not None
+        else None
+    )
     board = records.scoreboard(folder)
     if json:
         typer.echo(records.to_json(board))

@@ -5,8 +5,8 @@
 them, in ``data/recorded/<chapter>.yaml`` (:mod:`measurements`). How a verdict comes about:
 :mod:`verdicts`.
 
-What only judges and draws is loaded when it is asked for: a notebook that records depends neither on
-how a number is written nor on how a verdict is given, and the site draws closing tables anew.
+What only judges and draws is loaded when it is asked for: a notebook that records depends neither
+on how a number is written nor on how a verdict is given, and the site draws closing tables anew.
 """
 
 from importlib import import_module
@@ -42,7 +42,8 @@ _DRAWN = {
 _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
 __all__ = [
-    "PROVENANCE", "Claim", "chapters", "forget", "measured", "published", "record", "record_many", "recorded",
+    "PROVENANCE", "Claim", "chapters", "forget", "measured", "published", "record", "record_many",
+    "recorded",
     "redrawn", "table", "write_recorded", *_HOME,
 ]  # fmt: skip
 

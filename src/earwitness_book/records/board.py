@@ -17,8 +17,8 @@ from earwitness_book.records.numbers import interval, missing, number, quantity,
 from earwitness_book.records.verdicts import RESULTS, judgement, step_holds
 
 KEYS = (
-    "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile", "verdict",
-    "n", "interval", "control", "criterion",
+    "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile",
+    "verdict", "n", "interval", "control", "criterion",
 )  # fmt: skip
 _MORE = (
     "protocol",
@@ -33,8 +33,8 @@ _MORE = (
     "measured_std",
 )
 MARKS = {
-    "reproduced": "✓ ", "not specific": "≈ ", "partly": "◐ ", "undecided": "? ", "not reproduced": "✗ ",
-    "not run": "· ", "other data": "↔ ", "design": "= ",
+    "reproduced": "✓ ", "not specific": "≈ ", "partly": "◐ ", "undecided": "? ",
+    "not reproduced": "✗ ", "not run": "· ", "other data": "↔ ", "design": "= ",
 }  # fmt: skip
 
 
@@ -190,7 +190,8 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
         key: some.get(key) for key in ("corpus", "protocol", "profile", "of", "seeds", "provenance")
     }
     return shared | {
-        "id": claim.id, "value": holds, "note": "; ".join(said), "n": min(counts) if counts else None,
+        "id": claim.id, "value": holds, "note": "; ".join(said),
+        "n": min(counts) if counts else None,
     }  # fmt: skip
 
 
@@ -256,7 +257,8 @@ def _readable(row: Mapping) -> dict:
         "claim": row["claim"], "source": row["source"],
         "published": _published(row),
         "recorded": quantity(row["recorded"], row["recorded_std"], row["unit"]),
-        "this build": quantity(row["measured"], row["measured_std"], row["unit"]) + _comparison(row),
+        "this build": quantity(row["measured"], row["measured_std"], row["unit"])
+        + _comparison(row),
         "95 % interval": interval(row["interval"], row["unit"]),
         "verdict": f"{verdict} ({row['why']})" if row["why"] else verdict,
         "on": " ".join([*where, *_counted(row)]),
@@ -294,7 +296,8 @@ def _html_row(row: Mapping) -> str:
     ends = f"<small>{words['95 % interval']}</small>" if words["95 % interval"] else ""
     why = f"<small>{escape(row['why'])}</small>" if row["why"] else ""
     return (
-        f'<tr data-verdict="{verdict}"><td>{words["claim"]}<small>{name}</small>{_changes(row)}</td>'
+        f'<tr data-verdict="{verdict}"><td>{words["claim"]}'
+        f'<small>{name}</small>{_changes(row)}</td>'
         f"<td>{words['source']}</td>{numbers}<td>{words['on']}</td><td>{words['control']}{ends}</td>"
         f'<td class="ew-verdict">{MARKS.get(verdict, "")}{verdict}{why}</td></tr>'
     )

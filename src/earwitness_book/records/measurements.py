@@ -17,8 +17,8 @@ from earwitness_book.records.claims import Claim, chapter_file, is_number, publi
 
 PROVENANCE = ("command", "commit", "device", "date", "profile")
 _ENTRY_KEYS = {
-    "id", "value", "std", "interval", "against", "unit", "corpus", "protocol", "n", "of", "seeds", "control", "note",
-    "folds", "details", "profile", "provenance",
+    "id", "value", "std", "interval", "against", "unit", "corpus", "protocol", "n", "of", "seeds",
+    "control", "note", "folds", "details", "profile", "provenance",
 }  # fmt: skip
 _entries: dict[str, dict] = {}
 
@@ -88,8 +88,8 @@ def record(
     entries of this process.
     """
     given = {
-        "value": value, "std": std, "interval": interval, "against": against, "unit": unit, "n": n, "of": of,
-        "seeds": seeds, "control": control, "note": note, "details": details,
+        "value": value, "std": std, "interval": interval, "against": against, "unit": unit, "n": n,
+        "of": of, "seeds": seeds, "control": control, "note": note, "details": details,
         "folds": None if folds is None else list(folds),
     }  # fmt: skip
     return record_many({id: given}, corpus=corpus, protocol=protocol)[0]
@@ -148,7 +148,9 @@ def _read(path: Path, _changed: int) -> list[dict]:
 
 def lacking(entry) -> list[str]:
     """Return what an entry, as a file holds it, needs and has not."""
-    return sorted({"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ()))
+    return sorted(
+        {"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ())
+    )
 
 
 def write_recorded(chapter: str, entries: Iterable[Mapping], provenance: Mapping) -> Path:
@@ -249,7 +251,8 @@ def _check_interval(entry: Mapping, id: str) -> None:
     slack = 1e-9 * max(1.0, abs(value))
     if ends and not ends[0] - slack <= value <= ends[1] + slack:
         raise ParameterError(
-            f"interval of {id} must hold the value {value:g}, got {ends}; the interval of a difference goes "
+            f"interval of {id} must hold the value {value:g}, got {ends}; the interval of a "
+            "difference goes "
             "into against={id: (low, high)}."
         )
 

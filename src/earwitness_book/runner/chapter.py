@@ -1,4 +1,5 @@
-"""A skeleton for a new chapter: an opening page, a notebook that runs, one thing that it measures.
+"""A skeleton for a new chapter: an opening page, a notebook that runs, one thing that it
+measures.
 """
 
 import json

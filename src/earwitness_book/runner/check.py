@@ -1,4 +1,6 @@
-"""Does the built site hold what the notebooks promised, and does it need nothing from another host?"""
+"""Does the built site hold what the notebooks promised, and does it need nothing from another
+host?
+"""
 
 import base64
 import hashlib
@@ -13,30 +15,67 @@ from earwitness_book import project
 from earwitness_book.runner import site, theme
 from earwitness_book.runner.notebooks import Notebook, tags
 
-# Attributes that hold addresses, and what a browser does not fetch by itself of them: (tag, attribute) of a link
+# Attributes that hold addresses, and what a browser does not fetch by itself of them: (tag,
+# attribute) of a link
 _ADDRESSES = {
-    "src", "href", "xlink:href", "data", "poster", "action", "formaction", "background", "manifest", "classid", "icon",
-    "codebase", "archive", "lowsrc", "dynsrc", "longdesc", "profile",
+    "src",
+    "href",
+    "xlink:href",
+    "data",
+    "poster",
+    "action",
+    "formaction",
+    "background",
+    "manifest",
+    "classid",
+    "icon",
+    "codebase",
+    "archive",
+    "lowsrc",
+    "dynsrc",
+    "longdesc",
+    "profile",
 }
-_LISTS = {"srcset": ",", "imagesrcset": ",", "ping": None}          # several addresses, and what is between them
+_LISTS = {
+    "srcset": ",",
+    "imagesrcset": ",",
+    "ping": None,
+}  # several addresses, and what is between them
 _FOLLOWED = {("a", "href"), ("area", "href"), ("a", "xlink:href")}
 _NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "license", "alternate"}
 _FRAMES = {"iframe", "frame", "object", "embed", "portal", "fencedframe", "applet"}
-_DATA = {"application/json", "application/ld+json", "application/vnd.jupyter.widget-state+json",
-         "application/vnd.jupyter.widget-view+json", "text/plain", "math/tex"}        # scripts that are none
+_DATA = {
+    "application/json",
+    "application/ld+json",
+    "application/vnd.jupyter.widget-state+json",
+    "application/vnd.jupyter.widget-view+json",
+    "text/plain",
+    "math/tex",
+}  # scripts that are none
 _OUTSIDE = re.compile(r"(?:\b[a-z][a-z0-9+.-]*:)?//(?!www\.w3\.org/)[\w\[]", re.IGNORECASE)
-_IN_SCRIPT = re.compile(r"(?:\b(?:https?|wss?|ftp):|[\"'`])//(?!www\.w3\.org/)[\w\[$]", re.IGNORECASE)
-_COMMENT, _ESCAPE = re.compile(r"/\*.*?\*/", re.DOTALL), re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE)
+_IN_SCRIPT = re.compile(
+    r"(?:\b(?:https?|wss?|ftp):|[\"'`])//(?!www\.w3\.org/)[\w\[$]", re.IGNORECASE
+)
+_COMMENT, _ESCAPE = (
+    re.compile(r"/\*.*?\*/", re.DOTALL),
+    re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE),
+)
 _DATA_URL = re.compile(r"""url\(\s*(["']?)data:.*?\1\s*\)""", re.DOTALL | re.IGNORECASE)
 _POLICY = "Content-Security-Policy"
 _FILE_NAME = re.compile(r"^\S+\.(png|svg|jpe?g|gif|webp)$|^[0-9a-f_]{16,}$", re.IGNORECASE)
-_INSTEAD = ("application/vnd.jupyter.widget-view+json", "application/javascript", "text/html")   # shown, not the image
+_INSTEAD = (
+    "application/vnd.jupyter.widget-view+json",
+    "application/javascript",
+    "text/html",
+)  # shown, not the image
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 
 @dataclass
 class Page(HTMLParser):
-    """What a page shows and loads: images as (address, alternative text), players' and all loaded addresses."""
+    """What a page shows and loads: images as (address, alternative text), players' and all loaded
+    addresses.
+    """
 
     images: list[tuple[str, str]] = field(default_factory=list)
     players: list[str] = field(default_factory=list)
@@ -58,7 +97,11 @@ class Page(HTMLParser):
         if tag in ("audio", "source") and self._in_player and given.get("src"):
             self.players.append(given["src"])
         self.tracebacks += "traceback" in given.get("class", "").split()
-        self._within = tag if tag == "style" or (tag == "script" and given.get("type", "") not in _DATA) else ""
+        self._within = (
+            tag
+            if tag == "style" or (tag == "script" and given.get("type", "") not in _DATA)
+            else ""
+        )
         rel = set(given.get("rel", "").lower().split())
         unloaded = tag == "link" and rel and rel <= _NOT_LOADED
         for name, value in given.items():
@@ -70,12 +113,18 @@ class Page(HTMLParser):
         """Note the addresses, styles and scripts of one attribute."""
         clean = _plain(value)
         if (tag, name) in _FOLLOWED:
-            self.wrong += ["a link runs a script."] if clean.lower().startswith(("javascript:", "data:")) else []
+            self.wrong += (
+                ["a link runs a script."]
+                if clean.lower().startswith(("javascript:", "data:"))
+                else []
+            )
         elif name in _ADDRESSES and clean and not (name == "data" and tag != "object"):
             self.loads.append(clean)
         elif name in _LISTS:
             parts = re.split(r"\s*,\s+|\s+", clean) if clean else []
-            self.loads += [part.rstrip(",") for part in parts if not re.fullmatch(r"[\d.]+[wx],?", part)]
+            self.loads += [
+                part.rstrip(",") for part in parts if not re.fullmatch(r"[\d.]+[wx],?", part)
+            ]
         elif name == "style" or "url(" in value.lower():
             self._style(value)
         elif name.startswith("on"):
@@ -84,12 +133,18 @@ class Page(HTMLParser):
             self.wrong.append("a frame holds a page of its own.")
 
     def _refuse(self, tag: str, given: dict) -> None:
-        """Note what has no place in a page of the book, wherever it leads, and the page's policy."""
+        """Note what has no place in a page of the book, wherever it leads, and the page's
+        policy.
+        """
         meta = given.get("http-equiv", "").lower() if tag == "meta" else ""
         if tag == "base" or tag in _FRAMES or meta == "refresh":
             self.wrong.append(f"<{tag}> has no place in a page of the book.")
         if meta == _POLICY.lower():
-            self.wrong += ["its policy stands behind what it should hold."] if self.loads or self.policy else []
+            self.wrong += (
+                ["its policy stands behind what it should hold."]
+                if self.loads or self.policy
+                else []
+            )
             self.policy = given.get("content", "")
         if tag == "script" and given.get("type", "").lower() in ("importmap", "speculationrules"):
             self.wrong.append(f"a script is a list of addresses ({given['type']}).")
@@ -104,11 +159,13 @@ class Page(HTMLParser):
             self._script(data)
 
     def _style(self, text: str) -> None:
-        self.wrong += [f"a style loads from another host: {text.strip()[:80]}."] if style_loads(text) else []
+        self.wrong += (
+            [f"a style loads from another host: {text.strip()[:80]}."] if style_loads(text) else []
+        )
 
     def _script(self, text: str) -> None:
         if found := _IN_SCRIPT.search(text):
-            said = text[max(0, found.start() - 30): found.end() + 30].strip()
+            said = text[max(0, found.start() - 30) : found.end() + 30].strip()
             self.wrong.append(f"a script names another host: {said}.")
 
     def handle_startendtag(self, tag: str, attributes: list) -> None:
@@ -126,7 +183,9 @@ def _plain(address: str) -> str:
 
 
 def style_loads(text: str) -> bool:
-    """Return whether a style names another host, once comments, escapes and data are out of the way."""
+    """Return whether a style names another host, once comments, escapes and data are out of the
+    way.
+    """
     text = _DATA_URL.sub("", _COMMENT.sub("", text))
     text = _ESCAPE.sub(lambda sign: chr(int(sign[1], 16) % 0x110000) if sign[1] else sign[2], text)
     return bool(_OUTSIDE.search(text))
@@ -140,7 +199,9 @@ def read(html: str) -> Page:
 
 
 def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]:
-    """Return what is wrong with the site of a profile, or a part of it, a sentence each; empty if nothing is."""
+    """Return what is wrong with the site of a profile, or a part of it, a sentence each; empty if
+    nothing is.
+    """
     html = site.folder(profile) / "html"
     listed = site.contents(chapters) if chapters is not None else site.rendered(profile)
     found: list[str] = []
@@ -149,7 +210,9 @@ def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]
             found.append(f"The page {name} is not in the site.")
     for path in sorted([*html.rglob("*.html"), *html.rglob("*.svg")]):
         page = read(path.read_text(encoding="utf-8", errors="replace"))
-        name = path.relative_to(html).with_suffix("" if path.suffix == ".html" else ".svg").as_posix()
+        name = (
+            path.relative_to(html).with_suffix("" if path.suffix == ".html" else ".svg").as_posix()
+        )
         found += [f"{name}: {said}" for said in _self_contained(page, path, html)]
         found += [f"{name}: {said}" for said in _described(page)]
     for notebook in (notebook for notebook in site.chapters() if notebook.page in listed):
@@ -160,12 +223,19 @@ def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]
 
 
 def _files(html: Path) -> list[str]:
-    """Return what is wrong with styles, and with our own scripts; those of others are held by the pages' policy."""
-    found = [f"{path.relative_to(html)} loads a style or a font from another host."
-             for path in sorted(html.rglob("*.css")) if style_loads(path.read_text(encoding="utf-8", errors="replace"))]
+    """Return what is wrong with styles, and with our own scripts; those of others are held by the
+    pages' policy.
+    """
+    found = [
+        f"{path.relative_to(html)} loads a style or a font from another host."
+        for path in sorted(html.rglob("*.css"))
+        if style_loads(path.read_text(encoding="utf-8", errors="replace"))
+    ]
     own = {path.name for path in (project.root() / "book" / "_static").rglob("*.js")}
     for path in sorted((html / "_static").rglob("*.js")):
-        code = re.sub(r"^\s*//.*$", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE)
+        code = re.sub(
+            r"^\s*//.*$", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE
+        )
         if path.name in own and _IN_SCRIPT.search(code):
             found.append(f"{path.relative_to(html)} names another host.")
     return found
@@ -178,7 +248,11 @@ def _self_contained(page: Page, path: Path, html: Path) -> Iterator[str]:
         parts = urlsplit(address)
         if parts.netloc or parts.scheme not in ("", "data", "blob"):
             yield f"it loads {address[:200]} from another host."
-        elif not parts.scheme and parts.path and not _lies_in(path.parent / unquote(parts.path), html):
+        elif (
+            not parts.scheme
+            and parts.path
+            and not _lies_in(path.parent / unquote(parts.path), html)
+        ):
             yield f"it loads {address[:200]}, which is not in the site."
     yield from page.wrong
 
@@ -192,26 +266,48 @@ def _described(page: Page) -> Iterator[str]:
         if not alternative.strip():
             yield f"the image {address[:60]} has no alternative text."
         elif _FILE_NAME.match(alternative.strip()):
-            yield f"the alternative text of {address[:60]} is a file name; set metadata.mystnb.image.alt of its cell."
+            yield (
+                f"the alternative text of {address[:60]} is a file name; set "
+                "metadata.mystnb.image.alt of its cell."
+            )
 
 
 def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
     page = read(path.read_text(encoding="utf-8"))
     failure = content["metadata"]["earwitness"]["failure"]
-    shown = {_file_digest(path.parent / unquote(address)) for address, _ in page.images if "data:" not in address[:5]}
-    cells = [cell for cell in content["cells"] if "injected-parameters" not in tags(cell)]    # numbers as in the source
+    shown = {
+        _file_digest(path.parent / unquote(address))
+        for address, _ in page.images
+        if "data:" not in address[:5]
+    }
+    cells = [
+        cell for cell in content["cells"] if "injected-parameters" not in tags(cell)
+    ]  # numbers as in the source
     for number, cell in enumerate(cells, start=1):
         if _REMOVED & set(tags(cell)):
             continue
         drawn = [figure for output in cell.get("outputs", []) for figure in _figures(output)]
         if len(drawn) > len(set(drawn)):
-            yield f"cell {number} shows the same figure twice; close it, or do not end the cell in it."
+            yield (
+                f"cell {number} shows the same figure twice; close it, or do not end the cell in "
+                "it."
+            )
         for output in cell.get("outputs", []):
-            if not failure and output["output_type"] == "error" and "raises-exception" not in tags(cell):
+            if (
+                not failure
+                and output["output_type"] == "error"
+                and "raises-exception" not in tags(cell)
+            ):
                 yield f"cell {number} shows an error although {notebook.id} did not fail."
-            yield from (f"the figure of cell {number} is missing." for _ in _figures(output) - shown)
+            yield from (
+                f"the figure of cell {number} is missing." for _ in _figures(output) - shown
+            )
             sounds = read("".join(output.get("data", {}).get("text/html", ""))).players
-            yield from (f"a player of cell {number} is missing." for sound in sounds if sound not in page.players)
+            yield from (
+                f"a player of cell {number} is missing."
+                for sound in sounds
+                if sound not in page.players
+            )
     if failure and not page.tracebacks:
         yield f"{notebook.id} failed, but the page shows no error."
 

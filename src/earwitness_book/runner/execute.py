@@ -31,7 +31,8 @@ SCRATCH_BYTES = 2**26  # must be free for temporary files before a notebook is b
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook as it was read, the value of every parameter, and what its result is kept under.
+    """A notebook as it was read, the value of every parameter, and what its result is kept
+    under.
     """
 
     notebook: str
@@ -95,11 +96,7 @@ def threads() -> int:
 
 
 def prepare(
-    notebook: Notebook,
-    profile: str,
-    given: Mapping[str, object],
-    around: keys.Environment,
-    **how,
+    notebook: Notebook, profile: str, given: Mapping[str, object], around: keys.Environment, **how
 ) -> Job:
     """Return a job, its parameters checked; ``how`` may set threads, timeout (seconds a cell) and
     force.
@@ -241,7 +238,8 @@ def temporary_folder() -> str:
 
 @contextmanager
 def _sockets(folder: str) -> Iterator[str]:
-    """Yield a folder for a kernel's sockets: ``folder`` if its name is short enough, else another.
+    """Yield a folder for a kernel's sockets: ``folder`` if its name is short enough, else
+    another.
     """
     from earwitness_book.runner import kernel
 
@@ -400,7 +398,8 @@ def _failure(cells: list[dict], trouble: Exception, notebook: Notebook) -> Failu
 
 
 def _error_output(trouble: Exception) -> dict:
-    """Return what the page shows for an error that no cell printed: a timeout, a kernel that died.
+    """Return what the page shows for an error that no cell printed: a timeout, a kernel that
+    died.
     """
     said = f"{type(trouble).__name__}: {trouble}"
     return {

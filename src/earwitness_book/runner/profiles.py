@@ -45,7 +45,8 @@ class Profile:
             raise ParameterError(f"Profile {self.name}: {error}") from None
 
     def resolve(self, notebook: Notebook, given: Mapping[str, object]) -> dict[str, object]:
-        """Return the value of every parameter: its default, the profile's, or (wins) the one given.
+        """Return the value of every parameter: its default, the profile's, or (wins) the one
+        given.
         """
         defaults = {name: parameter.default for name, parameter in notebook.parameters.items()}
         return parameters.check(notebook, defaults | self.overrides(notebook) | dict(given))

@@ -155,7 +155,8 @@ class Graph:
         self._acts: dict[str, bool] = {}
 
     def reached(self, notebook: Notebook, values: Mapping[str, object]) -> dict[str, Module]:
-        """Return the modules that a notebook reaches with these values of its parameters, by name.
+        """Return the modules that a notebook reaches with these values of its parameters, by
+        name.
         """
         return _Walk(self, _of_notebook(notebook.path, notebook.source), set(strings(values))).found
 
@@ -270,7 +271,8 @@ class _Walk:
         return name in self.graph.modules and self.graph.modules[name].is_facade
 
     def _named(self) -> Iterator[str]:
-        """Yield the modules that are imported by a computed name, and whose name is said somewhere.
+        """Yield the modules that are imported by a computed name, and whose name is said
+        somewhere.
         """
         for beginning in self.beginnings:
             if beginning.split(".")[0] in PACKAGES:

@@ -20,11 +20,17 @@ from earwitness_book import project
 from earwitness_book.runner import notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
 
-PATIENCE_S = 1800               # for another process that renders the same profile
-_KEPT = ("html", ".doctrees", "jupyter_execute")        # what a render leaves: the site, and what the next starts from
+PATIENCE_S = 1800  # for another process that renders the same profile
+_KEPT = (
+    "html",
+    ".doctrees",
+    "jupyter_execute",
+)  # what a render leaves: the site, and what the next starts from
 MARK = "<!-- scoreboard -->"
 _TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
-_CELL = re.compile(r"<!-- cell (\S+) of (\S+) -->")      # of a page: what the cell with this tag of a notebook shows
+_CELL = re.compile(
+    r"<!-- cell (\S+) of (\S+) -->"
+)  # of a page: what the cell with this tag of a notebook shows
 
 
 def folder(profile: str) -> Path:
@@ -43,12 +49,15 @@ def chapters() -> list[Notebook]:
     found = {notebook.page: notebook for notebook in notebooks.every()}
     for page in notebooks.toc_pages():
         if page not in found and not (project.root() / "book" / f"{page}.md").exists():
-            raise NotebookError(f"book/_toc.yml lists {page}, but there is neither book/{page}.md nor a notebook.")
+            raise NotebookError(
+                f"book/_toc.yml lists {page}, but there is neither book/{page}.md nor a notebook."
+            )
     return [found[page] for page in notebooks.toc_pages() if page in found]
 
 
 def contents(only: Collection[str] | None = None) -> list[str]:
-    """Return the pages of the book, or, of some chapters, theirs and those that belong to no chapter.
+    """Return the pages of the book, or, of some chapters, theirs and those that belong to no
+    chapter.
 
     Raises
     ------
@@ -76,11 +85,15 @@ def executed(profile: str, notebook: Notebook) -> dict | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        whole = isinstance(content["cells"], list) and isinstance(content["metadata"]["earwitness"], dict)
+        whole = isinstance(content["cells"], list) and isinstance(
+            content["metadata"]["earwitness"], dict
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
-        raise DamagedDataError(f"{path} is damaged; `earwitness build --profile {profile}` makes it again.")
+        raise DamagedDataError(
+            f"{path} is damaged; `earwitness build --profile {profile}` makes it again."
+        )
     return content
 
 
@@ -105,14 +118,18 @@ def build(profile: str, chapters: Collection[str] | None = None) -> Path:
             _forget_removed(target / "executed")
             return _render(profile, target, pages)
     except Timeout:
-        raise NotebookError(f"Another process has been rendering into {target} for {PATIENCE_S // 60} minutes; "
-                            f"end it, or wait for it.") from None
+        raise NotebookError(
+            f"Another process has been rendering into {target} for {PATIENCE_S // 60} minutes; "
+            f"end it, or wait for it."
+        ) from None
 
 
 def _render(profile: str, target: Path, listed: list[str]) -> Path:
     """Render into a folder beside the site and put it in its place when it is whole."""
     made, html, stamp = target / "html.new", target / "html", target / "rendered"
-    settings = yaml.safe_dump(_config(profile, listed), allow_unicode=True, sort_keys=False)     # scripts load in order
+    settings = yaml.safe_dump(
+        _config(profile, listed), allow_unicode=True, sort_keys=False
+    )  # scripts load in order
     sources = assemble(profile, target / "source", listed)
     state = cache.digest({"source": sources, "settings": settings, "packages": _packages()})
     known = _stamp(stamp)
@@ -124,23 +141,41 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
         shutil.rmtree(target / name, ignore_errors=True)
     (target / "_config.yml").write_text(settings, encoding="utf-8")
     _sphinx(target / "source", made, target / "_config.yml", target / "render.log")
-    for notebook in chapters():      # the download button gives the notebook that a reader can run
+    for notebook in chapters():  # the download button gives the notebook that a reader can run
         if notebook.page in listed:
             shutil.copyfile(notebook.path, made / "_sources" / f"{notebook.page}.ipynb")
     if html.exists():
         html.rename(target / "html.old")
     made.rename(html)
     shutil.rmtree(target / "html.old", ignore_errors=True)
-    cache.write_text(stamp, json.dumps({"state": state, "pages": listed, "files": _digests(target)}))
+    cache.write_text(
+        stamp, json.dumps({"state": state, "pages": listed, "files": _digests(target)})
+    )
     return html / "index.html"
 
 
 def _sphinx(source: Path, html: Path, config: Path, log: Path) -> None:
-    """Run jupyter-book in a process that ends with this one: it reads a pipe that only this one holds open."""
-    command = [sys.executable, "-m", "earwitness_book.runner.render", str(source), str(html), str(config)]
-    with log.open("w", encoding="utf-8") as said, subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
-    ) as process:
+    """Run jupyter-book in a process that ends with this one: it reads a pipe that only this one
+    holds open.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "earwitness_book.runner.render",
+        str(source),
+        str(html),
+        str(config),
+    ]
+    with (
+        log.open("w", encoding="utf-8") as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUTF8": "1"},
+        ) as process,
+    ):
         try:
             warned = process.stderr.read().decode(errors="replace")
         except BaseException:
@@ -149,11 +184,15 @@ def _sphinx(source: Path, html: Path, config: Path, log: Path) -> None:
         said.write(warned)
     if process.returncode:
         last = "\n".join(warned.strip().splitlines()[-20:])
-        raise NotebookError(f"jupyter-book did not render the book without warnings ({log}):\n{last}")
+        raise NotebookError(
+            f"jupyter-book did not render the book without warnings ({log}):\n{last}"
+        )
 
 
 def _stamp(path: Path) -> dict:
-    """Return what the last render noted: its ingredients, pages, and the digest of each file; empty if it did not."""
+    """Return what the last render noted: its ingredients, pages, and the digest of each file; empty
+    if it did not.
+    """
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -162,12 +201,16 @@ def _stamp(path: Path) -> dict:
 
 
 def rendered(profile: str) -> list[str]:
-    """Return the pages that the site of a profile was rendered from, the whole table of contents if it never was."""
+    """Return the pages that the site of a profile was rendered from, the whole table of contents if
+    it never was.
+    """
     return _stamp(folder(profile) / "rendered").get("pages") or notebooks.toc_pages()
 
 
 def _digests(target: Path) -> dict[str, str]:
-    """Return the digest of every file that a render leaves: nothing of it is trusted by its name or time."""
+    """Return the digest of every file that a render leaves: nothing of it is trusted by its name or
+    time.
+    """
     paths = sorted(path for name in _KEPT for path in (target / name).rglob("*") if path.is_file())
     return {path.relative_to(target).as_posix(): cache.file_digest(path) for path in paths}
 
@@ -179,16 +222,25 @@ def _forget_removed(executed: Path) -> None:
     """
     known = {notebook.page for notebook in notebooks.every()}
     for path in [*executed.glob("*/*.ipynb"), *executed.glob("*/*.records.json")]:
-        if path.relative_to(executed).as_posix().removesuffix(".ipynb").removesuffix(".records.json") not in known:
+        if (
+            path.relative_to(executed)
+            .as_posix()
+            .removesuffix(".ipynb")
+            .removesuffix(".records.json")
+            not in known
+        ):
             path.unlink()
 
 
 def _packages() -> dict[str, str]:
-    return {name: version(name) for name in ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")}
+    return {
+        name: version(name) for name in ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")
+    }
 
 
 def assemble(profile: str, source: Path, listed: Collection[str] | None = None) -> dict[str, str]:
-    """Make ``source`` the folder that jupyter-book renders, of all pages or those listed; return the digests.
+    """Make ``source`` the folder that jupyter-book renders, of all pages or those listed; return
+    the digests.
 
     Files that would not change are left alone.
     """
@@ -198,7 +250,9 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
     wanted["_toc.yml"] = _toc(book / "_toc.yml", listed)
     for notebook in chapters():
         if notebook.page in listed:
-            wanted[f"{notebook.page}.ipynb"] = pages.page(notebook, executed(profile, notebook)).encode()
+            wanted[f"{notebook.page}.ipynb"] = pages.page(
+                notebook, executed(profile, notebook)
+            ).encode()
     for name, content in wanted.items():
         if name.endswith(".md") and b"<!-- " in content:
             wanted[name] = _filled(profile, content.decode()).encode()
@@ -211,7 +265,10 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
 
 
 def _toc(path: Path, listed: Collection[str]) -> bytes:
-    """Return the table of contents without the pages that are not listed, and without parts that lose all theirs."""
+    """Return the table of contents without the pages that are not listed, and without parts that
+    lose all theirs.
+    """
+
     def kept(part):
         if isinstance(part, list):
             return [item for item in map(kept, part) if item]
@@ -220,8 +277,14 @@ def _toc(path: Path, listed: Collection[str]) -> bytes:
         if "file" in part and re.sub(r"\.(md|ipynb)$", "", part["file"]) not in listed:
             return None
         inside = {key: kept(value) for key, value in part.items()}
-        filled = {key: value for key, value in inside.items() if value or not isinstance(value, list)}
-        return None if "chapters" in part and "chapters" not in filled and "root" not in part else filled
+        filled = {
+            key: value for key, value in inside.items() if value or not isinstance(value, list)
+        }
+        return (
+            None
+            if "chapters" in part and "chapters" not in filled and "root" not in part
+            else filled
+        )
 
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return yaml.safe_dump(kept(content), allow_unicode=True, sort_keys=False).encode()
@@ -235,17 +298,31 @@ def _filled(profile: str, text: str) -> str:
 
 
 def _shown(profile: str, tag: str, name: str) -> str:
-    """Return the HTML that the cells of that tag show in an executed notebook, or that they were not executed."""
+    """Return the HTML that the cells of that tag show in an executed notebook, or that they were
+    not executed.
+    """
     content = executed(profile, notebooks.find(name)) or {"cells": []}
-    found = ["".join(output["data"]["text/html"]) for cell in content["cells"] if tag in notebooks.tags(cell)
-             for output in cell.get("outputs", []) if "text/html" in output.get("data", {})]
-    missing = f":::{{warning}}\nThis build did not execute {name} as far as the cell that belongs here.\n:::"
+    found = [
+        "".join(output["data"]["text/html"])
+        for cell in content["cells"]
+        if tag in notebooks.tags(cell)
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+    missing = (
+        f":::{{warning}}\nThis build did not execute {name} as far as the cell that belongs here."
+        "\n:::"
+    )
     return "\n".join(found) or missing
 
 
 def _prose(base: Path) -> list[Path]:
-    return [Path(where, name) for where, _, names in os.walk(base, followlinks=True) for name in names
-            if ".ipynb_checkpoints" not in where]
+    return [
+        Path(where, name)
+        for where, _, names in os.walk(base, followlinks=True)
+        for name in names
+        if ".ipynb_checkpoints" not in where
+    ]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -265,12 +342,21 @@ def _config(profile: str, listed: Collection[str]) -> dict:
 
 
 def _outside(listed: Collection[str]) -> dict[str, str]:
-    """Return page and title of all that the checkout holds and this site does not: it can be named, but not linked."""
+    """Return page and title of all that the checkout holds and this site does not: it can be named,
+    but not linked.
+    """
     book = project.root() / "book"
-    prose = {path.relative_to(book).with_suffix("").as_posix(): path for path in book.rglob("*.md")
-             if not path.relative_to(book).parts[0].startswith("_")}
+    prose = {
+        path.relative_to(book).with_suffix("").as_posix(): path
+        for path in book.rglob("*.md")
+        if not path.relative_to(book).parts[0].startswith("_")
+    }
     titles = {page: _heading(path) or page for page, path in prose.items() if page not in listed}
-    return titles | {notebook.page: notebook.title() for notebook in notebooks.every() if notebook.page not in listed}
+    return titles | {
+        notebook.page: notebook.title()
+        for notebook in notebooks.every()
+        if notebook.page not in listed
+    }
 
 
 def _heading(path: Path) -> str:
@@ -279,14 +365,19 @@ def _heading(path: Path) -> str:
 
 
 def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
-    """Return what stands on every page: what made the site, and the page that tells how to make it oneself."""
+    """Return what stands on every page: what made the site, and the page that tells how to make it
+    oneself.
+    """
     made = [executed(profile, notebook) for notebook in chapters() if notebook.page in listed]
     notes = [content["metadata"]["earwitness"] for content in made if content]
-    corpora = sorted({note["parameters"]["corpus"] for note in notes if "corpus" in note["parameters"]})
+    corpora = sorted(
+        {note["parameters"]["corpus"] for note in notes if "corpus" in note["parameters"]}
+    )
+    executed = f", executed {max(note['date'] for note in notes)[:10]}" if notes else ""
     parts = [
         f"Made by profile {profile}. {profiles.about(profile)}".strip(),
         f"Corpus: {', '.join(corpora)}." if corpora else "",
-        f"Commit {project.commit()}{', executed ' + max(note['date'] for note in notes)[:10] if notes else ''}.",
+        f"Commit {project.commit()}{executed}.",
     ]
     rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
     link = "Rerun it yourself" if profile in ("real", "paper") else "See it with real recordings"
@@ -304,7 +395,9 @@ def scoreboard(profile: str) -> str:
 
 
 def tally(profile: str, chapter: str = "") -> str:
-    """Return how many results of the book, or of a chapter, have which verdict, as a line of HTML."""
+    """Return how many results of the book, or of a chapter, have which verdict, as a line of
+    HTML.
+    """
     from earwitness_book import records
 
     return records.tally_html(records.scoreboard(folder(profile)), chapter)

@@ -1,4 +1,6 @@
-"""What this book adds to Sphinx: pages that load nothing from elsewhere, and say in one sentence what they hold."""
+"""What this book adds to Sphinx: pages that load nothing from elsewhere, and say in one sentence
+what they hold.
+"""
 
 import re
 from html import escape
@@ -9,14 +11,24 @@ from docutils import nodes
 
 from earwitness import cache
 
-# ``file:`` beside ``'self'``: pages are also opened from a disk, where some browsers take every file for another host.
+# ``file:`` beside ``'self'``: pages are also opened from a disk, where some browsers take every
+# file for another host.
 _HERE = "'self' file: data: blob:"
-POLICY = "; ".join([
-    f"default-src {_HERE}", f"script-src {_HERE} 'unsafe-inline'", f"style-src {_HERE} 'unsafe-inline'",
-    "object-src 'none'", "frame-src 'none'", "base-uri 'none'", "form-action 'self' file:",
-])
-EVAL = POLICY.replace("'unsafe-inline'; style-src", "'unsafe-inline' 'unsafe-eval'; style-src")  # widgets compile schemas
-CARD = "images/idea.png"          # the picture of a link to any page
+POLICY = "; ".join(
+    [
+        f"default-src {_HERE}",
+        f"script-src {_HERE} 'unsafe-inline'",
+        f"style-src {_HERE} 'unsafe-inline'",
+        "object-src 'none'",
+        "frame-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self' file:",
+    ]
+)
+EVAL = POLICY.replace(
+    "'unsafe-inline'; style-src", "'unsafe-inline' 'unsafe-eval'; style-src"
+)  # widgets compile schemas
+CARD = "images/idea.png"  # the picture of a link to any page
 _UNUSED = ("*.map", "fontawesome.js*", "webpack-macros.html", "sbt-webpack-macros.html")
 
 
@@ -32,14 +44,18 @@ def setup(app) -> dict:
 
 
 def _changed(app, env, added, changed, removed) -> list[str]:
-    """Return the pages whose source is another than the one that was read; Sphinx itself asks clocks alone."""
+    """Return the pages whose source is another than the one that was read; Sphinx itself asks
+    clocks alone.
+    """
     known = getattr(env, "ew_sources", {})
     env.ew_sources = {page: cache.file_digest(Path(env.doc2path(page))) for page in env.found_docs}
     return [page for page in env.found_docs if known.get(page) != env.ew_sources[page]]
 
 
 def _elsewhere(app, env, node, words):
-    """Return a reference to a page that this site leaves out as plain text: the author's words, or its title."""
+    """Return a reference to a page that this site leaves out as plain text: the author's words, or
+    its title.
+    """
     place = env.relfn2path(node["reftarget"], node.get("refdoc", env.docname))[0]
     page = re.sub(r"\.(md|ipynb)$", "", place)
     if page not in app.config.ew_outside:
@@ -49,17 +65,24 @@ def _elsewhere(app, env, node, words):
 
 
 def _head(app, pagename, templatename, context, doctree) -> None:
-    """Put the policy before everything that a page loads, then what others show when they link to it."""
+    """Put the policy before everything that a page loads, then what others show when they link to
+    it.
+    """
     widgets = any("embed-amd" in str(script) for script in context.get("script_files", []))
     base, about = app.config.html_baseurl, _description(doctree)
-    tags = [f'<meta http-equiv="Content-Security-Policy" content="{EVAL if widgets else POLICY}" />',
-            '<meta name="referrer" content="no-referrer" />']
+    tags = [
+        f'<meta http-equiv="Content-Security-Policy" content="{EVAL if widgets else POLICY}" />',
+        '<meta name="referrer" content="no-referrer" />',
+    ]
     if about:
         title = escape(re.sub("<[^>]+>", "", context.get("title", "")))
-        tags += [f'<meta name="description" content="{escape(about)}" />',
-                 f'<meta property="og:title" content="{title}" />', '<meta property="og:type" content="article" />',
-                 f'<meta property="og:description" content="{escape(about)}" />',
-                 '<meta name="twitter:card" content="summary_large_image" />']
+        tags += [
+            f'<meta name="description" content="{escape(about)}" />',
+            f'<meta property="og:title" content="{title}" />',
+            '<meta property="og:type" content="article" />',
+            f'<meta property="og:description" content="{escape(about)}" />',
+            '<meta name="twitter:card" content="summary_large_image" />',
+        ]
         if base and Path(app.srcdir, CARD).exists():
             picture = urljoin(base, f"_images/{Path(CARD).name}")
             tags.append(f'<meta property="og:image" content="{picture}" />')
@@ -67,29 +90,41 @@ def _head(app, pagename, templatename, context, doctree) -> None:
 
 
 def _description(doctree) -> str:
-    """Return the first sentences of a page, at most 200 characters; what made it, and warnings, are none of it."""
+    """Return the first sentences of a page, at most 200 characters; what made it, and warnings, are
+    none of it.
+    """
     for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
         text = " ".join(paragraph.astext().split())
-        if len(text) >= 40 and isinstance(paragraph.parent, (nodes.section, nodes.document, nodes.container)):
+        if len(text) >= 40 and isinstance(
+            paragraph.parent, (nodes.section, nodes.document, nodes.container)
+        ):
             return text if len(text) <= 200 else text[:199].rpartition(" ")[0] + " …"
     return ""
 
 
 def _not_found(app):
-    """Yield the page that a server shows instead of one that is not there, at an address of any depth."""
+    """Yield the page that a server shows instead of one that is not there, at an address of any
+    depth.
+    """
     yield "404", {"title": "Not found", "ew_base": app.config.html_baseurl or "/"}, "404.html"
 
 
 def _finish(app, exception) -> None:
-    """Leave out what no page loads, and list the pages for search engines where the site's address is known."""
+    """Leave out what no page loads, and list the pages for search engines where the site's address
+    is known.
+    """
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
     for path in (path for pattern in _UNUSED for path in static.rglob(pattern)):
         path.unlink()
     if base := app.config.html_baseurl:
-        urls = "\n".join(f"<url><loc>{escape(urljoin(base, f'{page}.html'))}</loc></url>"
-                         for page in sorted(app.env.found_docs))
+        urls = "\n".join(
+            f"<url><loc>{escape(urljoin(base, f'{page}.html'))}</loc></url>"
+            for page in sorted(app.env.found_docs)
+        )
         Path(app.outdir, "sitemap.xml").write_text(
             f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-            f"{urls}\n</urlset>\n", encoding="utf-8")
+            f"{urls}\n</urlset>\n",
+            encoding="utf-8",
+        )

@@ -173,7 +173,9 @@ def hand_back(step: Step, relevances, bias_factor, count_start):
     packed = "batch_sizes" in named
     states = named["hx"] if isinstance(named["hx"], (list, tuple)) else [named["hx"]]
     places = {id(leaf): k for k, leaf in enumerate(step.leaves)}
-    count_start = count_start or len(step.dependent) > 1  # states of the input's are terms as others
+    count_start = (
+        count_start or len(step.dependent) > 1
+    )  # states of the input's are terms as others
     result = (
         _packed(step, named, states, relevances, bias_factor, count_start)
         if packed

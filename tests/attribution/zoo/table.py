@@ -1,4 +1,5 @@
-"""Every network by every LRP method, held against the reference: right, wrong, refused or crashed.
+"""Every network by every LRP method, held against the reference: right, wrong, refused or
+crashed.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,8 @@ CASES = [(method, factor) for method in METHODS for factor in (0.0, 1.0)]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one network by one method; ``error`` relative to the clip's largest relevance.
+    """What came of one network by one method; ``error`` relative to the clip's largest
+    relevance.
     """
 
     kind: str

@@ -56,8 +56,9 @@ def test_table_1_holds_accuracy_chance_training_and_the_worst_class():
 
 
 def test_the_order_of_figure_3_is_counted_between_the_ends():
-    lrp, loud, random = (np.array(row) for row in
-                         ([0.9, 0.5, 0.6, 0.1], [0.9, 0.6, 0.5, 0.1], [0.9, 0.8, 0.7, 0.1]))
+    lrp, loud, random = (
+        np.array(row) for row in ([0.9, 0.5, 0.6, 0.1], [0.9, 0.6, 0.5, 0.1], [0.9, 0.8, 0.7, 0.1])
+    )
     assert audiomnist.flipping_order(lrp, loud, random) == 50
     assert audiomnist.flipping_order(lrp, loud, loud) == 0  # amplitude must be below random
 
@@ -66,7 +67,9 @@ def test_the_order_of_figure_3_is_counted_between_the_ends():
 def test_a_curve_is_robust_until_the_last_fraction_before_it_falls(falls_at):
     fractions = [0, 0.1, 0.2, 0.4, 0.6, 0.9]
     accuracy = np.array([0.9] * falls_at + [0.5] * (6 - falls_at))
-    assert audiomnist.robust_until(accuracy, fractions) == pytest.approx(100 * fractions[falls_at - 1])
+    assert audiomnist.robust_until(accuracy, fractions) == pytest.approx(
+        100 * fractions[falls_at - 1]
+    )
     assert audiomnist.robust_until(np.full(6, 0.9), fractions) == 90
 
 
@@ -95,8 +98,11 @@ def test_similarity_is_one_within_equal_maps_and_zero_between_maps_apart():
 def test_speakers_are_sorted_by_their_pitch():
     times = np.arange(8000) / 8000
     clips = [
-        SimpleNamespace(labels={"speaker": name, "sex": sex}, sample_rate=8000,
-                        samples=np.float32(0.1) * np.sign(np.sin(2 * np.pi * f0 * times)).astype(np.float32))
+        SimpleNamespace(
+            labels={"speaker": name, "sex": sex},
+            sample_rate=8000,
+            samples=np.float32(0.1) * np.sign(np.sin(2 * np.pi * f0 * times)).astype(np.float32),
+        )
         for name, sex, f0 in (("high", "female", 220), ("low", "male", 110))
     ]
     table = audiomnist.speaker_pitch(clips)

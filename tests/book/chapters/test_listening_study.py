@@ -14,19 +14,27 @@ HEARD = "explanation-heard"
 
 def csv(*rows):
     """Return a file of answers; a row is participant, item, format, spoken, predicted, answer."""
-    lines = [f"voices-1,{who},1,{item},{form},{spoken},{predicted},{answer},2.5"
-             for who, item, form, spoken, predicted, answer in rows]
+    lines = [
+        f"voices-1,{who},1,{item},{form},{spoken},{predicted},{answer},2.5"
+        for who, item, form, spoken, predicted, answer in rows
+    ]
     return "\n".join([HEAD, *lines]) + "\n"
 
 
 def answers(*pairs, form=HEARD, wrong=False):
-    """Return answers of one participant to items that the network took for the first digit of each pair."""
+    """Return answers of one participant to items that the network took for the first digit of each
+    pair.
+    """
     spoken = (lambda digit: (digit + 1) % 10) if wrong else (lambda digit: digit)
-    rows = [("ann", f"i{number}", form, spoken(said), said, guess) for number, (said, guess) in enumerate(pairs)]
+    rows = [
+        ("ann", f"i{number}", form, spoken(said), said, guess)
+        for number, (said, guess) in enumerate(pairs)
+    ]
     return listening_study.read_answers([csv(*rows)])
 
 
-# hand-made: nine is said 3 times; guessed 2 of them right, once five; five is said 2 times, one taken for nine
+# hand-made: nine is said 3 times; guessed 2 of them right, once five; five is said 2 times, one
+# taken for nine
 TABLE = [(9, 9), (9, 9), (9, 5), (5, 9), (5, 5), (1, 1), (1, 1), (1, 5)]
 
 
@@ -48,20 +56,31 @@ def test_a_file_is_read_with_its_digits_and_outcomes_and_without_skipped_items(t
     path.write_text(csv(("ann", "a", HEARD, 9, 5, 5), skipped, ("bob", "a", HEARD, 9, 9, 5)))
     read = listening_study.read_answers([path])
     assert read[["participant", "predicted", "answer", "outcome"]].values.tolist() == [
-        ["ann", 5, 5, "wrong"], ["bob", 9, 5, "right"]]
+        ["ann", 5, 5, "wrong"],
+        ["bob", 9, 5, "right"],
+    ]
     assert read["seconds"].tolist() == [2.5, 2.5]
 
 
-@pytest.mark.parametrize("text, complaint", [
-    (HEAD.replace(",answer", "") + "\n", "lacks the column answer; a file of the study has"),
-    ("a,b\n1,2\n", "lacks the columns study, participant"),
-    (csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "b", HEARD, 9, 9, 12)), "line 3: answer is '12', which is no digit"),
-    (csv(("ann", "a", HEARD, "nine", 9, 9)), "line 2: spoken is 'nine', which is no digit"),
-    (csv(("ann", "a", "smelt", 9, 9, 9)), "line 2: format is 'smelt'; known are signal-heard"),
-    (csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "a", HEARD, 9, 9, 5)), "participant ann answers item a twice"),
-    (csv(("simulated-01", "a", HEARD, 9, 9, 9)), "simulated answers are no answers of people"),
-    ("\n", "no table of comma-separated values"),
-])
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        (HEAD.replace(",answer", "") + "\n", "lacks the column answer; a file of the study has"),
+        ("a,b\n1,2\n", "lacks the columns study, participant"),
+        (
+            csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "b", HEARD, 9, 9, 12)),
+            "line 3: answer is '12', which is no digit",
+        ),
+        (csv(("ann", "a", HEARD, "nine", 9, 9)), "line 2: spoken is 'nine', which is no digit"),
+        (csv(("ann", "a", "smelt", 9, 9, 9)), "line 2: format is 'smelt'; known are signal-heard"),
+        (
+            csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "a", HEARD, 9, 9, 5)),
+            "participant ann answers item a twice",
+        ),
+        (csv(("simulated-01", "a", HEARD, 9, 9, 9)), "simulated answers are no answers of people"),
+        ("\n", "no table of comma-separated values"),
+    ],
+)
 def test_a_bad_file_is_refused_with_what_is_wrong_and_where(text, complaint):
     with pytest.raises(DamagedDataError, match=complaint):
         listening_study.read_answers([text])
@@ -79,7 +98,9 @@ def test_collected_answers_are_those_of_the_study_and_none_without_a_folder(tmp_
     folder = tmp_path / "listening-study"
     folder.mkdir()
     (folder / "ann.csv").write_text(csv(("ann", "a", HEARD, 9, 9, 9)))
-    (folder / "old.csv").write_text(csv(("bob", "a", HEARD, 9, 9, 9)).replace("voices-1", "voices-0"))
+    (folder / "old.csv").write_text(
+        csv(("bob", "a", HEARD, 9, 9, 9)).replace("voices-1", "voices-0")
+    )
     monkeypatch.setenv("EARWITNESS_DATA", str(tmp_path))
     assert listening_study.collected("voices-1")["participant"].tolist() == ["ann"]
     assert listening_study.collected("fsdd-1") is None
@@ -99,7 +120,10 @@ def test_the_table_equals_counts_made_by_hand():
     assert scores.loc[1, "informedness"] == pytest.approx(2 / 3)
     assert scores.loc["mean", "informedness"] == pytest.approx((7 / 15 + 1 / 6 + 2 / 3) / 3)
     assert np.isnan(scores.loc[0, "informedness"]) and np.isnan(scores.loc[0, "informedness_low"])
-    assert scores["answers"].to_dict() | {9: 3, 5: 2, 1: 3, 0: 0, "mean": 8} == scores["answers"].to_dict()
+    assert (
+        scores["answers"].to_dict() | {9: 3, 5: 2, 1: 3, 0: 0, "mean": 8}
+        == scores["answers"].to_dict()
+    )
 
 
 def test_who_repeats_what_was_spoken_scores_negative_where_the_network_is_wrong():
@@ -115,8 +139,13 @@ def test_what_nine_is_taken_for_is_counted_in_per_cent():
     assert rows.index.tolist() == [1, 5, 9] and rows.columns.tolist() == list(range(10))
 
 
-ITEMS = pd.DataFrame({"item": [f"i{n}" for n in range(20)], "spoken": [*range(10), *range(10)],
-                      "predicted": [*range(10), *np.roll(range(10), 3)]})
+ITEMS = pd.DataFrame(
+    {
+        "item": [f"i{n}" for n in range(20)],
+        "spoken": [*range(10), *range(10)],
+        "predicted": [*range(10), *np.roll(range(10), 3)],
+    }
+)
 PERFECT = dict.fromkeys(FORMATS, Behaviour(spoken=0, predicted=1))
 
 
@@ -131,17 +160,25 @@ def test_intervals_hold_the_score_narrow_with_more_listeners_and_repeat_with_the
     assert widths[1] < widths[0]
     again = listening_study.score_table(data, n_resamples=200).loc[("right", HEARD, "mean")]
     assert again.equals(row)
-    assert not listening_study.score_table(data, n_resamples=200, seed=1).loc[("right", HEARD, "mean")].equals(row)
+    assert (
+        not listening_study.score_table(data, n_resamples=200, seed=1)
+        .loc[("right", HEARD, "mean")]
+        .equals(row)
+    )
 
 
 def test_the_bootstrap_draws_participants_and_items_whole():
     data = listening_study.simulate(ITEMS, PERFECT, n_listeners=4)
     drawn = listening_study.resampled(data, 300, 0)
-    assert all(confusion[0].sum() == 10 for confusion in drawn.values())     # 4 listeners x 10 items in 4 formats
+    assert all(
+        confusion[0].sum() == 10 for confusion in drawn.values()
+    )  # 4 listeners x 10 items in 4 formats
     totals = sum(confusion.sum((1, 2)) for confusion in drawn.values())
-    assert totals[1:] == pytest.approx(4 * 20)                               # as many answers as there were
+    assert totals[1:] == pytest.approx(4 * 20)  # as many answers as there were
     each_item = sum(confusion.sum(2) for key, confusion in drawn.items() if key[0] == "right")[1:]
-    assert {0, 4, 8} <= set(np.unique(each_item)) and not (each_item % 4).any()    # each with all four listeners
+    assert {0, 4, 8} <= set(np.unique(each_item)) and not (
+        each_item % 4
+    ).any()  # each with all four listeners
 
 
 def test_the_bootstrap_knows_that_one_person_gives_many_answers():
@@ -149,7 +186,7 @@ def test_the_bootstrap_knows_that_one_person_gives_many_answers():
     poor = good.assign(participant=good["participant"] + "b", answer=(good["predicted"] + 1) % 10)
     (confusion, *_) = listening_study.resampled(pd.concat([good, poor]), 300, 0).values()
     right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum((1, 2))
-    assert right[0] == 0.5 and np.nanstd(right[1:]) > 0.1                    # drawing items alone leaves it at a half
+    assert right[0] == 0.5 and np.nanstd(right[1:]) > 0.1  # drawing items alone leaves it at a half
 
 
 def test_a_difference_is_paired():
@@ -159,7 +196,9 @@ def test_a_difference_is_paired():
     assert gap.loc["informedness", "low"] > 0.7
     none = listening_study.difference(data, "right", HEARD, "signal-heard", n_resamples=200)
     assert none.to_numpy() == pytest.approx(0)
-    with pytest.raises(ParameterError, match="Nobody answered signal-seen where the network was wrong"):
+    with pytest.raises(
+        ParameterError, match="Nobody answered signal-seen where the network was wrong"
+    ):
         listening_study.difference(answers(*TABLE), "wrong", "signal-seen", HEARD)
 
 
@@ -167,15 +206,23 @@ def test_a_difference_is_paired():
 
 
 def test_simulated_listeners_do_what_is_stated_and_are_named_so():
-    behaviours = PERFECT | {"signal-heard": Behaviour(spoken=1), "signal-seen": Behaviour(spoken=0.3, predicted=0.2)}
+    behaviours = PERFECT | {
+        "signal-heard": Behaviour(spoken=1),
+        "signal-seen": Behaviour(spoken=0.3, predicted=0.2),
+    }
     data = listening_study.simulate(ITEMS, behaviours, n_listeners=400, seed=3)
     wrong = data[data["outcome"] == "wrong"].groupby("format")
     assert (wrong.get_group(HEARD)["answer"] == wrong.get_group(HEARD)["predicted"]).all()
-    assert (wrong.get_group("signal-heard")["answer"] == wrong.get_group("signal-heard")["spoken"]).all()
+    assert (
+        wrong.get_group("signal-heard")["answer"] == wrong.get_group("signal-heard")["spoken"]
+    ).all()
     seen = wrong.get_group("signal-seen")
     assert (seen["answer"] == seen["spoken"]).mean() == pytest.approx(0.3 + 0.05, abs=0.05)
     assert (seen["answer"] == seen["predicted"]).mean() == pytest.approx(0.2 + 0.05, abs=0.05)
-    assert listening_study.is_simulated(data) and data["participant"].str.startswith("simulated-").all()
+    assert (
+        listening_study.is_simulated(data)
+        and data["participant"].str.startswith("simulated-").all()
+    )
     assert not listening_study.is_simulated(answers(*TABLE))
 
 
@@ -190,4 +237,6 @@ def test_impossible_behaviours_are_refused():
     with pytest.raises(ParameterError, match="at most 1 together"):
         Behaviour(spoken=0.7, predicted=0.5)
     with pytest.raises(ParameterError, match="no behaviour for explanation-seen"):
-        listening_study.simulate(ITEMS, {form: Behaviour(0.5) for form in FORMATS[:3]}, n_listeners=1)
+        listening_study.simulate(
+            ITEMS, {form: Behaviour(0.5) for form in FORMATS[:3]}, n_listeners=1
+        )

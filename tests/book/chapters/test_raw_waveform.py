@@ -25,7 +25,9 @@ def test_a_sound_has_its_own_envelope_harmonics_and_formants():
 
 
 def test_another_vowels_relevance_resembles_less_than_its_own():
-    sound = np.concatenate([vowel(125, (700, 1200, 2600), 0.25), vowel(125, (300, 2300, 3000), 0.25)])
+    sound = np.concatenate(
+        [vowel(125, (700, 1200, 2600), 0.25), vowel(125, (300, 2300, 3000), 0.25)]
+    )
     own = raw_waveform.vowel_correlations([sound], [sound], [[0.1]], RATE)["envelope"].median()
     other = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.4]], RATE)
     same = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.12]], RATE)
@@ -33,8 +35,14 @@ def test_another_vowels_relevance_resembles_less_than_its_own():
 
 
 def test_the_summary_has_medians_of_correlations_and_shares_of_formants():
-    found = pd.DataFrame({"envelope": [0.1, 0.2, 0.9], "harmonics": [0.0, 0.5, 0.7],
-                          "F1": [True, False, False], "F2": [True, True, False]})
+    found = pd.DataFrame(
+        {
+            "envelope": [0.1, 0.2, 0.9],
+            "harmonics": [0.0, 0.5, 0.7],
+            "F1": [True, False, False],
+            "F2": [True, True, False],
+        }
+    )
     row = raw_waveform.correlation_summary({"net": found}).loc["net"]
     assert row.to_list() == pytest.approx([0.2, 0.5, 100 / 3, 200 / 3])
 

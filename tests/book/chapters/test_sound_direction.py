@@ -45,7 +45,9 @@ def test_the_area_at_equal_level_ignores_what_level_alone_tells():
     rng = np.random.default_rng(0)
     level = rng.random((40, 50))
     truth = rng.random((40, 50)) < level  # the louder, the more often true
-    assert sound_direction.area_at_equal_level(level, level, truth, 50) == pytest.approx(0.5, abs=0.08)
+    assert sound_direction.area_at_equal_level(level, level, truth, 50) == pytest.approx(
+        0.5, abs=0.08
+    )
     assert sound_direction.area_at_equal_level(truth + 0.1 * level, level, truth) == 1
 
 
@@ -106,8 +108,9 @@ def test_a_plane_wave_points_to_its_source_in_every_bin():
     noise = np.random.default_rng(0).standard_normal(16000)
     wave = sphere.harmonics(towards, 1)[:, None] * noise
     silence = np.zeros_like(wave)
-    parts = SimpleNamespace(mixture=wave, direct=wave, reverberation=silence, noise=silence,
-                            direction=(0.4, 0.2))
+    parts = SimpleNamespace(
+        mixture=wave, direct=wave, reverberation=silence, noise=silence, direction=(0.4, 0.2)
+    )
     off_deg, dominated = sound_direction.bin_errors(parts)
     assert off_deg.max() < 0.1 and dominated.all()
 

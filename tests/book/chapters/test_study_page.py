@@ -19,13 +19,18 @@ PNG = b"\x89PNG of "
 def item(spoken, predicted):
     rng = np.random.default_rng([spoken, predicted])
     signal = 0.1 * rng.standard_normal(400)
-    sounds = {"signal": (signal, 8000, ""), "explanation": (0.1 * signal * np.linspace(0, 1, 400), 8000, "")}
+    sounds = {
+        "signal": (signal, 8000, ""),
+        "explanation": (0.1 * signal * np.linspace(0, 1, 400), 8000, ""),
+    }
     return StudyItem(spoken, predicted, sounds, {"signal": PNG + b"a", "explanation": PNG + b"b"})
 
 
 @pytest.fixture(scope="module")
 def study():
-    return Study([item(d, d) for d in range(10)] + [item(d, (d + 3) % 10) for d in range(10)], "voices")
+    return Study(
+        [item(d, d) for d in range(10)] + [item(d, (d + 3) % 10) for d in range(10)], "voices"
+    )
 
 
 def heard(address):
@@ -34,19 +39,31 @@ def heard(address):
 
 def test_every_item_can_be_shown_in_four_formats_and_explanations_are_as_loud_as_signals(study):
     for shown in study.items:
-        assert tuple(shown.addresses) == ("signal-heard", "explanation-heard", "signal-seen", "explanation-seen")
+        assert tuple(shown.addresses) == (
+            "signal-heard",
+            "explanation-heard",
+            "signal-seen",
+            "explanation-seen",
+        )
         signal, explanation = (heard(shown.addresses[form])[0] for form in FORMATS[:2])
-        assert np.sqrt(np.mean(explanation**2)) == pytest.approx(np.sqrt(np.mean(signal**2)), rel=0.02)
-    assert base64.b64decode(study.items[0].addresses["explanation-seen"].partition("base64,")[2]) == PNG + b"b"
+        assert np.sqrt(np.mean(explanation**2)) == pytest.approx(
+            np.sqrt(np.mean(signal**2)), rel=0.02
+        )
+    assert (
+        base64.b64decode(study.items[0].addresses["explanation-seen"].partition("base64,")[2])
+        == PNG + b"b"
+    )
 
 
 def test_names_of_items_tell_nothing_and_ranks_keep_right_and_wrong_balanced(study):
     key = study.key
     assert sorted(key["item"]) == [f"s{n:02d}" for n in range(1, 21)]
     right = (key["spoken"] == key["predicted"]).to_numpy()
-    assert right[:10].all() and not right[10:].any()                  # so each group meets 2 or 3 of both per format
+    assert (
+        right[:10].all() and not right[10:].any()
+    )  # so each group meets 2 or 3 of both per format
     order = right[np.argsort(key["item"])]
-    assert 2 <= order[:10].sum() <= 8                                 # the names are not in this order
+    assert 2 <= order[:10].sum() <= 8  # the names are not in this order
     for group in range(4):
         forms = np.array(listening_study.formats(20, group))
         assert {int((forms[right] == form).sum()) for form in FORMATS} == {2, 3}
@@ -88,7 +105,7 @@ def test_a_session_notes_what_the_reader_of_answers_reads(study):
 
 def test_participants_meet_the_items_in_orders_of_their_own(study):
     orders = []
-    for name in ("00000001", "00000005"):                             # one group
+    for name in ("00000001", "00000005"):  # one group
         session = study.session(name)
         for _ in range(20):
             session.answer(0)
@@ -106,7 +123,9 @@ def test_the_widgets_lead_through_the_items_and_refuse_to_go_on_without_an_answe
     assert len(session.answers) == 0 and stage.value == first
     digits.value = "7"
     onwards.click()
-    assert session.answers["answer"].tolist() == [7] and stage.value != first and digits.value is None
+    assert (
+        session.answers["answer"].tolist() == [7] and stage.value != first and digits.value is None
+    )
     for _ in range(19):
         skip.click()
     assert "thank you" in asking.children[0].value and session.answers["answer"].isna().sum() == 19

@@ -1,4 +1,6 @@
-"""Vowels: generated words whose F0 and formants are known, shares by hand, controls, what cannot be measured."""
+"""Vowels: generated words whose F0 and formants are known, shares by hand, controls, what cannot be
+measured.
+"""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,10 @@ def measured(words):
 
 def test_f0_and_formants_of_generated_vowels_come_back(words, measured):
     _, table = words
-    errors = {name: np.abs(measured[f"{name}_hz"] / table[f"{name}_hz"] - 1) for name in vowel_measurements.QUANTITIES}
+    errors = {
+        name: np.abs(measured[f"{name}_hz"] / table[f"{name}_hz"] - 1)
+        for name in vowel_measurements.QUANTITIES
+    }
     assert errors["f0"].max() < 0.02
     assert errors["f1"].median() < 0.05 and errors["f2"].median() < 0.02
     assert (measured[["n_f1", "n_f2"]] == 10).all().all() and not measured["silent"].any()
@@ -49,8 +54,12 @@ def test_a_silent_signal_is_not_measured_and_counts_as_wrong(words):
 
 
 def test_formants_are_the_mean_of_the_frames_that_have_them(monkeypatch):
-    tracks = pd.DataFrame({"time_s": 0.02 + 0.005 * np.arange(40), "F1": 500.0, "F2": 1500.0, "F3": 0.0, "F4": 0.0})
-    near = np.flatnonzero(np.abs(tracks["time_s"] - 0.1) < 0.0249)  # 9 frames; the tenth is at 0.075, before 0.125
+    tracks = pd.DataFrame(
+        {"time_s": 0.02 + 0.005 * np.arange(40), "F1": 500.0, "F2": 1500.0, "F3": 0.0, "F4": 0.0}
+    )
+    near = np.flatnonzero(
+        np.abs(tracks["time_s"] - 0.1) < 0.0249
+    )  # 9 frames; the tenth is at 0.075, before 0.125
     tracks.loc[near[:3], "F1"] = np.nan
     tracks.loc[near[3:], "F1"] = [600.0] * 6
     tracks.loc[near[:6], "F2"] = np.nan
@@ -67,15 +76,26 @@ def test_fewer_samples_a_second_keep_the_number_of_poles(words):
     low = vowel_measurements.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000, lp_order=8)
     men = (table["sex"] == "male").to_numpy()
     assert np.abs(low["f1_hz"] / table["f1_hz"] - 1)[men].median() < 0.1
-    crowded = vowel_measurements.measure(signals, RATE, table["steady_s"], lp_rate_hz=8000)  # sixteen poles over 4 kHz
+    crowded = vowel_measurements.measure(
+        signals, RATE, table["steady_s"], lp_rate_hz=8000
+    )  # sixteen poles over 4 kHz
     assert np.abs(crowded["f2_hz"] / table["f2_hz"] - 1)[men].median() > 0.2
 
 
 def hand_made():
-    """Return a table of two groups whose F1 means are 500 and 700 and whose standard deviation is 100 and 50."""
-    table = pd.DataFrame({"sex": ["male"] * 4 + ["female"] * 3, "vowel": "eh",
-                          "f1_hz": [400.0, 500, 600, np.nan, 650, 700, 750]})
-    return table.assign(f0_hz=[90.0, 100, 110, 100, 200, 210, 0], f2_hz=[1000.0, 1100, 1200, 1100, 1500, 1600, 1700])
+    """Return a table of two groups whose F1 means are 500 and 700 and whose standard deviation is
+    100 and 50.
+    """
+    table = pd.DataFrame(
+        {
+            "sex": ["male"] * 4 + ["female"] * 3,
+            "vowel": "eh",
+            "f1_hz": [400.0, 500, 600, np.nan, 650, 700, 750],
+        }
+    )
+    return table.assign(
+        f0_hz=[90.0, 100, 110, 100, 200, 210, 0], f2_hz=[1000.0, 1100, 1200, 1100, 1500, 1600, 1700]
+    )
 
 
 def test_shares_by_hand_under_both_readings():
@@ -84,16 +104,24 @@ def test_shares_by_hand_under_both_readings():
     found = vowel_measurements.share_within_sd(measured, table).set_index(["sex", "quantity"])
     male, female = found.loc[("male", "f1")], found.loc[("female", "f1")]
     assert (male["n"], male["n_excluded"], male["n_unmeasured"]) == (3, 1, 1)
-    assert male["share"] == pytest.approx(100 / 3)  # 500 is one SD from 400, the bound counts; 601 is 101 from 500
+    assert male["share"] == pytest.approx(
+        100 / 3
+    )  # 500 is one SD from 400, the bound counts; 601 is 101 from 500
     assert female["share"] == pytest.approx(200 / 3)  # 601 is 49 from 650
-    group = vowel_measurements.share_within_sd(measured, table, reading="group").set_index(["sex", "quantity"])
+    group = vowel_measurements.share_within_sd(measured, table, reading="group").set_index(
+        ["sex", "quantity"]
+    )
     assert group.loc[("male", "f1"), "share"] == pytest.approx(100 / 3)  # 500, not 601
-    assert group.loc[("female", "f1"), "share"] == pytest.approx(100 / 3)  # 700 alone lies in 650 to 750
+    assert group.loc[("female", "f1"), "share"] == pytest.approx(
+        100 / 3
+    )  # 700 alone lies in 650 to 750
     assert found.loc[("female", "f0"), "n_excluded"] == 1  # an entry of zero: was not measurable
 
 
 def test_the_interval_is_wilsons():
-    table = pd.DataFrame({"sex": "male", "vowel": "ah", "f0_hz": 100.0 + np.arange(10), "f1_hz": 1.0, "f2_hz": 1.0})
+    table = pd.DataFrame(
+        {"sex": "male", "vowel": "ah", "f0_hz": 100.0 + np.arange(10), "f1_hz": 1.0, "f2_hz": 1.0}
+    )
     measured = table.assign(f0_hz=np.where(np.arange(10) < 7, table["f0_hz"], 0))
     found = vowel_measurements.share_within_sd(measured, table).iloc[0]
     z, p, n = 1.959964, 0.7, 10
@@ -105,7 +133,12 @@ def test_the_interval_is_wilsons():
 def test_group_statistics_and_the_control_that_hears_nothing():
     table = hand_made()
     groups = vowel_measurements.group_statistics(table).set_index(["sex", "quantity"])
-    assert groups.loc[("male", "f1"), ["mean_hz", "sd_hz", "n", "n_excluded"]].tolist() == [500, 100, 3, 1]
+    assert groups.loc[("male", "f1"), ["mean_hz", "sd_hz", "n", "n_excluded"]].tolist() == [
+        500,
+        100,
+        3,
+        1,
+    ]
     means = vowel_measurements.group_means(table)
     assert means["f1_hz"].tolist() == [500] * 4 + [700] * 3
     own = vowel_measurements.share_within_sd(means, table).set_index(["sex", "quantity"])
@@ -119,7 +152,9 @@ def test_a_part_of_a_table_takes_its_spread_from_the_whole():
     part = table.iloc[[1]].reset_index(drop=True)
     with pytest.raises(ParameterError, match="eh/, male, has fewer than two"):
         vowel_measurements.share_within_sd(part, part)
-    found = vowel_measurements.share_within_sd(part.assign(f1_hz=590.0), part, population=table).set_index("quantity")
+    found = vowel_measurements.share_within_sd(
+        part.assign(f1_hz=590.0), part, population=table
+    ).set_index("quantity")
     assert found.loc["f1", "share"] == 100
     assert vowel_measurements.group_means(part, table)["f1_hz"].tolist() == [500]
 
@@ -137,21 +172,38 @@ def test_noise_has_the_power_and_permutation_the_values_of_the_signal():
 def test_the_controls_fail_where_the_words_pass(words, measured):
     signals, table = words
     kept = vowel_measurements.share_within_sd(measured, table).groupby("quantity")["share"].mean()
-    lost = vowel_measurements.measure(vowel_measurements.white_noise(signals, np.random.default_rng(1)), RATE, table["steady_s"])
+    lost = vowel_measurements.measure(
+        vowel_measurements.white_noise(signals, np.random.default_rng(1)), RATE, table["steady_s"]
+    )
     lost = vowel_measurements.share_within_sd(lost, table).groupby("quantity")["share"].mean()
-    assert kept["f0"] == 100 and kept["f1"] > 50 and kept["f2"] > 80  # three speakers a group spread little
+    assert (
+        kept["f0"] == 100 and kept["f1"] > 50 and kept["f2"] > 80
+    )  # three speakers a group spread little
     assert lost["f0"] == 0 and lost["f1"] < 20 and lost["f2"] < 20
 
 
-@pytest.mark.parametrize(("change", "error", "said"), [
-    ({"signals": [np.ones(100)]}, AudioError, "Signal 0: The clip lasts 6.2 ms"),
-    ({"signals": [np.full(4000, np.nan)]}, AudioError, "Signal 0: The signal holds 4000 values"),
-    ({"signals": [np.ones((2, 4000))]}, AudioError, "one channel"), ({"steady_s": [0.3]}, ParameterError, "no 0.300 s"),
-    ({"steady_s": []}, ParameterError, "1 signals and 0 moments"), ({"n_frames": 0}, ParameterError, "n_frames"),
-    ({"lp_rate_hz": 44100}, ParameterError, "2000 to 16000"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"signals": [np.ones(100)]}, AudioError, "Signal 0: The clip lasts 6.2 ms"),
+        (
+            {"signals": [np.full(4000, np.nan)]},
+            AudioError,
+            "Signal 0: The signal holds 4000 values",
+        ),
+        ({"signals": [np.ones((2, 4000))]}, AudioError, "one channel"),
+        ({"steady_s": [0.3]}, ParameterError, "no 0.300 s"),
+        ({"steady_s": []}, ParameterError, "1 signals and 0 moments"),
+        ({"n_frames": 0}, ParameterError, "n_frames"),
+        ({"lp_rate_hz": 44100}, ParameterError, "2000 to 16000"),
+    ],
+)
 def test_what_cannot_be_measured_is_told_in_a_sentence(change, error, said):
-    given = {"signals": [np.sin(np.arange(4000) / 9)], "sample_rate": RATE, "steady_s": [0.001]} | change
+    given = {
+        "signals": [np.sin(np.arange(4000) / 9)],
+        "sample_rate": RATE,
+        "steady_s": [0.001],
+    } | change
     with pytest.raises(error, match=said):
         vowel_measurements.measure(**given)
 

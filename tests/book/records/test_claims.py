@@ -1,4 +1,6 @@
-"""Claims are declared with source and criterion; what cannot be checked is refused with its place."""
+"""Claims are declared with source and criterion; what cannot be checked is refused with its
+place.
+"""
 
 import re
 from dataclasses import replace

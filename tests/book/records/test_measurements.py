@@ -67,7 +67,8 @@ def test_many_are_recorded_at_once_or_none_of_them(checkout):
 def test_recording_needs_neither_the_board_nor_the_way_in_which_numbers_are_written():
     code = (
         "import sys\nfrom earwitness_book import records\nrecords.record\nrecords.table\n"
-        "print([name for name in ('board', 'numbers', 'verdicts') if f'earwitness_book.records.{name}' in sys.modules])"
+        "print([name for name in ('board', 'numbers', 'verdicts') if "
+        "f'earwitness_book.records.{name}' in sys.modules])"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -191,5 +192,7 @@ def test_a_notebook_that_records_does_not_reach_what_judges_and_draws(monkeypatc
     source = Path(records.__file__).parents[1]
     graph = reach.Graph({"earwitness_book": source})
     for notebook in notebooks.every():
-        reached = {name.rpartition(".")[2] for name in graph.reached(notebook, {}) if ".records." in name}
+        reached = {
+            name.rpartition(".")[2] for name in graph.reached(notebook, {}) if ".records." in name
+        }
         assert reached == {"claims", "closing", "measurements"}, notebook.id

@@ -27,12 +27,7 @@ def test_a_value_is_reproduced_within_its_tolerance_and_partly_within_twice_of_i
 
 @pytest.mark.parametrize(
     "value, expected",
-    [
-        (50, "reproduced"),
-        (49.9, "partly"),
-        (25, "partly"),
-        (24.9, "not reproduced"),
-    ],
+    [(50, "reproduced"), (49.9, "partly"), (25, "partly"), (24.9, "not reproduced")],
 )
 def test_a_threshold_has_a_weaker_form(checkout, value, expected):
     assert verdict("toy/share", value) == expected
@@ -109,7 +104,9 @@ def test_a_control_may_be_a_number_of_the_entry_itself(checkout, control, expect
 def test_an_interval_of_the_difference_decides_before_the_intervals_of_the_two(
     checkout, ends, expected
 ):
-    """Paired over speakers, a small difference can be certain though both values are not, and the other way round."""
+    """Paired over speakers, a small difference can be certain though both values are not, and the
+    other way round.
+    """
     chance = {"id": "toy/chance", "value": 88, "interval": [84, 92]}
     assert (
         verdict("toy/accuracy", 90, beside={"toy/chance": chance}, against={"toy/chance": ends})

@@ -1,4 +1,6 @@
-"""The check reads a page as a browser does: every way to load from elsewhere is found, and nothing else is."""
+"""The check reads a page as a browser does: every way to load from elsewhere is found, and nothing
+else is.
+"""
 
 import pytest
 
@@ -6,37 +8,78 @@ from earwitness_book.runner import check, theme
 
 OUT = "https://example.org/a"
 OUTSIDE = [
-    f'<img alt="x" srcset="{OUT} 1x, b.png 2x">', f'<source srcset="{OUT}">', f'<link rel="preload" imagesrcset="{OUT}">',
-    f"<style>p {{ background: url({OUT}) }}</style>", f"<style>@import '{OUT}';</style>",
-    '<style>@import/**/"//example.org/a";</style>', "<style>p { background: url(\\68ttps://example.org/a) }</style>",
-    f'<p style="background: image-set(\'{OUT}\' 1x)"></p>', '<p style="background: url(//example.org)"></p>',
-    f'<form action="{OUT}"></form>', f'<button formaction="{OUT}"></button>', f'<base href="{OUT}">',
-    '<base href="/">', f"<script>fetch('{OUT}')</script>", f"<script>import(`{OUT}`)</script>",
-    "<script>new WebSocket('wss://example.org')</script>", "<script>x.open('GET', '//example.org')</script>",
-    f'<script type="module">import "{OUT}"</script>', '<script type="importmap">{"imports": {}}</script>',
-    f'<p onclick="fetch(\'{OUT}\')"></p>', f'<meta http-equiv="Refresh" content="0; url={OUT}">',
-    f'<object data="{OUT}"></object>', f'<embed src="{OUT}">', f'<iframe src="{OUT}"></iframe>',
-    '<iframe srcdoc="<p>"></iframe>', '<iframe src="data:text/html,x"></iframe>', f'<video poster="{OUT}"></video>',
-    f'<video><track src="{OUT}"></video>', f'<audio src="{OUT}"></audio>', f'<input type="image" src="{OUT}">',
-    f'<link rel="prefetch" href="{OUT}">', f'<link rel="preconnect" href="{OUT}">', f'<link rel="icon" href="{OUT}">',
-    f'<link rel="dns-prefetch" href="{OUT}">', f'<link rel="manifest" href="{OUT}">',
-    f'<link rel="alternate stylesheet" href="{OUT}">', f'<link href="{OUT}">', f'<html manifest="{OUT}">',
-    f'<svg><use href="{OUT}"/></svg>', f'<svg><image xlink:href="{OUT}"/></svg>', f'<svg><feImage href="{OUT}"/></svg>',
-    f'<svg><rect fill="url({OUT}#a)"/></svg>', '<svg><set attributeName="href" to="x"/></svg>',
-    f'<svg><script href="{OUT}"></script></svg>', f'<a href="b.html" ping="{OUT}">b</a>', f'<body background="{OUT}">',
-    '<img alt="x" src="//example.org/a">', '<img alt="x" src="\\\\example.org\\a">', '<img alt="x" src="ht\ntps://e.org">',
-    '<img alt="x" src="file:///etc/hostname">', '<img alt="x" src="/etc/hostname">', '<a href="javascript:f()">x</a>',
+    f'<img alt="x" srcset="{OUT} 1x, b.png 2x">',
+    f'<source srcset="{OUT}">',
+    f'<link rel="preload" imagesrcset="{OUT}">',
+    f"<style>p {{ background: url({OUT}) }}</style>",
+    f"<style>@import '{OUT}';</style>",
+    '<style>@import/**/"//example.org/a";</style>',
+    "<style>p { background: url(\\68ttps://example.org/a) }</style>",
+    f"<p style=\"background: image-set('{OUT}' 1x)\"></p>",
+    '<p style="background: url(//example.org)"></p>',
+    f'<form action="{OUT}"></form>',
+    f'<button formaction="{OUT}"></button>',
+    f'<base href="{OUT}">',
+    '<base href="/">',
+    f"<script>fetch('{OUT}')</script>",
+    f"<script>import(`{OUT}`)</script>",
+    "<script>new WebSocket('wss://example.org')</script>",
+    "<script>x.open('GET', '//example.org')</script>",
+    f'<script type="module">import "{OUT}"</script>',
+    '<script type="importmap">{"imports": {}}</script>',
+    f"<p onclick=\"fetch('{OUT}')\"></p>",
+    f'<meta http-equiv="Refresh" content="0; url={OUT}">',
+    f'<object data="{OUT}"></object>',
+    f'<embed src="{OUT}">',
+    f'<iframe src="{OUT}"></iframe>',
+    '<iframe srcdoc="<p>"></iframe>',
+    '<iframe src="data:text/html,x"></iframe>',
+    f'<video poster="{OUT}"></video>',
+    f'<video><track src="{OUT}"></video>',
+    f'<audio src="{OUT}"></audio>',
+    f'<input type="image" src="{OUT}">',
+    f'<link rel="prefetch" href="{OUT}">',
+    f'<link rel="preconnect" href="{OUT}">',
+    f'<link rel="icon" href="{OUT}">',
+    f'<link rel="dns-prefetch" href="{OUT}">',
+    f'<link rel="manifest" href="{OUT}">',
+    f'<link rel="alternate stylesheet" href="{OUT}">',
+    f'<link href="{OUT}">',
+    f'<html manifest="{OUT}">',
+    f'<svg><use href="{OUT}"/></svg>',
+    f'<svg><image xlink:href="{OUT}"/></svg>',
+    f'<svg><feImage href="{OUT}"/></svg>',
+    f'<svg><rect fill="url({OUT}#a)"/></svg>',
+    '<svg><set attributeName="href" to="x"/></svg>',
+    f'<svg><script href="{OUT}"></script></svg>',
+    f'<a href="b.html" ping="{OUT}">b</a>',
+    f'<body background="{OUT}">',
+    '<img alt="x" src="//example.org/a">',
+    '<img alt="x" src="\\\\example.org\\a">',
+    '<img alt="x" src="ht\ntps://e.org">',
+    '<img alt="x" src="file:///etc/hostname">',
+    '<img alt="x" src="/etc/hostname">',
+    '<a href="javascript:f()">x</a>',
     '<img alt="x" src="../outside.png">',
 ]
 INSIDE = [
-    '<a href="https://example.org">there</a>', '<link rel="canonical" href="https://example.org/">',
-    '<blockquote cite="https://example.org"></blockquote>', '<img alt="x" src="here.png">', "<p>https://example.org</p>",
-    '<img alt="https://example.org" src="data:image/png;base64,AAAA">', '<p style="color: red"></p>',
-    '<svg xmlns="http://www.w3.org/2000/svg"><use href="#a"/></svg>', "<style>/* https://example.org */ p {}</style>",
-    "<style>p { background: url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E\") }</style>",
-    '<script type="application/json">{"from": "https://example.org"}</script>', "<script>a = 4 // 2\nb = 1</script>",
-    '<meta property="og:image" content="https://example.org/card.png">', '<form action="here.png"></form>',
-    '<img alt="x" srcset="here.png 1x, here.png 2x">', '<p data-from="https://example.org"></p>',
+    '<a href="https://example.org">there</a>',
+    '<link rel="canonical" href="https://example.org/">',
+    '<blockquote cite="https://example.org"></blockquote>',
+    '<img alt="x" src="here.png">',
+    "<p>https://example.org</p>",
+    '<img alt="https://example.org" src="data:image/png;base64,AAAA">',
+    '<p style="color: red"></p>',
+    '<svg xmlns="http://www.w3.org/2000/svg"><use href="#a"/></svg>',
+    "<style>/* https://example.org */ p {}</style>",
+    '<style>p { background: url("data:image/svg+xml,%3Csvg '
+    "xmlns='http://www.w3.org/2000/svg'/%3E\") }</style>",
+    '<script type="application/json">{"from": "https://example.org"}</script>',
+    "<script>a = 4 // 2\nb = 1</script>",
+    '<meta property="og:image" content="https://example.org/card.png">',
+    '<form action="here.png"></form>',
+    '<img alt="x" srcset="here.png 1x, here.png 2x">',
+    '<p data-from="https://example.org"></p>',
 ]
 
 
@@ -66,11 +109,18 @@ def test_what_loads_nothing_from_elsewhere_is_fine(said, markup):
     assert said(markup) == []
 
 
-@pytest.mark.parametrize("policy", ["", "default-src *", theme.POLICY.replace("object-src 'none'; ", "")])
+@pytest.mark.parametrize(
+    "policy", ["", "default-src *", theme.POLICY.replace("object-src 'none'; ", "")]
+)
 def test_a_page_without_the_policy_or_with_a_weaker_one_is_named(said, policy):
-    assert said("<p>", policy) == ["it lacks the policy that keeps a browser from loading anything else."]
+    assert said("<p>", policy) == [
+        "it lacks the policy that keeps a browser from loading anything else."
+    ]
 
 
 def test_a_policy_behind_what_it_should_hold_is_named(said):
-    late = f'<script src="here.png"></script><meta http-equiv="Content-Security-Policy" content="{theme.POLICY}">'
+    late = (
+        '<script src="here.png"></script>'
+        f'<meta http-equiv="Content-Security-Policy" content="{theme.POLICY}">'
+    )
     assert "its policy stands behind what it should hold." in said(late, "")

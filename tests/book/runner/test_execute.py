@@ -1,4 +1,5 @@
-"""One notebook through papermill: what it is given, what is kept, and what a failure leaves behind.
+"""One notebook through papermill: what it is given, what is kept, and what a failure leaves
+behind.
 """
 
 import json

@@ -68,10 +68,7 @@ def test_an_exact_name_wins_over_a_longer_one(make_toy):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [
-        ("toy", "could be toy/passes or toy/other-one"),
-        ("pases", "Did you mean 'toy/passes'"),
-    ],
+    [("toy", "could be toy/passes or toy/other-one"), ("pases", "Did you mean 'toy/passes'")],
 )
 def test_a_part_that_fits_none_or_several_is_refused(make_toy, name, said):
     make_toy(OTHER)

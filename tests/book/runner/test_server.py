@@ -1,4 +1,6 @@
-"""The server of a built site hands out its folder and nothing else, under the names of this machine alone."""
+"""The server of a built site hands out its folder and nothing else, under the names of this machine
+alone.
+"""
 
 import http.client
 import threading
@@ -11,7 +13,9 @@ from earwitness_book.runner.server import server
 
 @pytest.fixture
 def ask(tmp_path):
-    """A function that asks a served folder for a path; beside the folder lies a file that is not in it."""
+    """A function that asks a served folder for a path; beside the folder lies a file that is not in
+    it.
+    """
     html = tmp_path / "html"
     (html / "bare").mkdir(parents=True)
     (html / "index.html").write_text("front page")
@@ -37,7 +41,9 @@ def test_it_hands_out_the_pages_of_its_folder_under_the_names_of_this_machine(as
     assert ask("/index.html?q=1", "localhost:8000") == (200, "front page")
 
 
-@pytest.mark.parametrize("path", ["/link.txt", "/folder/secret.txt", "/folder/", "/../secret.txt", "/%2e%2e/secret.txt"])
+@pytest.mark.parametrize(
+    "path", ["/link.txt", "/folder/secret.txt", "/folder/", "/../secret.txt", "/%2e%2e/secret.txt"]
+)
 def test_it_follows_no_link_out_of_its_folder(ask, path):
     status, said = ask(path)
     assert status == 404 and "secret" not in said
@@ -55,5 +61,8 @@ def test_what_is_not_there_is_answered_with_the_page_that_says_so_and_folders_ar
 
 
 def test_a_taken_port_is_named(tmp_path):
-    with server(tmp_path, 0) as first, pytest.raises(ParameterError, match=f"Port {first.server_port} is not free"):
+    with (
+        server(tmp_path, 0) as first,
+        pytest.raises(ParameterError, match=f"Port {first.server_port} is not free"),
+    ):
         server(tmp_path, first.server_port)
