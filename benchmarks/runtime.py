@@ -16,8 +16,8 @@ import numpy as np, torch
 from earwitness import runtime
 from earwitness.models import AudioNet
 runtime.tune()
-model, clips, matrix = AudioNet(10).eval().requires_grad_(False), torch.randn(100, 1, 8000),
-np.random.rand(400, 400)
+model, clips = AudioNet(10).eval().requires_grad_(False), torch.randn(100, 1, 8000)
+matrix = np.random.rand(400, 400)
 
 def forward(size=100, product=False):
     with torch.no_grad():

@@ -47,8 +47,8 @@ ALONE = [
 ]
 INSPECT = """(async () => {
   await new Promise((done) => setTimeout(done, 300));
-  for (let i = 0; i < 100 && document.querySelector('.math') && !document.querySelector('.math
-  .katex'); i++) {
+  for (let i = 0; i < 100 && document.querySelector('.math')
+      && !document.querySelector('.math .katex'); i++) {
     await new Promise((done) => setTimeout(done, 50));
   }
   const players = [...document.querySelectorAll('audio')];
@@ -62,17 +62,19 @@ INSPECT = """(async () => {
   return {
     wide,
     widest: wide > 1 ? [...document.querySelectorAll('article *')].filter((e) =>
-      e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map((e) => e.outerHTML.slice(0,
-      120)) : [],
+      e.getBoundingClientRect().right > innerWidth + 1)
+        .slice(0, 3).map((e) => e.outerHTML.slice(0, 120)) : [],
     images: document.querySelectorAll('article img').length,
-    broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth).map((i) =>
-    i.src.slice(0, 80)), unset: [...document.querySelectorAll('.math')].filter((m) =>
-    !m.querySelector('.katex') || m.querySelector('.katex-error')).length, formulas:
-    document.querySelectorAll('.katex').length, players: players.length, mute:
-    players.filter((player) => !(player.duration > 0)).length, widgets:
-    document.querySelectorAll('.jupyter-widgets').length, filters:
-    [...document.querySelectorAll('article img')].filter((i) => getComputedStyle(i).filter !==
-    'none').length,
+    broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth)
+      .map((i) => i.src.slice(0, 80)),
+    unset: [...document.querySelectorAll('.math')].filter((m) =>
+      !m.querySelector('.katex') || m.querySelector('.katex-error')).length,
+    formulas: document.querySelectorAll('.katex').length,
+    players: players.length,
+    mute: players.filter((player) => !(player.duration > 0)).length,
+    widgets: document.querySelectorAll('.jupyter-widgets').length,
+    filters: [...document.querySelectorAll('article img')]
+      .filter((i) => getComputedStyle(i).filter !== 'none').length,
   };
 })()"""
 FOUND = (

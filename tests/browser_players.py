@@ -28,8 +28,10 @@ KEYS = {
 LISTEN = """(() => {
   const connect = AudioNode.prototype.connect, levels = window.levels = [];
   AudioNode.prototype.connect = function (target, ...rest) {
-    if (target !== this.context.destination || this.ears) return connect.call(this, target,
-    ...rest); const context = this.context; if (!context.ears) {
+    if (target !== this.context.destination || this.ears)
+      return connect.call(this, target, ...rest);
+    const context = this.context;
+    if (!context.ears) {
       context.ears = context.createScriptProcessor(256, 1, 1);
       context.ears.ears = true;
       context.ears.onaudioprocess = ({ inputBuffer }) => {
@@ -81,8 +83,8 @@ async def press(tab, key: str) -> None:
 
 async def wait(tab, script: str, what: str) -> None:
     """Wait until a script is true, five seconds at most."""
-    said = await tab.evaluate(f"""(async () => {{ for (let i = 0; i < 250; i++) {{ if ({script})
-    return true;
+    said = await tab.evaluate(f"""(async () => {{ for (let i = 0; i < 250; i++) {{
+        if ({script}) return true;
         await new Promise((done) => setTimeout(done, 20)); }} return false; }})()""")
     if not said:
         raise AssertionError(f"waited in vain: {what}")

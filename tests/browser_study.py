@@ -211,7 +211,9 @@ async def saved(tab, folder: str) -> str:
 async def load(tab, text: str) -> None:
     """Hand a file to the page as a person's choice would."""
     await tab.evaluate(f"""(() => {{
-        const files = new DataTransfer(), field = document.querySelector('.ew-study
-        input[type=file]'); files.items.add(new File([{json.dumps(text)}], 'answers.csv', {{ type:
-        'text/csv' }})); field.files = files.files; field.dispatchEvent(new Event('change'));
+        const files = new DataTransfer();
+        const field = document.querySelector('.ew-study input[type=file]');
+        files.items.add(new File([{json.dumps(text)}], 'answers.csv', {{ type: 'text/csv' }}));
+        field.files = files.files;
+        field.dispatchEvent(new Event('change'));
     }})()""")

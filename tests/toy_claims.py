@@ -18,12 +18,15 @@ chapter: toy
 paper: toy2020
 corpus: studio
 claims:
-  - {id: toy/accuracy, claim: It works., source: T. 1, value: 90, std: 2, unit: "%", tolerance: 4,
-  control: toy/chance} - {id: toy/chance, claim: Guessing., source: Table 1, value: 50, unit: "%",
-  tolerance: 1} - {id: toy/share, claim: Most of it., source: Figure 2, at_least: 50, partly: 25,
-  unit: "%", measure: A share.} - {id: toy/silence, claim: Nothing there., source: Figure 2,
-  at_most: 0, unit: "%", measure: A share.} - {id: toy/above, claim: Better than guessing., source:
-  Section 3, order: toy/chance < toy/accuracy <= toy/ceiling}
+  - {id: toy/accuracy, claim: It works., source: T. 1, value: 90, std: 2, unit: "%",
+     tolerance: 4, control: toy/chance}
+  - {id: toy/chance, claim: Guessing., source: Table 1, value: 50, unit: "%", tolerance: 1}
+  - {id: toy/share, claim: Most of it., source: Figure 2, at_least: 50, partly: 25,
+     unit: "%", measure: A share.}
+  - {id: toy/silence, claim: Nothing there., source: Figure 2, at_most: 0, unit: "%",
+     measure: A share.}
+  - {id: toy/above, claim: Better than guessing., source: Section 3,
+     order: toy/chance < toy/accuracy <= toy/ceiling}
 ours:
   - {id: toy/ceiling, claim: The best possible., unit: "%"}
 """

@@ -15,12 +15,15 @@ from earwitness.errors import check_choice
 # "sil/cl: pcl tcl kcl" reads: of the 61, pcl, tcl and kcl are the 48's cl, which is the 39's sil. q
 # is deleted.
 _FOLDING = """
-aa/aa: aa | aa/ao: ao | ae/ae: ae | ah/ah: ah | ah/ax: ax ax-h | aw/aw: aw | ay/ay: ay | b/b: b |
-ch/ch: ch | d/d: d dh/dh: dh | dx/dx: dx | eh/eh: eh | er/er: er axr | ey/ey: ey | f/f: f | g/g: g |
-hh/hh: hh hv | ih/ih: ih | ih/ix: ix iy/iy: iy | jh/jh: jh | k/k: k | l/l: l | l/el: el | m/m: m em
-| n/n: n nx | n/en: en | ng/ng: ng eng | ow/ow: ow oy/oy: oy | p/p: p | r/r: r | s/s: s | sh/sh: sh
-| sh/zh: zh | sil/sil: h# pau | sil/cl: pcl tcl kcl sil/vcl: bcl dcl gcl | sil/epi: epi | t/t: t |
-th/th: th | uh/uh: uh | uw/uw: uw ux | v/v: v | w/w: w | y/y: y | z/z: z
+aa/aa: aa | aa/ao: ao | ae/ae: ae | ah/ah: ah | ah/ax: ax ax-h | aw/aw: aw | ay/ay: ay | b/b: b
+ch/ch: ch | d/d: d
+dh/dh: dh | dx/dx: dx | eh/eh: eh | er/er: er axr | ey/ey: ey | f/f: f | g/g: g | hh/hh: hh hv
+ih/ih: ih | ih/ix: ix
+iy/iy: iy | jh/jh: jh | k/k: k | l/l: l | l/el: el | m/m: m em | n/n: n nx | n/en: en
+ng/ng: ng eng | ow/ow: ow
+oy/oy: oy | p/p: p | r/r: r | s/s: s | sh/sh: sh | sh/zh: zh | sil/sil: h# pau | sil/cl: pcl tcl kcl
+sil/vcl: bcl dcl gcl | sil/epi: epi | t/t: t | th/th: th | uh/uh: uh | uw/uw: uw ux | v/v: v
+w/w: w | y/y: y | z/z: z
 """
 _ENTRIES = [re.findall(r"[\w#-]+", entry) for entry in re.split(r"[|\n]", _FOLDING.strip())]
 _DELETED = {"q": "", "": ""}
@@ -52,11 +55,13 @@ ARPABET_OF_AEV = {
 # "she" ends in ei,
 # which is ey. It writes a vowel and the r or schwa that colours it as one phone; the vowel counts.
 _IPA = """
-aa: ɑː ɑːɹ ɑə aː a: aa ɒ ɔ ɔː ɔːɹ ɔə oə oːɹ | ae: æ a | ah: ʌ ə ɐ | aw: aʊ æʊ ʌʉ | ay: aɪ aɪə aɪɚ |
-b: b | ch: tʃ d: d | dh: ð | dx: ɾ | eh: ɛ eə ɛɹ | er: ɜː ɜ ɚ əɹ ʌɹ | ey: eɪ eː ei e | f: f | g: ɡ |
-hh: h | ih: ɪ ᵻ iə ɪɹ | iy: iː i jh: dʒ | k: k | l: l əl | m: m | n: n | ng: ŋ | ow: oʊ əʊ əu oː o
-ʌʊ | oy: ɔɪ oɪ | p: p | r: ɹ r | s: s | sh: ʃ ʒ t: t t̪ | th: θ | uh: ʊ ʊə ʊɹ | uw: uː ʉː ʉ ʉɹ | v:
-v | w: w ʍ | y: j ʲ | z: z
+aa: ɑː ɑːɹ ɑə aː a: aa ɒ ɔ ɔː ɔːɹ ɔə oə oːɹ | ae: æ a | ah: ʌ ə ɐ | aw: aʊ æʊ ʌʉ
+ay: aɪ aɪə aɪɚ | b: b | ch: tʃ
+d: d | dh: ð | dx: ɾ | eh: ɛ eə ɛɹ | er: ɜː ɜ ɚ əɹ ʌɹ | ey: eɪ eː ei e | f: f | g: ɡ | hh: h
+ih: ɪ ᵻ iə ɪɹ | iy: iː i
+jh: dʒ | k: k | l: l əl | m: m | n: n | ng: ŋ | ow: oʊ əʊ əu oː o ʌʊ | oy: ɔɪ oɪ | p: p
+r: ɹ r | s: s | sh: ʃ ʒ
+t: t t̪ | th: θ | uh: ʊ ʊə ʊɹ | uw: uː ʉː ʉ ʉɹ | v: v | w: w ʍ | y: j ʲ | z: z
 """
 IPA = {"": "sil"} | {
     symbol: phone

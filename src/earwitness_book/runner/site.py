@@ -373,11 +373,11 @@ def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
     corpora = sorted(
         {note["parameters"]["corpus"] for note in notes if "corpus" in note["parameters"]}
     )
-    executed = f", executed {max(note['date'] for note in notes)[:10]}" if notes else ""
+    when = f", executed {max(note['date'] for note in notes)[:10]}" if notes else ""
     parts = [
         f"Made by profile {profile}. {profiles.about(profile)}".strip(),
         f"Corpus: {', '.join(corpora)}." if corpora else "",
-        f"Commit {project.commit()}{executed}.",
+        f"Commit {project.commit()}{when}.",
     ]
     rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
     link = "Rerun it yourself" if profile in ("real", "paper") else "See it with real recordings"
