@@ -10,6 +10,30 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+NOTEBOOKS = "tests/notebooks/test_notebooks.py"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give the tests of a file to one worker, where what they share is made once: ``loadfile``.
+
+    Notebooks are given chapter by chapter: as one file they would keep one worker busy long after
+    the other is done.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_worker(nodeid)
+
+    return Scheduling(config, log)
+
+
+def shared_worker(nodeid: str) -> str:
+    """Return what the tests of one worker have in common: their file, or a notebook's chapter."""
+    file, _, test = nodeid.partition("::")
+    return test.partition("/")[0] if file == NOTEBOOKS else file
+
 
 @pytest.fixture(scope="session")
 def foreign_kernel(tmp_path_factory):

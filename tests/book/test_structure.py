@@ -149,12 +149,6 @@ def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
         assert Path(name).suffix not in (".wav", ".flac", ".mp3", ".ogg"), name
 
 
-def test_every_chapter_has_its_notebooks_run_by_a_test():
-    chapters = {notebook.id.split("/")[0] for notebook in EVERY}
-    files = (project.root() / "tests" / "notebooks").glob("test_chapter_*.py")
-    assert {path.stem.removeprefix("test_chapter_").replace("_", "-") for path in files} == chapters
-
-
 @each
 def test_code_on_its_page_has_short_lines_short_cells_and_no_case_for_a_corpus(notebook):
     shown = [cell for cell in cells(notebook, "code") if "parameters" not in notebooks.tags(cell)]
