@@ -20,6 +20,8 @@ def pytest_xdist_make_scheduler(config, log):
     Notebooks are given chapter by chapter: as one file they would keep one worker busy long after
     the other is done.
     """
+    if config.getvalue("dist") != "loadfile":
+        return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
