@@ -6,6 +6,8 @@ import pytest
 import toy
 from hypothesis import HealthCheck, settings
 
+from earwitness import cli
+
 # a busy machine is no fault of the code
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -63,3 +65,17 @@ def make_toy(tmp_path, monkeypatch, foreign_kernel):
         return home
 
     return make
+
+
+@pytest.fixture
+def call(capfd):
+    """Return a function that runs a command and gives (status, stdout, stderr)."""
+
+    def run(*arguments):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main(list(arguments))
+        out, err = capfd.readouterr()
+        return end.value.code, out, err
+
+    return run

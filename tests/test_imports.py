@@ -1,6 +1,8 @@
 """The way of the data: imports go only upstream, and never from the library to the book."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import earwitness
 import earwitness_book
 
 LIBRARY, BOOK = (Path(package.__file__).parent for package in (earwitness, earwitness_book))
+
 NEVER = {  # room: what it must not know (DESIGN: the way of the data)
     "audio": {
         "corpora",
@@ -105,3 +108,13 @@ def test_the_rooms_have_no_circles():
         if name not in ("__init__", "cli")
     }
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_importing_the_package_imports_nothing_heavy_and_explain_is_there():
+    code = (
+        "import sys, earwitness; assert 'torch' not in sys.modules; "
+        "from earwitness import explain; explain.__name__"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    with pytest.raises(AttributeError, match="explains"):
+        earwitness.explains  # noqa: B018

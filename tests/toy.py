@@ -117,3 +117,17 @@ def _write_book(folder: Path, pages) -> None:
     (book / "rerun.md").write_text("# Rerun\n\nWords about rerunning the notebooks of a toy.\n")
     files = "\n".join(f"  - file: {page}" for page in (*pages, "rerun", "scoreboard"))
     (book / "_toc.yml").write_text(f"format: jb-book\nroot: index\nchapters:\n{files}\n")
+
+
+MEASURE = (
+    "from earwitness_book import records\n"
+    "records.record('toy/two', 1.0 * n, unit='1', corpus='voices')"
+)
+
+
+def lines(*sources, parameters="n: int = 1  # how many; 1 to 9\nwords: list[str] = ['a']"):
+    return [
+        words("# Quick\n\nText."),
+        code(parameters, ["parameters"]),
+        *(code(line) for line in sources),
+    ]

@@ -1,6 +1,7 @@
 """What every notebook and page must have before anything is executed."""
 
 import json
+import posixpath
 import re
 import subprocess
 import tomllib
@@ -156,3 +157,60 @@ def test_code_on_its_page_has_short_lines_short_cells_and_no_case_for_a_corpus(n
         lines = notebooks.text(cell).splitlines()
         assert len(lines) <= 25, notebooks.text(cell)
         assert not [line for line in lines if len(line) > 100 or '== "voices"' in line]
+
+
+# where the tests of a module lie that has no file of its own: (folder, name of the test): modules
+ELSEWHERE = {
+    ("acoustics", "quality"): "pesq_program",
+    ("attribution", "attribute"): "calls controls endings question registry",
+    ("attribution", "lrp"): "lrp/audit lrp/composites lrp/layers lrp/methods lrp/steps",
+    ("attribution", "lstm"): "lrp/recurrent",
+    ("attribution", "operations"): "lrp/dispatch lrp/operations",
+    ("corpora", "store"): "../catalogue",
+    ("corpora", "voices"): "sentences synthesizer",
+    ("features", "phonetics"): "steady",
+    ("models", "networks"): "weights",
+    ("models", "nisqa"): "sums",
+    ("training", "fitting"): "classifiers clips experiment loop recipes tasks trained",
+    ("cli", "cli"): "output",
+    ("", "audio"): "containers mpeg",
+    ("", "own_network_page"): "cli/train",
+    ("book", "what_libraries_say"): "../attribution/peers",
+    ("book/cli", "execute"): "options progress",
+    ("book/cli", "write"): "../runner/chapter",
+    ("book/records", "board"): "closing ../project",
+    ("book/records", "measurements"): "../../provenance",
+    ("book/runner", "check"): "theme",
+    ("book/runner", "keys"): "plan",
+    ("book/runner", "parameters"): "choices",
+    ("book/runner", "site"): "pages render",
+}
+TOGETHER = {  # what is true of many modules at once
+    "attribution/test_attention.py", "attribution/zoo/test_reference.py",
+    "attribution/zoo/test_table.py", "book/runner/test_notebook_times.py",
+    "book/test_structure.py", "corpora/test_damaged_tables.py", "corpora/test_registration.py",
+    "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
+    "test_faults.py", "test_imports.py", "test_prose.py", "test_wheel.py",
+}  # fmt: skip
+
+
+def test_tests_lie_where_their_modules_lie():
+    """``src/earwitness/corpora/fsdd.py`` has ``tests/corpora/test_fsdd.py``; the book's lie in
+    ``tests/book``; what differs is stated above.
+    """
+    tests, sources = project.root() / "tests", project.root() / "src"
+    expected = set()
+    for package, at in (("earwitness", ""), ("earwitness_book", "book")):
+        for path in (sources / package).rglob("[!_]*.py"):
+            inside = path.relative_to(sources / package)
+            expected.add(posixpath.join(at, inside.with_name(f"test_{inside.name}").as_posix()))
+    elsewhere = {}
+    for (folder, name), modules in ELSEWHERE.items():
+        for module in modules.split():
+            at, _, last = posixpath.normpath(posixpath.join(folder, module)).rpartition("/")
+            own = posixpath.join(at, f"test_{last}.py")
+            elsewhere[own] = posixpath.join(folder, f"test_{name}.py")
+    present = {path.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
+    assert expected - present == set(elsewhere), "state in ELSEWHERE what is tested elsewhere"
+    assert present - expected - TOGETHER == set(elsewhere.values()) - expected
+    assert TOGETHER | set(elsewhere.values()) <= present
