@@ -84,7 +84,9 @@ def lines(jobs: list[Job]) -> list[list[Job]]:
     same time.
 
     Notebooks of one chapter share their networks; at the same time they would wait for each other's
-    training. The runs of a sweep are of one notebook and stand in no line.
+    training. Whoever has no line left helps with the longest all the same: a network that is
+    trained already need not be waited for. The runs of a sweep are of one notebook and stand in no
+    line.
     """
     names = [job.notebook for job in jobs]
     found: dict[object, list[Job]] = {}
@@ -97,18 +99,23 @@ def _here(jobs: list[Job], workers: int, progress: Progress) -> Results:
     """Execute in threads: nbclient takes Ctrl-C for itself in the main one, and would go on with
     the next notebook.
     """
-    waiting, done = deque(lines(jobs)), queue.Queue()
+    waiting, done = [deque(line) for line in lines(jobs)], queue.Queue()
+    untouched, lock = deque(waiting), threading.Lock()
+
+    def following(line: deque) -> tuple[deque, Job] | None:
+        """Return the next job: of the own line, of a line that nobody works on, of the longest."""
+        with lock:
+            if not line:
+                line = untouched.popleft() if untouched else max(waiting, key=len)
+            return (line, line.popleft()) if line else None
 
     def work() -> None:
-        while waiting:
-            try:
-                line = waiting.popleft()
-            except IndexError:  # another thread was faster
-                return
-            for job in line:
-                done.put((job, attempt(job, progress)))
+        line = deque()
+        while (found := following(line)) is not None:
+            line, job = found
+            done.put((job, attempt(job, progress)))
 
-    for _ in range(min(workers, len(waiting))):
+    for _ in range(min(workers, len(jobs))):
         threading.Thread(target=work, daemon=True).start()
     for _ in jobs:
         yield done.get()

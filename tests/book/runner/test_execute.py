@@ -285,3 +285,17 @@ def test_notebooks_of_a_chapter_stand_in_one_line_and_runs_of_a_sweep_in_none():
         ["c/1"],
         ["c/1"],
     ]
+
+
+def test_who_has_no_line_left_helps_with_the_longest(make_toy, tmp_path):
+    done = str(tmp_path / "done")
+    waits = quick(
+        "import os, time\nend = time.monotonic() + 60\n"
+        f"while not os.path.exists({done!r}):\n    assert time.monotonic() < end\n"
+        "    time.sleep(0.1)"
+    )
+    make_toy({"other/01-waits": waits, "other/02-helped": quick(f"open({done!r}, 'w').close()")})
+    results = [result for _, result in parallel.run([job("waits"), job("helped")], workers=2)]
+    assert all(result.failure is None for result in results), (
+        "the second of one chapter came only after the first"
+    )
