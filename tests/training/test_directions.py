@@ -12,6 +12,7 @@ import yaml
 
 from earwitness import cache, catalogue, cli, corpora, features, models, training
 from earwitness.acoustics import sphere
+from earwitness.errors import ParameterError
 from earwitness.models import weights
 from earwitness.training import directions
 
@@ -137,6 +138,19 @@ def fit(kind="intensity", **options):
         device="cpu",
         **{"recipe": "smoke"} | options,
     )
+
+
+def test_all_folds_of_scenes_are_the_one_there_is():
+    task = training.Task("scenes", None)
+    (one,) = training.cross_validate(
+        "DoaCRNN", task, recipe="smoke", device="cpu", progress=False
+    )
+    assert one.specification == fit().specification
+
+
+def test_another_task_than_directions_is_refused():
+    with pytest.raises(ParameterError, match="DoaCRNN learns the task class_index, not 'digit'"):
+        training.fit("DoaCRNN", "scenes", "digit", recipe="smoke")
 
 
 @pytest.fixture

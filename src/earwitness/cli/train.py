@@ -87,13 +87,12 @@ def train(
         "device": device,
         "progress": True,
         "corpus_options": options,
+        "variant": input_,
     }
     if fold == "all":
         done = training.cross_validate(model, training.Task(corpus, task, protocol), **how)
     else:
-        done = [
-            training.fit(model, corpus, task, int(fold), protocol=protocol, variant=input_, **how)
-        ]
+        done = [training.fit(model, corpus, task, int(fold), protocol=protocol, **how)]
     rows = training.summary(done)
     table(rows.round(2).to_dict("records"))
     if len(done) > 1:

@@ -6,39 +6,25 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness import models, runtime
-from earwitness.errors import FoldError
+from earwitness import corpora, models, runtime
 from earwitness.models.inference import device_of
 from earwitness.training.experiment import Experiment
-from earwitness.training.trained import find_fold
+from earwitness.training.trained import OnFold
 
 
-class Classification(Experiment):
+class Classification(OnFold, Experiment):
     """A classifier and a fold of a corpus; an example is known by a number, its row in the table or
     of its frame.
     """
 
+    @classmethod
+    def n_folds(cls, corpus: corpora.Corpus, task: str, protocol: str) -> int:
+        """Return how many folds the corpus has."""
+        return len(corpus.folds(task, protocol))
+
     def check(self) -> None:
-        """Raise if there is no such fold, or nothing in it to learn from or to test.
-
-        Raises
-        ------
-        FoldError
-        """
-        self.fold = find_fold(
-            self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold"))
-        )
-        if not len(self.fold.train) or not len(self.fold.test):
-            raise FoldError(
-                f"{self.fold.name or 'The fold'} of {self.corpus.name} has no clip to train on, "
-                "or none to "
-                "test."
-            )
-
-    @property
-    def n_classes(self) -> int:
-        """Of the task."""
-        return len(self.corpus.classes(self.specification["task"]))
+        """Raise FoldError if there is no such fold, or nothing in it to learn from or to test."""
+        self.fold  # noqa: B018  a property that raises
 
     def within(self, rows: np.ndarray) -> np.ndarray:
         """Return the numbers of the examples in some rows of the table."""
@@ -57,7 +43,7 @@ class Classification(Experiment):
 
     def network(self) -> nn.Module:
         """Return the untrained network."""
-        return models.create(self.model, self.n_classes)
+        return models.create(self.model, len(self.classes))
 
     def keys(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the pass and the numbers of each batch."""

@@ -48,14 +48,15 @@ class TrainedOnClips(TrainedClassifier):
         """Return the class index of clips of its corpus, (n,)."""
         return torch.tensor(self.corpus.targets(self.specification["task"])[np.asarray(indices)])
 
-    def card(self, rounded: nn.Module) -> dict:
-        """Return what a card says of it, measured on the test part."""
+    def test(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Return how a network classifies the test part."""
         rows = self.fold.test
-        guessed = models.logits(rounded, self.inputs(rows)).argmax(1)
-        right = float((guessed == self.targets(rows)).float().mean())
-        return self.origin() | {
-            "measured": {"accuracy_percent": round(100 * right, 2), "n_clips": len(rows)}
-        }
+        guessed = models.logits(network, self.inputs(rows)).argmax(1)
+        return {"confusion": confusion(self.targets(rows), guessed, len(self.classes))}
+
+    def measured(self) -> dict:
+        """Return what a card says of how well it does on the test part."""
+        return {"accuracy_percent": round(100 * self.accuracy, 2), "n_clips": len(self.fold.test)}
 
 
 def _paper(learning_rate: float, iterations: int, halve_every: int, gradient_clip: float) -> Recipe:
@@ -65,9 +66,8 @@ def _paper(learning_rate: float, iterations: int, halve_every: int, gradient_cli
 
 
 # Becker et al.'s "epochs" are iterations of their Caffe solvers: 50000 passes over 18,000 clips
-# would be 9 million.
-# Two classes need fewer: the paper stops AudioNet after a fifth (AlexNet runs on), ours after six
-# tenths.
+# would be 9 million. Two classes need fewer: the paper stops AudioNet after a fifth (AlexNet runs
+# on), ours after six tenths.
 _ALEXNET = {
     "paper": _paper(1e-3, 10_000, 2_500, 5.0),
     "fast": Recipe("adamw", 5e-4, 200),
@@ -92,6 +92,8 @@ class Clips(Classification):
     elsewhere.
     """
 
+    trained = TrainedOnClips
+
     def check(self) -> None:
         """Raise if the fold is not there, or the task has no label for a whole clip.
 
@@ -106,13 +108,9 @@ class Clips(Classification):
                 f"A {task} is shorter than a clip; {self.model} learns one label for each."
             )
         self.targets = torch.tensor(self.corpus.targets(task))
-        unknown = [
-            i
-            for part in (self.fold.train, self.fold.validation, self.fold.test)
-            for i in part
-            if self.targets[i] < 0
-        ]
-        if unknown:
+        rows = np.concatenate([self.fold.train, self.fold.validation, self.fold.test])
+        unknown = rows[self.targets[rows] < 0]
+        if len(unknown):
             raise ParameterError(
                 f"{len(unknown)} clips of the fold have no {task} that is among the classes, the "
                 f"first is {self.corpus.table['id'].iloc[unknown[0]]}."
@@ -124,14 +122,11 @@ class Clips(Classification):
         self.mean = self._training_mean(self.fold.train)
 
     def _training_mean(self, rows: np.ndarray) -> torch.Tensor:
-        if (
-            models.find(self.model).audio == "waveform"
-        ):  # the paper centres spectrograms only; silence stays zero
-            return torch.zeros(1)
+        if models.find(self.model).audio == "waveform":
+            return torch.zeros(1)  # the paper centres spectrograms only; silence stays zero
         parts = np.array_split(rows, -(-len(rows) // 100))
-        return sum(
-            represent(self.model, seconds(self.corpus, part)).sum(0) for part in parts
-        ) / len(rows)
+        sums = (represent(self.model, seconds(self.corpus, part)).sum(0) for part in parts)
+        return sum(sums) / len(rows)
 
     def initialise(self, network: nn.Module) -> None:
         """Draw AudioNet's weights as He et al. (2015) do.
@@ -148,26 +143,12 @@ class Clips(Classification):
         """Return inputs and targets of clips, placed in their silence at random; without ``rng`` as
         always.
         """
-        return represent(self.model, seconds(self.corpus, numbers, rng)) - self.mean, self.targets[
-            numbers
-        ]
+        inputs = represent(self.model, seconds(self.corpus, numbers, rng)) - self.mean
+        return inputs, self.targets[numbers]
 
-    def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:
-        """Return the mean, and how test clips are classified."""
-        inputs, targets = self.examples(self.fold.test)
-        guessed = models.logits(network, inputs).argmax(1)
-        return {"mean": self.mean, "confusion": confusion(targets, guessed, self.n_classes)}
-
-    def restore(self, model: nn.Module, history, mean, confusion) -> TrainedOnClips:
-        """Return the trained network with what is known of it."""
-        return TrainedOnClips(
-            model=model,
-            specification=self.specification,
-            history=history,
-            corpus=self.corpus,
-            confusion=confusion.numpy(),
-            mean=mean,
-        )
+    def kept(self) -> dict[str, torch.Tensor]:
+        """Return the mean."""
+        return {"mean": self.mean}
 
 
 def seconds(
@@ -178,16 +159,12 @@ def seconds(
     Without ``rng`` every clip always stands at the same place in its silence, drawn once from its
     name.
     """
-    clips = _resampled(corpus)
-    ids = corpus.table["id"]
-    return np.stack(
-        [
-            features.pad_to_length(
-                clips[i], rng or np.random.default_rng(zlib.crc32(ids.iloc[i].encode()))
-            )
-            for i in indices
-        ]
-    )
+    clips, ids = _resampled(corpus), corpus.table["id"]
+
+    def always(i: int) -> np.random.Generator:
+        return np.random.default_rng(zlib.crc32(ids.iloc[i].encode()))
+
+    return np.stack([features.pad_to_length(clips[i], rng or always(i)) for i in indices])
 
 
 def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
@@ -195,16 +172,13 @@ def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
     subtracted.
     """
     audio = models.find(model).audio
-    return _REPRESENTATIONS[
-        check_choice(audio, _REPRESENTATIONS, "input of networks trained on clips")
-    ](seconds)
+    check_choice(audio, _REPRESENTATIONS, "input of networks trained on clips")
+    return _REPRESENTATIONS[audio](seconds)[:, None]  # (n, 1, 227, 227) or (n, 1, 8000)
 
 
 _REPRESENTATIONS = {
-    "spectrogram": lambda seconds: features.log_spectrogram(seconds)[:, None],  # (n, 1, 227, 227)
-    "waveform": lambda seconds: torch.from_numpy(features.waveform(seconds))[
-        :, None
-    ],  # (n, 1, 8000)
+    "spectrogram": features.log_spectrogram,
+    "waveform": lambda seconds: torch.from_numpy(features.waveform(seconds)),
 }
 
 

@@ -12,7 +12,8 @@ from torch import nn
 from earwitness import catalogue, corpora, features, models
 from earwitness.acoustics import sphere
 from earwitness.corpora import scenes
-from earwitness.errors import FoldError, ParameterError
+from earwitness.errors import ParameterError
+from earwitness.features.ambisonics import N_FRAMES, N_HOP
 from earwitness.training.experiment import Experiment, trains
 from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
@@ -26,12 +27,8 @@ INPUTS = {
 }
 N_TEST = 1000  # scenes that a card is measured on
 _PASS = 500  # iterations in a pass: from one validation, and checkpoint, to the next
-_OPTIONS = (
-    "source",
-    "source_root",
-    "source_options",
-    "t60_s",
-)  # of the scenes; all else the recipe says
+# of the scenes; all else the recipe says
+_OPTIONS = ("source", "source_root", "source_options", "t60_s")
 
 
 @dataclass(frozen=True)
@@ -76,9 +73,10 @@ class SceneMixer:
     def __init__(self, corpus: scenes.Scenes, kind: str, snr_db: tuple[float, float]):
         self.pool, self.directions = corpus.pool, corpus.unit_vectors()
         self.kind, self.order, self.snr_db = kind, INPUTS[kind][0], snr_db
+        # of W
         self.energy = np.array(
             [np.square(scene[:, 0].astype(np.float32)).sum(-1) for scene in self.pool]
-        )  # of W
+        )
 
     def draw(
         self, rng: np.random.Generator, n: int, n_frames: int
@@ -87,24 +85,20 @@ class SceneMixer:
         3).
         """
         mixtures, truth = zip(*(self._mixture(rng, n_frames) for _ in range(n)), strict=True)
-        return features.network_input(torch.from_numpy(np.stack(mixtures)), self.kind), np.stack(
-            truth
-        )
+        inputs = features.network_input(torch.from_numpy(np.stack(mixtures)), self.kind)
+        return inputs, np.stack(truth)
 
     def _mixture(self, rng: np.random.Generator, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
         speech, noise = rng.integers(len(self.pool), size=2)
         power, noise_power = self.energy[speech, 0], self.energy[noise, 1]
         ratio = 10 ** (rng.uniform(*self.snr_db) / 10)
         level = scenes.LEVEL / np.sqrt(power * (1 + 1 / ratio) / scenes.LENGTH)
-        start = features.ambisonics.N_HOP * int(
-            rng.integers(features.ambisonics.N_FRAMES - n_frames + 1)
-        )
-        part = slice(start, start + n_frames * features.ambisonics.N_HOP)
+        start = int(rng.integers(N_FRAMES - n_frames + 1))
+        part = slice(start * N_HOP, (start + n_frames) * N_HOP)
         turn, other_turn = ((rng.uniform(-np.pi, np.pi), *(rng.random(2) < 0.5)) for _ in range(2))
+        noise_level = level * np.sqrt(power / noise_power / ratio)
         mixture = self._turned(speech, 0, part, turn, level)
-        mixture += self._turned(
-            noise, 1, part, other_turn, level * np.sqrt(power / noise_power / ratio)
-        )
+        mixture += self._turned(noise, 1, part, other_turn, noise_level)
         return mixture, sphere.rotate(self.directions[speech], *turn)
 
     def _turned(self, scene: int, sound: int, part: slice, turn: tuple, scale: float) -> np.ndarray:
@@ -117,9 +111,8 @@ def targets(truth: np.ndarray, smoothing_deg: float) -> torch.Tensor:
     one class.
     """
     if smoothing_deg == 0:
-        return nn.functional.one_hot(
-            torch.from_numpy(sphere.nearest(truth)), len(sphere.directions())
-        ).float()
+        nearest = torch.from_numpy(sphere.nearest(truth))
+        return nn.functional.one_hot(nearest, len(sphere.directions())).float()
     closeness = torch.from_numpy(truth @ sphere.directions().T).float()
     return (closeness / np.deg2rad(smoothing_deg) ** 2).softmax(-1)
 
@@ -152,17 +145,8 @@ def normalise(network: models.DoaCRNN, inputs: torch.Tensor, kind: str) -> None:
         network.normalisation.std[part] = inputs[:, part].std()
 
 
-@dataclass(kw_only=True)
 class TrainedOnScenes(Trained):
-    """A network that finds directions.
-
-    Attributes
-    ----------
-    options : dict
-        Of the scenes it was trained on.
-    """
-
-    options: dict
+    """A network that finds directions."""
 
     def results(self) -> dict:
         """Return its variant, and how well it finds directions of the validation scenes."""
@@ -206,7 +190,7 @@ class TrainedOnScenes(Trained):
 class Directions(Experiment):
     """Scenes simulated once; a batch depends on seed and iteration alone."""
 
-    recipe_class = DirectionRecipe
+    recipe_class, trained = DirectionRecipe, TrainedOnScenes
     version = 3
     task = "class_index"
     default_corpus = "scenes"
@@ -229,18 +213,6 @@ class Directions(Experiment):
             )
         return super().load(corpus, {**options, "n_scenes": 1, "split": "train"})
 
-    def check(self) -> None:
-        """Raise if a fold is asked for.
-
-        Raises
-        ------
-        FoldError
-        """
-        if self.specification["fold"] != 0:
-            raise FoldError(
-                "Scenes have no folds: training, validation and test are splits of their own."
-            )
-
     @property
     def kind(self) -> str:
         """What the network takes."""
@@ -253,18 +225,15 @@ class Directions(Experiment):
 
     def prepare(self) -> None:
         """Simulate the scenes."""
-        order, n_scenes = INPUTS[self.kind][0], self.recipe.n_scenes
+        order, n = INPUTS[self.kind][0], self.recipe.n_scenes
         options = {**self.options, "seed": self.seed, "snr_db": self.recipe.snr_db}
-        pool_order = max(
-            order, 2
-        )  # intensity, order 1 and 2 share their scenes: a lower order is the first channels
-        train = corpora.load(
-            "scenes", n_scenes=n_scenes, order=pool_order, split="train", **options
-        )
-        self.scenes = SceneMixer(train, self.kind, self.recipe.snr_db)
-        held_back = corpora.load(
-            "scenes", n_scenes=min(100, n_scenes), order=order, split="validation", **options
-        )
+
+        def load(split: str, n_scenes: int, order: int) -> scenes.Scenes:
+            return corpora.load("scenes", n_scenes=n_scenes, order=order, split=split, **options)
+
+        # intensity, order 1 and 2 share their scenes: a lower order is the first channels
+        self.scenes = SceneMixer(load("train", n, max(order, 2)), self.kind, self.recipe.snr_db)
+        held_back = load("validation", min(100, n), order)
         self.validation = held_back.mixtures(range(len(held_back))), held_back.unit_vectors()
         self.n_batches = min(_PASS, self.recipe.iterations)
 
@@ -274,9 +243,7 @@ class Directions(Experiment):
 
     def initialise(self, network: models.DoaCRNN) -> None:
         """Set the normalisation from training inputs."""
-        inputs, _ = self.scenes.draw(
-            self.rng(1), 4 * self.recipe.batch_size, features.ambisonics.N_FRAMES
-        )
+        inputs, _ = self.scenes.draw(self.rng(1), 4 * self.recipe.batch_size, N_FRAMES)
         normalise(network, inputs, self.kind)
 
     def keys(self, epoch: int) -> Iterator[tuple[int]]:
@@ -288,40 +255,26 @@ class Directions(Experiment):
         are done.
         """
         early = iteration < self.recipe.share_early * self.n_epochs * self.n_batches
-        n_frames = self.recipe.frames_early if early else features.ambisonics.N_FRAMES
+        n_frames = self.recipe.frames_early if early else N_FRAMES
         inputs, truth = self.scenes.draw(self.rng(2, iteration), self.recipe.batch_size, n_frames)
         return inputs, targets(truth, self.recipe.smoothing_deg if early else 0.0)
 
-    def loss(
-        self, network: models.DoaCRNN, batch: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def loss(self, network: models.DoaCRNN, batch: tuple) -> torch.Tensor:
         """Return the cross-entropy, averaged over frames."""
         inputs, wanted = batch
         logits = quick_logits(network, inputs).float().transpose(1, 2)  # (batch, 425, n_frames)
-        return nn.functional.cross_entropy(
-            logits, wanted[:, :, None].expand(-1, -1, logits.shape[2])
-        )
+        wanted = wanted[:, :, None].expand(-1, -1, logits.shape[2])
+        return nn.functional.cross_entropy(logits, wanted)
 
     def validate(self, network: models.DoaCRNN) -> dict[str, float]:
         """Return the share of validation scenes found within 10 degrees and the median error."""
         mixtures, truth = self.validation
-        error_deg = np.rad2deg(
-            sphere.angle_between(models.locate(network, mixtures, self.kind), truth)
-        )
+        found = models.locate(network, mixtures, self.kind)
+        error_deg = np.rad2deg(sphere.angle_between(found, truth))
         return {
             "within_10_deg": float(np.mean(error_deg <= 10)),
             "median_error_deg": float(np.median(error_deg)),
         }
-
-    def restore(self, model: models.DoaCRNN, history) -> TrainedOnScenes:
-        """Return the trained network with what is known of it."""
-        return TrainedOnScenes(
-            model=model,
-            specification=self.specification,
-            history=history,
-            corpus=self.corpus,
-            options=self.options,
-        )
 
 
 def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
@@ -345,6 +298,7 @@ def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
         )
     truth, measured = corpus.unit_vectors(), {"n_scenes": n_test}
     conditions = {"snr_db": (0, 10, 20, 30), "t60_s": (0.2, 0.4, 0.6, 0.8)}
+    kept = ["from", "to", "within_percent", "median_deg", "n"]
     for name, estimates in found.items():
         errors = angular_error_deg(np.concatenate(estimates), truth)
         measured[name] = {
@@ -352,14 +306,6 @@ def measure(network: models.DoaCRNN, kind: str, n_test: int, **options) -> dict:
         }
         for condition, edges in conditions.items():
             rows = by_condition(errors, corpus.table[condition], edges)
-            measured[name][f"by_{condition}"] = [
-                {
-                    "from": row.low,
-                    "to": row.high,
-                    "within_percent": round(row.within_percent, 1),
-                    "median_deg": round(row.median_deg, 1),
-                    "n": row.n,
-                }
-                for row in rows.itertuples()
-            ]
+            rows = rows.rename(columns={"low": "from", "high": "to"}).round(1)
+            measured[name][f"by_{condition}"] = rows[kept].to_dict("records")
     return measured

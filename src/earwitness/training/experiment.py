@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from earwitness import corpora, models
-from earwitness.errors import ParameterError, check_choice
+from earwitness.errors import FoldError, ParameterError, check_choice
 from earwitness.training.recipes import RECIPES, Recipe
 from earwitness.training.trained import Trained
 
@@ -54,6 +54,8 @@ class Experiment:
 
     Attributes
     ----------
+    trained : type of Trained
+        What is returned in the end.
     version : int
         Raised when a change to the examples changes what is learnt.
     task : str
@@ -69,6 +71,7 @@ class Experiment:
     """
 
     recipe_class: ClassVar[type[Recipe]] = Recipe
+    trained: ClassVar[type[Trained]] = Trained
     version: ClassVar[int] = 1
     task: ClassVar[str] = ""
     default_corpus: ClassVar[str] = "voices"
@@ -99,13 +102,33 @@ class Experiment:
         compared = [name for name, _ in corpus.compared if name in of_clips]
         return task or cls.task or next(iter(compared or of_clips), "")
 
+    @classmethod
+    def n_folds(cls, corpus: corpora.Corpus, task: str, protocol: str) -> int:
+        """Return how many folds there are."""
+        return 1
+
     @property
     def n_epochs(self) -> int:
         """Passes over the examples."""
         return max(1, round(self.recipe.iterations / self.n_batches))
 
     def check(self) -> None:
-        """Raise if this cannot be learnt from this corpus; called before anything is computed."""
+        """Raise if this cannot be learnt from this corpus; called before anything is computed.
+
+        Raises
+        ------
+        ParameterError, FoldError
+            For a task or a fold where there is one of either.
+        """
+        if self.specification["task"] != self.task:
+            raise ParameterError(
+                f"{self.model} learns the task {self.task}, not {self.specification['task']!r}."
+            )
+        if self.specification["fold"] != 0:
+            raise FoldError(
+                f"{self.corpus.name.capitalize()} have no folds: what {self.model} learns from, "
+                "what validates it and what tests it are made apart."
+            )
 
     def prepare(self) -> None:
         """Make the examples; called only if the network is not cached."""
@@ -137,13 +160,14 @@ class Experiment:
         """
         raise NotImplementedError
 
-    def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:
-        """Return what is kept of a trained network beside weights and history."""
+    def kept(self) -> dict[str, torch.Tensor]:
+        """Return what is kept of the examples beside weights and history."""
         return {}
 
     def restore(self, model: nn.Module, history: pd.DataFrame, **kept: torch.Tensor) -> Trained:
         """Return the trained network with what is known of it."""
-        raise NotImplementedError
+        known = {"specification": self.specification, "corpus": self.corpus}
+        return self.trained(model=model, history=history, options=self.options, **known, **kept)
 
     def rng(self, *numbers: int) -> np.random.Generator:
         """Return a generator that depends on the seed and these numbers alone."""

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 from pathlib import Path
 
 import torch
@@ -88,7 +89,8 @@ def _write_card(path: Path, card: dict) -> None:
             f"\n# {card['name']}\n\nA {card['network']} trained on {card['corpus']}; "
             "the head says how.\n"
         )
+    plain = json.loads(json.dumps(card))  # tuples are lists, and nothing stands for another thing
     head = yaml.safe_dump(
-        card, sort_keys=False, allow_unicode=True, width=118, default_flow_style=None
+        plain, sort_keys=False, allow_unicode=True, width=118, default_flow_style=None
     )
     cache.write_text(path, f"---\n{head}---\n{prose}")

@@ -128,7 +128,7 @@ def cross_validate(
     kind = find(model)
     data = kind.load(task.corpus, chosen)
     what = kind.choose(data, task.task)
-    available = len(data.folds(what, task.protocol))
+    available = kind.n_folds(data, what, task.protocol)
     return [
         fit(
             model, task.corpus, what, fold, protocol=task.protocol, corpus_options=chosen, **options
@@ -165,7 +165,8 @@ def _train(experiment: Experiment, device: torch.device, show: bool, path: Path)
         network = experiment.network()
         experiment.initialise(network)
         history = loop.train(experiment, network, device, show, folder)
-        kept = experiment.outcome(network.eval())
+        kept = experiment.kept()
+        kept |= experiment.restore(network.eval(), pd.DataFrame(history), **kept).test(network)
     torch.save({"state": network.state_dict(), "history": history, **kept}, path)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,7 +2,7 @@
 SpeakerCNN.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import soxr
@@ -31,7 +31,7 @@ class TrainedOnFrames(TrainedClassifier):
         For each utterance of the test part the sum over its frames of each class' log-probability.
     """
 
-    utterances: torch.Tensor
+    utterances: torch.Tensor | None = None
 
     @property
     def utterance_accuracy(self) -> float:
@@ -56,26 +56,23 @@ class TrainedOnFrames(TrainedClassifier):
             return super().results()
         return super().results() | {"utterance_accuracy_percent": 100 * self.utterance_accuracy}
 
-    def card(self, rounded: nn.Module) -> dict:
-        """Return what a card says of it, measured on the test part."""
-        task, rows = self.specification["task"], self.fold.test
-        outcome = measure(rounded, self.corpus, task, rows)
-        there = replace(
-            self,
-            model=rounded,
-            confusion=outcome["confusion"].numpy(),
-            utterances=outcome["utterances"],
-        )
-        found = there.results()
-        measured = {
+    def test(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Return how test frames are classified, and what adds up over each test utterance."""
+        return measure(network, self.corpus, self.specification["task"], self.fold.test)
+
+    def measured(self) -> dict:
+        """Return what a card says of how well it does on the test part."""
+        found = self.results()
+        return {
             "frame_accuracy_percent": round(found.pop("accuracy_percent"), 2),
             "n_frames": found.pop("n_test"),
-            "n_utterances": len(rows),
+            "n_utterances": len(self.fold.test),
+            **{name: round(value, 2) for name, value in found.items()},
         }
-        return self.origin() | {
-            "n_samples": self.model.n_samples,
-            "measured": measured | {name: round(value, 2) for name, value in found.items()},
-        }
+
+    def origin(self) -> dict:
+        """Return what every card says of it, and how long its windows are."""
+        return super().origin() | {"n_samples": self.model.n_samples}
 
     def samples(self, index: int) -> np.ndarray:
         """Return an utterance of its corpus as samples (T,) at 16 kHz."""
@@ -152,16 +149,7 @@ def _speakers(iterations: int) -> FrameRecipe:
 
 
 _PAPER = FrameRecipe(
-    "sgd",
-    0.1,
-    30_000,
-    "halve",
-    30_000 // 5,
-    0.0,
-    256,
-    mixed_precision=False,
-    momentum=0.5,
-    weight_decay=0.0,
+    "sgd", 0.1, 30_000, "halve", 6_000, 0.0, 256, False, momentum=0.5, weight_decay=0.0
 )
 
 
@@ -172,7 +160,7 @@ class Frames(Classification):
     reaches two.
     """
 
-    recipe_class = FrameRecipe
+    recipe_class, trained = FrameRecipe, TrainedOnFrames
 
     def check(self) -> None:
         """Raise if the fold is not there, or the corpus does not say where its phones are.
@@ -184,8 +172,7 @@ class Frames(Classification):
         if not hasattr(self.corpus, "phones") or PHONE not in self.corpus.tasks:
             raise ParameterError(
                 f"{self.model} learns from utterances whose phones are known; {self.corpus.name} "
-                "has "
-                "none. timit has, and voices with words='sentences'."
+                "has none. timit has, and voices with words='sentences'."
             )
         super().check()
 
@@ -194,13 +181,8 @@ class Frames(Classification):
         corpus, before = self.corpus, features.windowing.LENGTH // 2
         task = self.specification["task"]
         gap = int(before * max(1.0, *self.recipe.speeds)) + self.recipe.jitter_samples + 1
-        signal, labels, centres, clips, start = (
-            [np.zeros(gap, np.float32)],
-            [np.full(gap, -1)],
-            [],
-            [],
-            gap,
-        )
+        signal, labels = [np.zeros(gap, np.float32)], [np.full(gap, -1)]
+        centres, clips, start = [], [], gap
         for index in range(len(corpus)):
             samples = _samples(corpus[index])
             signal += [samples, np.zeros(gap, np.float32)]
@@ -208,12 +190,9 @@ class Frames(Classification):
             centres.append(start + features.frame_centres(len(samples)))
             clips.append(np.full(len(centres[-1]), index))
             start += len(samples) + gap
-        self.labels, self.centres, self.clips = (
-            np.concatenate(parts) for parts in (labels, centres, clips)
-        )
-        self._windows = {
-            speed: _windows(np.concatenate(signal), speed) for speed in {1.0, *self.recipe.speeds}
-        }
+        self.labels, self.centres, self.clips = map(np.concatenate, (labels, centres, clips))
+        signal, speeds = np.concatenate(signal), {1.0, *self.recipe.speeds}
+        self._windows = {speed: _windows(signal, speed) for speed in speeds}
         super().prepare()
         self.n_batches = min(self.n_parts, self.recipe.iterations)
 
@@ -229,27 +208,11 @@ class Frames(Classification):
         if rng is not None:
             reach = self.recipe.jitter_samples
             moved = centres + rng.integers(-reach, reach + 1, len(centres))
-            centres = np.where(
-                self.labels[moved] >= 0, moved, centres
-            )  # what does not count is no target
+            # what does not count is no target
+            centres = np.where(self.labels[moved] >= 0, moved, centres)
             speed = self.recipe.speeds[rng.integers(len(self.recipe.speeds))]
         inputs = features.normalised(self._windows[speed][np.round(centres / speed).astype(int)])
         return torch.from_numpy(inputs)[:, None], torch.from_numpy(self.labels[centres])
-
-    def outcome(self, network: nn.Module) -> dict[str, torch.Tensor]:
-        """Return how test frames are classified, and what adds up over each test utterance."""
-        return measure(network, self.corpus, self.specification["task"], self.fold.test)
-
-    def restore(self, model: nn.Module, history, confusion, utterances) -> TrainedOnFrames:
-        """Return the trained network with what is known of it."""
-        return TrainedOnFrames(
-            model=model,
-            specification=self.specification,
-            history=history,
-            corpus=self.corpus,
-            confusion=confusion.numpy(),
-            utterances=utterances,
-        )
 
 
 @trains(

@@ -3,7 +3,6 @@
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -53,6 +52,14 @@ class Learner(LightningModule):
             torch.empty((), dtype=torch.int64).random_()
         self._losses = []
 
+    def train_dataloader(self):
+        # keys are of the epoch alone, so that a resumed run repeats them
+        keys = list(self.experiment.keys(self.current_epoch))
+        draw = self.experiment.draw
+        return torch.utils.data.DataLoader(
+            keys, batch_size=None, collate_fn=lambda key: draw(*key)
+        )
+
     def training_step(self, batch, index):
         loss = self.experiment.loss(self.network, batch)
         self._losses.append(loss.detach())
@@ -90,34 +97,6 @@ class Learner(LightningModule):
         optimiser = _OPTIMISERS[recipe.optimiser](self.parameters(), recipe)
         schedule = _SCHEDULES[recipe.schedule](optimiser, recipe, n_steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class EpochSampler(torch.utils.data.Sampler):
-    """The keys of each pass's batches, ``keys(epoch)``: of the epoch alone, so that a resumed run
-    repeats them.
-    """
-
-    def __init__(self, keys, n_batches: int):
-        self.keys, self.n_batches, self.epoch = keys, n_batches, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.n_batches
-
-    def __iter__(self) -> Iterator:
-        return iter(self.keys(self.epoch))
-
-
-class BatchDataset(torch.utils.data.Dataset):
-    """Batches that are made when they are asked for: ``draw(*key)``."""
-
-    def __init__(self, draw):
-        self.draw = draw
-
-    def __getitem__(self, key: tuple):
-        return self.draw(*key)
 
 
 _OPTIMISERS = {
@@ -163,18 +142,11 @@ def train(
     every = experiment.every or max(1, experiment.n_epochs // N_CHECKPOINTS)
     owner = cache.digest({**experiment.specification, "torch": torch.__version__})
     learner = Learner(_form(network, experiment), experiment, every)
-    loader = torch.utils.data.DataLoader(
-        BatchDataset(experiment.draw),
-        batch_size=None,
-        sampler=EpochSampler(experiment.keys, experiment.n_batches),
-    )
     checkpoint, learner.n_done = checkpoints.newest(folder, owner)
-    # Lightning draws the first batch of a resumed run before it tells the sampler which epoch it is
-    loader.sampler.set_epoch(learner.n_done)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         trainer = _trainer(experiment, device, show, folder, every, owner)
-        trainer.fit(learner, loader, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
     state = {
         name: weight.detach().cpu().float() for name, weight in learner.network.state_dict().items()
     }
@@ -199,6 +171,7 @@ def _trainer(
         accelerator=device.type,
         devices=1 if device.type == "cpu" or device.index is None else [device.index],
         precision="bf16-mixed" if fast else "32-true",
+        reload_dataloaders_every_n_epochs=1,
         gradient_clip_val=recipe.gradient_clip or None,
         num_sanity_val_steps=0,
         logger=False,

@@ -20,7 +20,7 @@ from earwitness.acoustics.degradations import degrade
 from earwitness.corpora import transmission
 from earwitness.corpora.transmission import SAMPLE_RATE, Speech
 from earwitness.corpora.voices import Voices
-from earwitness.errors import AudioError, FoldError, ParameterError
+from earwitness.errors import AudioError, ParameterError
 from earwitness.models import nisqa
 from earwitness.models.inference import device_of
 from earwitness.training.experiment import Experiment, trains
@@ -28,8 +28,7 @@ from earwitness.training.recipes import Recipe
 from earwitness.training.trained import Trained
 
 SETTINGS = nisqa.Settings(segment_hop=4, max_segments=1500)
-# conditions of the 54 whose kind training never draws: the codec, the band or the combination is
-# new
+# conditions of the 54 whose kind training never draws: codec, band or combination is new
 HELD_OUT = (
     "level-drop",
     "band-1000-8000",
@@ -184,14 +183,8 @@ def examples(part: str, n: int, seed: int) -> list[tuple[np.ndarray, float]]:
 def _make_shard(speech: Speech, specification: dict, path: Path) -> None:
     made, number = [], 0
     while len(made) < specification["n"]:
-        rng = np.random.default_rng(
-            [
-                specification["seed"],
-                specification["part"] == "train",
-                specification["shard"],
-                number,
-            ]
-        )
+        seed, part, shard = (specification[key] for key in ("seed", "part", "shard"))
+        rng = np.random.default_rng([seed, part == "train", shard, number])
         number += 1
         try:
             made.append(example(speech, rng))
@@ -207,23 +200,14 @@ def _make_shard(speech: Speech, specification: dict, path: Path) -> None:
         )
 
 
-@dataclass(kw_only=True)
 class TrainedOnQuality(Trained):
     """A network that predicts quality."""
 
     def card(self, rounded: nisqa.Nisqa) -> dict:
         """Return what a card says of it, measured on the 216 clips of either source."""
         heard = {part: list(source(part).foreground) for part in ("train", "validation")}
-        settings = {
-            key: list(map(list, value))
-            if key == "pools"
-            else list(value)
-            if isinstance(value, tuple)
-            else value
-            for key, value in asdict(self.model.settings).items()
-        }
         return self.origin() | {
-            "settings": settings,
+            "settings": asdict(self.model.settings),
             "target": "PESQ (ITU-T P.862.2) without the reference",
             "speakers": heard,
             "held_out_conditions": list(HELD_OUT),
@@ -242,7 +226,7 @@ class TrainedOnQuality(Trained):
 class Quality(Experiment):
     """Degraded sentences of generated voices and their PESQ."""
 
-    recipe_class = QualityRecipe
+    recipe_class, trained = QualityRecipe, TrainedOnQuality
     version = 3
     task = "quality"
     every = 1
@@ -263,20 +247,6 @@ class Quality(Experiment):
             )
         return source("train").corpus
 
-    def check(self) -> None:
-        """Raise if something else is to be learnt, or a fold is asked for.
-
-        Raises
-        ------
-        ParameterError, FoldError
-        """
-        if self.specification["task"] != self.task:
-            raise ParameterError(
-                f"Nisqa learns the task {self.task}, not {self.specification['task']!r}."
-            )
-        if self.specification["fold"] != 0:
-            raise FoldError("Degraded voices have no folds: who validates is never learnt from.")
-
     def prepare(self) -> None:
         """Make the examples, or take them from the cache."""
         self.train = examples("train", self.recipe.n_clips, self.seed)
@@ -289,9 +259,8 @@ class Quality(Experiment):
 
     def initialise(self, network: nisqa.Nisqa) -> None:
         """Start from the mean of what is to be predicted."""
-        nn.init.constant_(
-            network.pools[0].linear.bias, float(np.mean([quality for _, quality in self.train]))
-        )
+        mean = float(np.mean([quality for _, quality in self.train]))
+        nn.init.constant_(network.pools[0].linear.bias, mean)
 
     def keys(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield pass and numbers of the clips of each batch; all of a batch are of one length."""
@@ -313,21 +282,17 @@ class Quality(Experiment):
         early = epoch < self.recipe.share_early * self.n_epochs
         hop = self.recipe.early_hop if early else SETTINGS.segment_hop
         spectrograms = torch.from_numpy(np.stack([self.train[row][0] for row in rows])).float()
-        spectrograms += torch.from_numpy(rng.uniform(-15, 5, len(rows)))[
-            :, None, None
-        ].float()  # PESQ ignores level
-        segments = spectrograms.clamp_min(features.mel.FLOOR_DB).unfold(
-            2, SETTINGS.segment_length, hop
-        )
+        gains_db = torch.from_numpy(rng.uniform(-15, 5, len(rows))).float()  # PESQ ignores level
+        spectrograms = (spectrograms + gains_db[:, None, None]).clamp_min(features.mel.FLOOR_DB)
+        segments = spectrograms.unfold(2, SETTINGS.segment_length, hop)
         wanted = torch.tensor([self.train[row][1] for row in rows], dtype=torch.float32)
         return segments[:, :, int(rng.integers(0, 2)) :].permute(0, 2, 1, 3), wanted
 
     def loss(self, network: nisqa.Nisqa, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Return the mean squared error."""
         segments, wanted = batch
-        cnn_features = network.cnn(
-            segments.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last)
-        )
+        pictures = segments.flatten(0, 1)[:, None]  # (batch * n_segments, 1, 48, 15)
+        cnn_features = network.cnn(pictures.contiguous(memory_format=torch.channels_last))
         with torch.autocast(segments.device.type, enabled=False):  # over time in float32
             guess = network.rate(cnn_features.float().reshape(*segments.shape[:2], -1))[:, 0]
             return nn.functional.mse_loss(guess, wanted)
@@ -336,19 +301,11 @@ class Quality(Experiment):
     def validate(self, network: nisqa.Nisqa) -> dict[str, float]:
         """Return correlation with PESQ, and error in its units, on the validation clips."""
         device = device_of(network)
-        guess = [
-            float(network(torch.from_numpy(clip).float()[None].to(device))[0, 0])
-            for clip, _ in self.validation
-        ]
+        clips = (torch.from_numpy(clip).float()[None].to(device) for clip, _ in self.validation)
+        guess = [float(network(clip)[0, 0]) for clip in clips]
         truth = np.array([quality for _, quality in self.validation])
         error = np.sqrt(np.mean((truth - guess) ** 2))
         return {"correlation": float(np.corrcoef(truth, guess)[0, 1]), "rmse": float(error)}
-
-    def restore(self, model: nisqa.Nisqa, history) -> TrainedOnQuality:
-        """Return the trained network with what is known of it."""
-        return TrainedOnQuality(
-            model=model, specification=self.specification, history=history, corpus=self.corpus
-        )
 
 
 def measure(model: nisqa.Nisqa, source: str) -> tuple[dict, pd.DataFrame]:
@@ -371,11 +328,9 @@ def measure(model: nisqa.Nisqa, source: str) -> tuple[dict, pd.DataFrame]:
 
 def _agreement(table: pd.DataFrame) -> dict:
     difference = table["predicted"] - table["pesq"]
-    return {
-        "n": len(table),
-        "correlation": round(float(table["pesq"].corr(table["predicted"])), 3),
-        "rank_correlation": round(
-            float(table["pesq"].corr(table["predicted"], method="spearman")), 3
-        ),
-        "rmse": round(float(np.sqrt((difference**2).mean())), 3),
+    found = {
+        "correlation": table["pesq"].corr(table["predicted"]),
+        "rank_correlation": table["pesq"].corr(table["predicted"], method="spearman"),
+        "rmse": np.sqrt((difference**2).mean()),
     }
+    return {"n": len(table)} | {name: round(float(value), 3) for name, value in found.items()}

@@ -1,10 +1,11 @@
 """A trained network with what it was trained on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from earwitness import catalogue, corpora
@@ -25,12 +26,15 @@ class Trained:
         A row per pass over the examples: epoch, loss, and the metrics of the validation where it
         was made.
     corpus : Corpus
+    options : dict
+        Of the corpus, places of recordings included.
     """
 
     model: nn.Module
     specification: dict
     history: pd.DataFrame
     corpus: corpora.Corpus = field(repr=False)
+    options: dict = field(default_factory=dict)
 
     @property
     def sample_rate(self) -> int:
@@ -40,6 +44,10 @@ class Trained:
     def results(self) -> dict:
         """Return what :func:`summary` shows of it: the metrics of the last validation."""
         return self.history.drop(columns=["epoch", "loss"]).dropna().iloc[-1].to_dict()
+
+    def test(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Return what a network predicts of the test part: what is kept of it, by attribute."""
+        return {}
 
     def card(self, rounded: nn.Module) -> dict:
         """Return what a card says of it, measured on a copy with the rounded weights that are
@@ -56,15 +64,42 @@ class Trained:
             "sample_rate_hz": self.sample_rate,
             **{key: self.specification[key] for key in keys},
             "licence": known.get("licence", "that of the recordings"),
-            "recipe": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in self.specification["recipe"].items()
-            },
+            "recipe": self.specification["recipe"],
         }
 
 
+class OnFold:
+    """What is learnt on a fold of a corpus."""
+
+    corpus: corpora.Corpus
+    specification: dict
+
+    @property
+    def classes(self) -> list:
+        """The classes in the order of the outputs."""
+        return self.corpus.classes(self.specification["task"])
+
+    @cached_property
+    def fold(self) -> corpora.Fold:
+        """The fold that is learnt from, rows of the corpus' table.
+
+        Raises
+        ------
+        FoldError
+            If there is none of that number, or nothing in it to learn from or to test.
+        """
+        task, protocol, number = (self.specification[key] for key in ("task", "protocol", "fold"))
+        folds = self.corpus.folds(task, protocol)
+        if not 0 <= number < len(folds):
+            raise FoldError(
+                f"{self.corpus.name} has {len(folds)} folds for {task} by {protocol}, from 0; "
+                f"there is no {number}."
+            )
+        return folds[number]
+
+
 @dataclass(kw_only=True)
-class TrainedClassifier(Trained):
+class TrainedClassifier(OnFold, Trained):
     """A network trained on a fold of a corpus.
 
     Attributes
@@ -73,24 +108,15 @@ class TrainedClassifier(Trained):
         Test examples by true (row) and predicted (column) class.
     """
 
-    confusion: np.ndarray
+    confusion: np.ndarray = field(default=None)
 
-    @property
-    def classes(self) -> list:
-        """The classes in the order of the outputs."""
-        return self.corpus.classes(self.specification["task"])
+    def __post_init__(self):
+        self.confusion = None if self.confusion is None else np.asarray(self.confusion)
 
     @property
     def accuracy(self) -> float:
         """Share of test examples that are classified correctly: clips, or frames of utterances."""
         return float(np.trace(self.confusion) / self.confusion.sum())
-
-    @cached_property
-    def fold(self) -> corpora.Fold:
-        """The fold it was trained on, rows of the corpus' table."""
-        return find_fold(
-            self.corpus, *(self.specification[key] for key in ("task", "protocol", "fold"))
-        )
 
     def test_rows(self, n_clips: int = 0) -> np.ndarray:
         """Return the rows of the test part, or ``n_clips`` of them evenly spread over it; 0 takes
@@ -104,6 +130,15 @@ class TrainedClassifier(Trained):
     def results(self) -> dict:
         """Return the number of test examples and the accuracy on them in per cent."""
         return {"n_test": int(self.confusion.sum()), "accuracy_percent": 100 * self.accuracy}
+
+    def measured(self) -> dict:
+        """Return what a card says of how well it does on the test part."""
+        raise NotImplementedError
+
+    def card(self, rounded: nn.Module) -> dict:
+        """Return what a card says of it, measured on the test part."""
+        there = replace(self, model=rounded, **self.test(rounded))
+        return self.origin() | {"measured": there.measured()}
 
     def origin(self) -> dict:
         """Return what every card says of it, and who was met in training and who was not."""
@@ -121,19 +156,3 @@ class TrainedClassifier(Trained):
             ),
         }
 
-
-def find_fold(corpus: corpora.Corpus, task: str, protocol: str, number: int) -> corpora.Fold:
-    """Return a fold by its number.
-
-    Raises
-    ------
-    FoldError
-        If there is none of that number.
-    """
-    folds = corpus.folds(task, protocol)
-    if not 0 <= number < len(folds):
-        raise FoldError(
-            f"{corpus.name} has {len(folds)} folds for {task} by {protocol}, from 0; there is no "
-            f"{number}."
-        )
-    return folds[number]
