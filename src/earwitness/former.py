@@ -63,6 +63,10 @@ MODULES = {
     },
 }
 NAMES = {
+    "earwitness.attribution.lrp": {
+        "_composite": "earwitness.attribution.lrp.former:Registered",
+        "_sums": "earwitness.attribution.lrp.former:sums",
+    },
     "earwitness.audition": {
         "without": "earwitness.audition:silence_region",
         **{

@@ -357,3 +357,9 @@ def test_frozen_restores_flags_that_differ_between_layers():
         p.requires_grad for p in twin.parameters()
     ]
     assert model[2].inplace
+
+
+def test_a_layer_without_a_shape_yet_is_refused():
+    model = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.LazyLinear(2))
+    with pytest.raises(ParameterError, match=r"'2.weight' has no shape yet"):
+        attribution.attribute(model, torch.randn(1, 1, 9), 0)

@@ -503,3 +503,18 @@ def test_the_text_on_disagreements_quotes_the_numbers_that_these_tests_hold():
         "1 to 4 per cent",
     ):
         assert number in attribution.DISAGREEMENTS.replace("\n", " "), number
+
+
+def test_the_composite_of_the_first_edition_makes_a_network_run_as_lrp_follows_it():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(1, 4, 5), nn.GELU(), nn.Flatten(), nn.Linear(64, 3))
+    model, x = model.double().eval(), torch.randn(2, 1, 20, dtype=torch.float64)
+    with pytest.warns(FutureWarning, match="former.Registered now"):
+        composite = attribution.lrp._composite(attribution.lrp._sums(1e-6, 0.0), None)
+    leaf, before = x.clone().requires_grad_(), model(x)
+    composite.register(model)
+    after = model(leaf)
+    composite.remove()
+    assert torch.equal(before, after) and "forward" not in vars(model)
+    (derivative,) = torch.autograd.grad(after[:, 1].sum(), leaf)
+    torch.testing.assert_close(x * derivative, attribution.attribute(model, x, 1))

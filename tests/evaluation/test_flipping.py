@@ -201,7 +201,8 @@ def test_a_clip_goes_through_the_network_once_for_each_fraction_that_changes_it(
     seen.clear()
     inputs = clips(n=4)
     curve = evaluation.pixel_flipping(Sums(), inputs, 0, "random", FRACTIONS, batch_size=7)
-    assert curve.n_forwards == sum(seen) == 4 * len(FRACTIONS) and seen == [7, 7, 7, 3]
+    assert seen == [1, 7, 7, 7, 3]  # one clip tells how the network ends
+    assert curve.n_forwards == 4 * len(FRACTIONS)
 
 
 def test_a_fraction_that_takes_only_zeros_away_costs_nothing_and_repeats_the_answer():
@@ -210,7 +211,7 @@ def test_a_fraction_that_takes_only_zeros_away_costs_nothing_and_repeats_the_ans
     inputs[..., 10:] = 0
     relevance = torch.arange(20.0).view(1, 1, 20)  # the padding is the most relevant
     curve = evaluation.pixel_flipping(Sums(), inputs, 0, relevance, [0.0, 0.5, 1.0])
-    assert curve.n_forwards == sum(seen) == 1
+    assert seen == [1, 1] and curve.n_forwards == 1  # the first tells how the network ends
     np.testing.assert_allclose(curve.probability, 1 / (1 + np.exp(-10)), rtol=1e-6)
 
 
@@ -550,10 +551,46 @@ def test_a_network_with_one_output_has_a_curve_of_its_answer_and_no_accuracy():
     )
     np.testing.assert_allclose(curve.score, [36, 21, 0])  # without 8 and 7
     assert curve.auc("score") == pytest.approx((36 + 21) / 2 * 0.25 + 21 / 2 * 0.75)
-    with pytest.raises(ParameterError, match="neither right nor wrong"):
-        curve.accuracy  # noqa: B018
+    assert np.isnan(curve.accuracy).all() and curve.accuracy.shape == (3,)
     with pytest.raises(ParameterError, match="neither right nor wrong"):
         curve.auc()
+
+
+def _one_layer(*behind):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv1d(1, 3, 4, 4), *behind).eval()
+
+
+def test_frames_are_scored_by_the_softmax_over_classes_and_averaged_over_time():
+    model, inputs = _one_layer(), torch.randn(2, 1, 20)
+    curve = evaluation.pixel_flipping(model, inputs, 2, "random", [0, 1])
+    expected = model(inputs).softmax(1)[:, 2].mean(-1)  # (clip, class, time)
+    np.testing.assert_allclose(curve.probability[:, 0], expected.detach(), rtol=1e-6)
+    assert curve.probability.shape == curve.correct.shape == (2, 2)
+    last = nn.Sequential(model, Transposed())
+    same = evaluation.pixel_flipping(last, inputs, 2, "random", [0, 1])
+    np.testing.assert_allclose(same.probability, curve.probability, rtol=1e-6)
+    swapped = evaluation.pixel_flipping(last, inputs, 2, "random", [0], class_axis=1)
+    assert abs(swapped.probability - curve.probability[:, :1]).max() > 1e-3
+
+
+class Transposed(nn.Module):
+    def forward(self, x):
+        return x.transpose(1, 2)
+
+
+@pytest.mark.parametrize(
+    "last", [nn.Softmax(1), nn.LogSoftmax(1), nn.Sigmoid(), nn.LogSigmoid()], ids=lambda m: str(m)
+)
+def test_probabilities_at_the_end_are_scores_as_they_are(last):
+    model, inputs = _one_layer(nn.AvgPool1d(5), nn.Flatten(), last), torch.randn(4, 1, 20)
+    curve = evaluation.pixel_flipping(model, inputs, 1, "random", [0])
+    output = model(inputs).detach()
+    expected = output.exp() if "Log" in str(last) else output
+    np.testing.assert_allclose(curve.probability[:, 0], expected[:, 1], rtol=1e-6)
+    of_sigmoid = expected[:, 1] > 0.5
+    right = of_sigmoid if "Sigmoid" in str(last) else expected.argmax(1) == 1
+    assert curve.correct[:, 0].tolist() == right.tolist()
 
 
 class Causal(nn.Module):

@@ -173,6 +173,11 @@ def original(model: nn.Module) -> nn.Module:
                 f"{name or 'The model'!r} is quantised ({type(module).__name__}), and its "
                 "operations have no derivative: explain the model before quantisation."
             )
+    for name, parameter in model.named_parameters():
+        if torch.nn.parameter.is_lazy(parameter):
+            raise ParameterError(
+                f"{name!r} has no shape yet: let the model hear one input before it is explained."
+            )
     return model
 
 

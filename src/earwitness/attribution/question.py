@@ -49,7 +49,7 @@ class Question:
         ParameterError
             If it is not clear which of several outputs, or which axis, is meant.
         """
-        logits = self._picked(returned)
+        logits = self.picked(returned)
         if not self.probabilities:
             logits = before_probabilities(logits, self.told)
         logits = self._classes_last(logits)
@@ -62,7 +62,14 @@ class Question:
             )
         return logits - logits[..., self.against : self.against + 1]
 
-    def _picked(self, returned) -> torch.Tensor:
+    def picked(self, returned) -> torch.Tensor:
+        """Return the one of several outputs that is meant, as the network returned it.
+
+        Raises
+        ------
+        ParameterError
+            If it is not clear which.
+        """
         if callable(self.output):
             picked = self.output(returned)
         elif self.output is not None:

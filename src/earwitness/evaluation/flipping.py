@@ -1,6 +1,6 @@
 """Flipping: is the decision lost when the values that an explanation names are taken away?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,11 @@ from torch import nn
 
 from earwitness import runtime
 from earwitness.attribution.calls import check_inputs, check_positive, check_target, explained
+from earwitness.attribution.endings import Ending, Endings
+from earwitness.attribution.question import Question
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
-from earwitness.models.inference import for_prediction
+from earwitness.models.inference import evaluation_mode, for_prediction
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class FlippingCurve:
     fractions : ndarray, shape (n_fractions,)
         Changed values as a fraction of the clip's non-zero values.
     correct : bool ndarray, shape (n_clips, n_fractions)
-        Whether the largest logit is the target's (the first of equal ones counts). Empty (n_clips,
-        0) for a network with one output, which is never wrong.
+        Whether the target is the most probable (the first of equal ones counts); of a network that
+        ends in sigmoids, whether it is more probable than not. Empty (n_clips, 0) for a network
+        with one output, which is never wrong.
     probability : ndarray, shape (n_clips, n_fractions)
-        Softmax probability of the target; of a network with one output the output itself, in its
-        unit.
+        Probability of the target, averaged over time where outputs have a time axis: softmax of the
+        logits, or what a network that ends in softmax or sigmoid returns; of a network with one
+        output the output itself, in its unit.
     n_forwards : int
         Clips that went through the network. At most n_clips times n_fractions: a clip that a
         fraction leaves as the fraction before had it is not sent again.
@@ -43,14 +47,16 @@ class FlippingCurve:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Share of correct predictions at each fraction, 0 to 1; a network with one output has
-        none.
+        """Share of correct predictions at each fraction, 0 to 1; NaN for a network with one
+        output, which is neither right nor wrong.
         """
-        return self._values("accuracy").mean(axis=0)
+        if self.correct.shape != self.probability.shape:
+            return np.full(len(self.fractions), np.nan)
+        return self.correct.mean(axis=0)
 
     @property
     def score(self) -> np.ndarray:
-        """Mean probability of the target at each fraction, 0 to 1."""
+        """Mean probability of the target, or mean output, at each fraction."""
         return self.probability.mean(axis=0)
 
     def standard_error(self, of: str = "accuracy") -> np.ndarray:
@@ -203,15 +209,43 @@ def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) ->
     return changed
 
 
-def _logits(model, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
-    """Return the logits (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs of
-    indices).
+def _scores(model, read, inputs, ranks, counts, todo, batch_size) -> torch.Tensor:
+    """Return the probabilities (len(todo), n_classes) of the clips and fractions in ``todo`` (pairs
+    of indices).
     """
     parts = []
     for clip, fraction in (pairs.unbind(1) for pairs in todo.split(batch_size)):
         kept = ranks[clip] >= counts[clip, fraction].view(-1, *[1] * (inputs.ndim - 1))
-        parts.append(model(inputs[clip] * kept).float())
+        parts.append(read(model(inputs[clip] * kept)))
     return torch.cat(parts)
+
+
+_PROBABILITIES = {
+    "softmax": torch.Tensor.float,
+    "log_softmax": lambda output: output.float().exp(),
+    **dict.fromkeys(("sigmoid", "special_expit"), torch.Tensor.float),
+    **dict.fromkeys(("logsigmoid", "log_sigmoid"), lambda output: output.float().exp()),
+}
+
+
+@torch.no_grad()
+def _reading(model, probe, output, class_axis) -> tuple[Callable, bool]:
+    """Return a function from what the model returns to probabilities (batch, n_classes), and
+    whether its classes do not exclude each other.
+    """
+    question = Question(output, class_axis, probabilities=True)
+    with evaluation_mode(model), Endings():
+        ending = getattr(question.picked(model(probe)), "_ending", None) or Ending()
+    question.class_axis = ending.axis if class_axis is None else class_axis
+
+    def read(returned):
+        logits = question.read(returned)  # (batch, [time, ...] n_classes)
+        several = logits.shape[-1] > 1
+        by_softmax = (lambda output: output.float().softmax(-1)) if several else torch.Tensor.float
+        probabilities = _PROBABILITIES.get(ending.by, by_softmax)(logits)
+        return probabilities.flatten(1, -2).mean(1) if logits.ndim > 2 else probabilities
+
+    return read, "sig" in ending.by or ending.by == "special_expit"
 
 
 def pixel_flipping(
@@ -224,13 +258,16 @@ def pixel_flipping(
     seed: int = 0,
     batch_size: int = 50,
     autocast: bool | str = False,
+    output: str | int | Callable | None = None,
+    class_axis: int | None = None,
 ) -> FlippingCurve:
     """Set a growing fraction of each clip to zero, in the order that an explanation gives.
 
     Parameters
     ----------
     model : nn.Module
-        Returns logits (batch, n_classes); used in evaluation mode, never changed.
+        Returns logits or probabilities (batch, n_classes), or with a time axis before or behind the
+        classes; used in evaluation mode, never changed.
     inputs : Tensor, shape (batch, ...)
         Waveforms (batch, 1, time) or spectrograms (batch, 1, freq, time).
     targets : int, sequence of int or LongTensor, shape (batch,)
@@ -251,6 +288,9 @@ def pixel_flipping(
         Clips at a time.
     autocast : bool or "auto"
         Whether to multiply in bfloat16; ``"auto"``: where the processor does so in hardware.
+    output, class_axis
+        Which of several outputs, and its axis of classes, as
+        :func:`earwitness.attribution.attribute` takes them.
 
     Returns
     -------
@@ -269,23 +309,29 @@ def pixel_flipping(
     index = check_target(targets, len(check_inputs(inputs)))
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
+    probe = inputs[:1].detach().to(like.device, like.dtype)
+    answering, (read, multi_label) = (
+        for_prediction(model, probe),
+        _reading(model, probe, output, class_axis),
+    )
     with torch.inference_mode():
         inputs, index = inputs.detach().to(like.device, like.dtype), index.to(like.device)
         ranks = flipping_ranks(inputs, order_by, candidates, seed)
         counts = flipped_counts(inputs, fractions)
         changed = _changes(inputs, ranks, counts)
         with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
-            logits = _logits(answering, inputs, ranks, counts, changed.nonzero(), batch_size)
+            scores = _scores(answering, read, inputs, ranks, counts, changed.nonzero(), batch_size)
         latest = (changed.flatten().cumsum(0) - 1).view(
             changed.shape
-        )  # row of ``logits`` that each fraction stands on
-        logits = logits[latest]  # (clip, fraction, class)
-        several = logits.shape[-1] > 1
-        probability = explained(logits.softmax(dim=-1) if several else logits, index)
-        correct = (
-            logits.argmax(dim=-1) == index[:, None] if several else index.new_zeros(len(index), 0)
-        )
+        )  # row of ``scores`` that each fraction stands on
+        scores = scores[latest]  # (clip, fraction, class)
+        probability = explained(scores, index)
+        if multi_label:
+            correct = probability > 0.5
+        elif scores.shape[-1] > 1:
+            correct = scores.argmax(dim=-1) == index[:, None]
+        else:
+            correct = index.new_zeros(len(index), 0)
     return FlippingCurve(
         fractions=_check_fractions(fractions),
         correct=correct.cpu().numpy(),

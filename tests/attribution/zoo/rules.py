@@ -457,7 +457,8 @@ def _taken_in(layer: Step, norm: Step) -> Step:
 def _variance(x, dim=None, unbiased=True, keepdim=False, correction=None):
     axes = tuple(range(x.ndim)) if dim is None else dim
     correction = (1 if unbiased else 0) if correction is None else correction
-    centred = x - x.mean(axes, keepdim=True)
+    equal = x.amax(axes, keepdim=True) == x.amin(axes, keepdim=True)
+    centred = torch.where(equal, x - x, x - x.mean(axes, keepdim=True))  # a mean rounds
     n = x.numel() // max(1, x.mean(axes).numel())
     return (centred * centred).sum(axes, keepdim=keepdim) / (n - correction)
 

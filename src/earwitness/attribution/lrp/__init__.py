@@ -22,6 +22,7 @@ from earwitness.attribution.lrp.methods import (
     lrp_kiyan2022,
 )
 from earwitness.attribution.lrp.operations import TABLE, operation
+from earwitness.former import names_of
 
 __all__ = [
     "TABLE",
@@ -36,6 +37,8 @@ __all__ = [
     "operation",
     "stabilize",
 ]
+
+__getattr__ = names_of(__name__)
 
 
 def stabilize(values, epsilon: float = 1e-6):
