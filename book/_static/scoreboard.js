@@ -1,83 +1,73 @@
-// Sorting and filtering of the scoreboard. Without scripts it is plain tables, complete and in the book's order.
+// Filters of the scoreboard. Without scripts it is a plain table, complete and in the book's order.
 // What is chosen stands in the address behind the #, so that it survives a reload and can be sent to somebody.
 document.addEventListener("DOMContentLoaded", () => {
-  const tables = [...document.querySelectorAll("table.ew-scoreboard")];
-  if (!tables.length) return;
+  const claims = [...document.querySelectorAll(".ew-scoreboard .ew-claim")];
+  if (!claims.length) return;
 
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.value !== undefined ? Number(cell.dataset.value) : cell.textContent.trim().toLowerCase();
+  // What people call things, and what the claims call them.
+  const ALSO = {
+    pitch: ["f0", "fundamental"], gender: ["sex"], female: ["women", "woman"], male: ["men", "man"],
+    vowel: ["formant"], loudness: ["level", "magnitude"], heatmap: ["relevance"], saliency: ["relevance"],
+    random: ["chance", "untrained"], quality: ["mos"], direction: ["doa", "azimuth", "elevation"],
+    room: ["reverb", "rt60"], phone: ["telephone", "codec"], accuracy: ["recognised", "correct"],
   };
-  const compare = (a, b) =>
-    typeof a === "number" && typeof b === "number" ? a - b
-      : typeof a === typeof b ? a.localeCompare(b)
-      : typeof a === "number" ? -1 : 1;            // numbers before words and gaps
-
-  const sortable = (table) => {
-    const body = table.tBodies[0], headers = [...table.tHead.rows[0].cells];
-    const sort = (column, header) => {
-      const descending = header.getAttribute("aria-sort") === "ascending";
-      headers.forEach((other) => other.removeAttribute("aria-sort"));
-      header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      const sign = descending ? -1 : 1;
-      body.append(...[...body.rows].sort((a, b) => sign * compare(key(a, column), key(b, column))));
-    };
-    headers.forEach((header, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = header.textContent;
-      button.addEventListener("click", () => sort(column, header));
-      header.replaceChildren(button);
-    });
-  };
-
-  const rows = tables.flatMap((table) => {
-    const on = [...table.tHead.rows[0].cells].findIndex((header) => header.textContent.trim() === "On");
-    return [...table.tBodies[0].rows].map((row) => ({
-      row,
-      text: row.textContent.toLowerCase(),
-      chapter: row.querySelector("small")?.textContent.split("/")[0] ?? "",
-      verdict: row.dataset.verdict,
-      corpus: row.cells[on]?.textContent.trim().split(/\s/)[0] ?? "",
-    }));
-  });
-  tables.forEach(sortable);
+  const rows = claims.map((body) => ({
+    body, text: body.textContent.toLowerCase(), chapter: [body.dataset.chapter],
+    verdict: body.dataset.verdict.split("|"), corpus: body.dataset.corpus.split("|"),
+  }));
+  const titles = Object.fromEntries([...document.querySelectorAll(".ew-scoreboard .ew-chapter")]
+    .map((head) => [head.dataset.chapter, head.textContent.trim()]));
 
   const form = document.createElement("form");
   form.className = "ew-filter";
   form.setAttribute("role", "search");
+  form.setAttribute("aria-label", "Claims");
   form.innerHTML = '<label>Find <input type="search" name="find" autocomplete="off"></label>'
     + ["chapter", "verdict", "corpus"].map((name) =>
       `<label>${name[0].toUpperCase()}${name.slice(1)} <select name="${name}"><option value="">all</option></select></label>`).join("")
     + '<output aria-live="polite"></output>';
   const choices = [...form.querySelectorAll("select")], find = form.elements.find, output = form.querySelector("output");
-  choices.forEach((select) => select.append(
-    ...[...new Set(rows.map((row) => row[select.name]))].filter((value) => value && value !== "–").map((value) => new Option(value))));
+  choices.forEach((select) => select.append(...[...new Set(rows.flatMap((row) => row[select.name]))]
+    .filter(Boolean).map((value) => new Option(titles[value] ?? value, value))));
 
+  const says = (text, word) => [word, ...(ALSO[word] ?? [])].some((each) => text.includes(each));
   const filter = () => {
     const words = find.value.trim().toLowerCase().split(/\s+/);
-    rows.forEach((entry) => {
-      entry.row.hidden = !(words.every((word) => entry.text.includes(word))
-        && choices.every((select) => !select.value || entry[select.name] === select.value));
+    rows.forEach((row) => {
+      row.body.hidden = !(words.every((word) => says(row.text, word))
+        && choices.every((select) => !select.value || row[select.name].includes(select.value)));
     });
-    tables.forEach((table) => { table.hidden = [...table.tBodies[0].rows].every((row) => row.hidden); });
-    output.textContent = `${rows.filter((entry) => !entry.row.hidden).length} of ${rows.length} rows`;
+    document.querySelectorAll(".ew-scoreboard .ew-chapter").forEach((head) => {
+      const mine = rows.filter((row) => row.chapter[0] === head.dataset.chapter
+        && row.body.closest("table") === head.closest("table"));
+      head.hidden = mine.every((row) => row.body.hidden);
+    });
+    const chosen = find.value.trim() || choices.some((select) => select.value);
+    document.querySelectorAll("details.ew-more").forEach((folded) => {
+      if (chosen) folded.open = [...folded.querySelectorAll(".ew-claim")].some((body) => !body.hidden);
+    });
+    output.textContent = `${rows.filter((row) => !row.body.hidden).length} of ${rows.length} claims`;
   };
   const keep = () => {
     const chosen = [...new FormData(form)].filter(([, value]) => value.trim());
     history.replaceState(null, "", `#${new URLSearchParams(chosen)}`);
   };
   const restore = () => {
-    if (location.hash && !location.hash.includes("=")) return;             // a place on the page
+    if (location.hash && !location.hash.includes("=")) {                  // a row: shown whatever was chosen
+      const row = document.getElementById(location.hash.slice(1));
+      if (row?.hidden) { form.reset(); filter(); row.scrollIntoView(); }
+      return;
+    }
     const asked = new URLSearchParams(location.hash.slice(1));
     [find, ...choices].forEach((field) => { field.value = asked.get(field.name) ?? ""; });
     choices.forEach((select) => { if (select.selectedIndex < 0) select.value = ""; });
     filter();
+    if (location.hash) form.scrollIntoView({ block: "start" });
   };
-  form.addEventListener("input", () => { filter(); keep(); });
   form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => { filter(); keep(); });
   addEventListener("hashchange", restore);
-  tables[0].closest(".ew-scroll").before(form);
+  document.querySelector(".ew-scores").before(form);
   filter();
   restore();
 });

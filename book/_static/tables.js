@@ -1,16 +1,14 @@
-// Tables that are wider than the page stack each row instead of cutting columns off: every cell learns the name of its
-// column. And whatever still scrolls sideways can be reached and moved with the keyboard.
+// Whatever scrolls sideways can be reached and moved with the keyboard; a place inside a fold unfolds it; tables of
+// parameters stack on a phone.
 document.addEventListener("DOMContentLoaded", () => {
-  const below = { "ew-records": Infinity, "ew-scoreboard": 1200, "ew-parameters": 768 };    // pixels of the window
-  const tables = Object.keys(below).flatMap((kind) => [...document.querySelectorAll(`table.${kind}`)].map((table) => [table, kind]));
-  tables.forEach(([table]) => {
+  const tables = [...document.querySelectorAll("table.ew-parameters")];
+  tables.forEach((table) => {
     const names = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent.trim());
     [...(table.tBodies[0]?.rows ?? [])].forEach((row) => [...row.cells].forEach((cell, column) => {
       cell.dataset.label = names[column] ?? "";
-      if (["", "–"].includes(cell.textContent.trim())) cell.dataset.empty = "";
     }));
   });
-  const stack = () => tables.forEach(([table, kind]) => table.classList.toggle("ew-stacks", innerWidth < below[kind]));
+  const stack = () => tables.forEach((table) => table.classList.toggle("ew-stacks", innerWidth < 768));
 
   const WIDE = ".ew-scroll, .cell_output .output, .pst-scrollable-table-container, div.math, pre, .katex-display";
   const reach = () => document.querySelectorAll(WIDE).forEach((region) => {
@@ -24,8 +22,15 @@ document.addEventListener("DOMContentLoaded", () => {
       }
     } else if (!scrolls && "reached" in region.dataset) region.removeAttribute("tabindex");
   });
+  const unfold = () => {
+    const place = location.hash.length > 1 && !location.hash.includes("=") && document.getElementById(location.hash.slice(1));
+    for (let fold = place && place.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    if (place && place.closest("details")) place.scrollIntoView();
+  };
   const fit = () => { stack(); reach(); };
   fit();
+  unfold();
+  addEventListener("hashchange", unfold);
   addEventListener("load", fit);
   addEventListener("resize", fit);
 });

@@ -27,15 +27,14 @@ _DRAWN = {
     ".board": (
         "KEYS",
         "MARKS",
+        "leading",
         "readable",
         "rows",
         "scoreboard",
-        "show",
         "tally",
-        "tally_html",
-        "to_html",
         "to_json",
     ),
+    ".tables": ("anchor", "closing_html", "picture", "tally_html", "to_html"),
     ".verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
     ".numbers": ("number", "quantity"),
 }

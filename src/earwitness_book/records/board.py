@@ -4,7 +4,6 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,7 @@ from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapters, published
 from earwitness_book.records.measurements import lacking, recorded
 from earwitness_book.records.numbers import interval, missing, number, quantity, unit
-from earwitness_book.records.verdicts import RESULTS, judgement, step_holds
+from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement, step_holds
 
 KEYS = (
     "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile",
@@ -28,6 +27,9 @@ _MORE = (
     "why",
     "note",
     "history",
+    "date",
+    "ours",
+    "controlled",
     "published_std",
     "recorded_std",
     "measured_std",
@@ -60,15 +62,29 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     return _board(list(_built(Path(folder) if folder else default)), ours)
 
 
-def tally(board: pd.DataFrame, chapter: str = "") -> dict[str, int]:
-    """Return how many results have each verdict; constants of the design are not counted.
+def leading(board: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each claim: the paper's corpus before others, generated voices last.
 
-    A public network that differs from another in one bias alone (``nisqa_mos_only``) is counted
-    with it.
+    Among equals the row that counts most speakers or clips leads; it gives the claim its verdict.
+    """
+    claims = {id: claim for chapter in chapters() for id, claim in published(chapter).items()}
+    own = [
+        row["corpus"] == getattr(claims.get(row["id"]), "corpus", None)
+        for row in board.to_dict("records")
+    ]
+    ranked = board.assign(
+        _own=own, _real=board["corpus"] != GENERATED, _n=board["n"].fillna(0).astype(float)
+    ).sort_values(["_own", "_real", "_n"], ascending=False, kind="stable")
+    return ranked.drop_duplicates("id").drop(columns=["_own", "_real", "_n"]).sort_index()
+
+
+def tally(board: pd.DataFrame, chapter: str = "") -> dict[str, int]:
+    """Return how many claims have each verdict, of the row that leads (:func:`leading`).
+
+    Constants of the design are not counted.
     """
     rows = board[board["id"].str.startswith(f"{chapter}/")] if chapter else board
-    counted = rows[~rows["design"] & (rows["protocol"] != "nisqa_mos_only")]
-    counts = counted["verdict"].value_counts()
+    counts = leading(rows[~rows["design"].astype(bool)])["verdict"].value_counts()
     return {verdict: int(counts.get(verdict, 0)) for verdict in RESULTS}
 
 
@@ -79,13 +95,6 @@ def rows(prefixes: Iterable[str], entries: Iterable[Mapping]) -> pd.DataFrame:
     return board[
         board["id"].str.startswith(tuple(prefixes)) & ((board["verdict"] != "") | has_value)
     ]
-
-
-def show(board: pd.DataFrame):
-    """Return a scoreboard, or rows of it, as a pandas Styler: units, spreads, verdicts in words."""
-    caption = "Published, recorded by a full run, and measured in this build"
-    style = readable(board).style.hide(axis="index").set_caption(caption)
-    return style.set_table_attributes('class="ew-records"').format(escape="html")
 
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
@@ -99,37 +108,6 @@ def to_json(board: pd.DataFrame) -> str:
     rows = kept.where(kept.notna(), None).to_dict("records")
     return json.dumps(
         [{**row, "n": _whole(row["n"])} for row in rows], indent=1, ensure_ascii=False
-    )
-
-
-def to_html(board: pd.DataFrame) -> str:
-    """Return a scoreboard as HTML: results, which scripts sort, then constants of the design."""
-    results = "Every claim: what was published, what a full run recorded, what this build measured."
-    constants = (
-        "Constants of the designs and of the corpora: listed, and not counted among the results."
-    )
-    tables = [_html_table(board[~board["design"]], results)]
-    return "".join(
-        tables + ([_html_table(board[board["design"]], constants)] if board["design"].any() else [])
-    )
-
-
-def tally_html(board: pd.DataFrame, chapter: str = "") -> str:
-    """Return a line that counts the results by verdict, of the book or of a chapter."""
-    counts = tally(board, chapter)
-    words = (
-        f"<strong>{count}</strong> {MARKS[verdict]}{verdict}" for verdict, count in counts.items()
-    )
-    return f'<p class="ew-tally">Results: {", ".join(words)}.</p>'
-
-
-def _html_table(board: pd.DataFrame, caption: str) -> str:
-    head = ("Claim", "Source", "Published", "Recorded", "This build", "On", "Control", "Verdict")
-    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "".join(_html_row(row) for row in board.to_dict("records"))
-    return (
-        f'<div class="ew-scroll"><table class="table ew-scoreboard"><caption>{caption}</caption>'
-        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -220,6 +198,8 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "n": judged.get("n"), "of": judged.get("of"), "seeds": judged.get("seeds"),
         "interval": judged.get("interval"), "control": _control(claim, judged, beside),
         "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
+        "date": provenance.get("date"), "ours": claim.ours,
+        "controlled": bool(claim.control),
     }  # fmt: skip
 
 
@@ -237,7 +217,8 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
 def _words(control: str) -> str:
     """Return an id as words, and words as they are."""
     is_id = "/" in control and " " not in control
-    return control.partition("/")[2].replace("/", ", ").replace("-", " ") if is_id else control
+    name = control.partition("/")[2].removeprefix("ours/")
+    return name.replace("/", ", ").replace("-", " ") if is_id else control
 
 
 def _criterion(claim: Claim) -> str:
@@ -286,37 +267,3 @@ def _published(row: Mapping) -> str:
 
 def _comparison(row: Mapping) -> str:
     return f" ({row['note']})" if isinstance(row["measured"], bool) and row["note"] else ""
-
-
-def _html_row(row: Mapping) -> str:
-    words = {key: escape(str(item)) for key, item in _readable(row).items()}
-    name = escape(row["id"]).replace("/", "/<wbr>")
-    verdict = escape(row["verdict"] or "")
-    numbers = "".join(_html_number(row, key) for key in ("published", "recorded", "measured"))
-    ends = f"<small>{words['95 % interval']}</small>" if words["95 % interval"] else ""
-    why = f"<small>{escape(row['why'])}</small>" if row["why"] else ""
-    return (
-        f'<tr data-verdict="{verdict}"><td>{words["claim"]}'
-        f'<small>{name}</small>{_changes(row)}</td>'
-        f"<td>{words['source']}</td>{numbers}<td>{words['on']}</td><td>{words['control']}{ends}</td>"
-        f'<td class="ew-verdict">{MARKS.get(verdict, "")}{verdict}{why}</td></tr>'
-    )
-
-
-def _html_number(row: Mapping, key: str) -> str:
-    value = row[key]
-    words = escape(quantity(value, row.get(f"{key}_std"), row["unit"] or ""))
-    sortable = "" if missing(value) or isinstance(value, bool) else f' data-value="{value}"'
-    return f"<td{sortable}>{words}</td>"
-
-
-def _changes(row: Mapping) -> str:
-    """Return the changes of a criterion since something was measured, folded."""
-    if not row["history"]:
-        return ""
-    items = "".join(
-        f"<li>{escape(str(c['date']))}: {escape(str(c['old']))} → {escape(str(c['new']))}. "
-        f"{escape(str(c['reason']))}</li>"
-        for c in row["history"]
-    )
-    return f"<details><summary>criterion changed</summary><ul>{items}</ul></details>"

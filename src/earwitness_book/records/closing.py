@@ -33,7 +33,7 @@ class Table:
     def _repr_html_(self) -> str:
         from earwitness_book import records
 
-        return records.show(records.rows(self.prefixes, self._entries.values())).to_html()
+        return records.closing_html(records.rows(self.prefixes, self._entries.values()))
 
 
 def table(*prefixes: str) -> Table:
@@ -74,5 +74,5 @@ def redrawn(output: Mapping, entries: Mapping[str, Mapping]) -> Mapping:
     if (asked := data.pop(MIME, None)) is None:
         return output
     rows = records.rows(asked["prefixes"], entries.values())
-    fresh = {"text/html": records.show(rows).to_html()} if len(rows) else {}  # ids may be gone
+    fresh = {"text/html": records.closing_html(rows)} if len(rows) else {}  # ids may be gone
     return {**output, "data": data | fresh}

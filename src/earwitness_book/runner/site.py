@@ -26,7 +26,7 @@ _KEPT = (
     ".doctrees",
     "jupyter_execute",
 )  # what a render leaves: the site, and what the next starts from
-MARK = "<!-- scoreboard -->"
+MARK, PICTURE = "<!-- scoreboard -->", "<!-- picture -->"
 _TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
 _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
@@ -255,7 +255,7 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
             ).encode()
     for name, content in wanted.items():
         if name.endswith(".md") and b"<!-- " in content:
-            wanted[name] = _filled(profile, content.decode()).encode()
+            wanted[name] = _filled(profile, name, content.decode()).encode()
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
@@ -290,10 +290,12 @@ def _toc(path: Path, listed: Collection[str]) -> bytes:
     return yaml.safe_dump(kept(content), allow_unicode=True, sort_keys=False).encode()
 
 
-def _filled(profile: str, text: str) -> str:
+def _filled(profile: str, name: str, text: str) -> str:
     """Return a page with the scoreboard, tallies and outputs of cells where it asks for them."""
+    address = "../" * name.count("/") + "scoreboard.html"
     text = text.replace(MARK, scoreboard(profile)) if MARK in text else text
-    text = _TALLY.sub(lambda asked: tally(profile, asked[1]), text)
+    text = text.replace(PICTURE, picture(profile, address)) if PICTURE in text else text
+    text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
 
 
@@ -388,16 +390,61 @@ def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
 
 
 def scoreboard(profile: str) -> str:
-    """Return published, recorded and measured values of every claim as HTML tables."""
+    """Return published, recorded and measured values of every claim as HTML."""
     from earwitness_book import records
 
-    return records.to_html(records.scoreboard(folder(profile)))
+    return records.to_html(records.scoreboard(folder(profile)), titles(), places())
 
 
-def tally(profile: str, chapter: str = "") -> str:
-    """Return how many results of the book, or of a chapter, have which verdict, as a line of
-    HTML.
+def tally(profile: str, chapter: str = "", address: str = "scoreboard.html") -> str:
+    """Return how many claims of the book, or of a chapter, have which verdict, as HTML.
+
+    ``address`` leads from the page that shows it to the scoreboard.
     """
     from earwitness_book import records
 
-    return records.tally_html(records.scoreboard(folder(profile)), chapter)
+    return records.tally_html(records.scoreboard(folder(profile)), chapter, address)
+
+
+def picture(profile: str, address: str = "scoreboard.html") -> str:
+    """Return every claim as a mark, by chapter and verdict, as HTML."""
+    from earwitness_book import records
+
+    return records.picture(records.scoreboard(folder(profile)), titles(), address)
+
+
+def titles() -> dict[str, str]:
+    """Return the title of each chapter that has published values, in the order of the book."""
+    from earwitness_book import records
+
+    book = project.root() / "book"
+    listed = dict.fromkeys(page.partition("/")[0] for page in notebooks.toc_pages())
+    known = records.chapters()
+    order = [name for name in listed if name in known]
+    order += [name for name in known if name not in order]
+    found = {name: book / name / "intro.md" for name in order}
+    return {name: (path.exists() and _heading(path)) or name for name, path in found.items()}
+
+
+def places() -> dict[str, str]:
+    """Return where the closing table of a page shows a claim, by id: ``page.html#claim-...``."""
+    from earwitness_book import records
+
+    shown = {
+        prefix: notebook.page for notebook in chapters() for prefix in _prefixes(notebook.content())
+    }
+    found = {}
+    for id in (id for chapter in records.chapters() for id in records.published(chapter)):
+        if fitting := [prefix for prefix in shown if id.startswith(prefix)]:
+            found[id] = f"{shown[max(fitting, key=len)]}.html#{records.anchor(id)}"
+    return found
+
+
+def _prefixes(content: dict) -> list[str]:
+    """Return the beginnings of ids that a notebook's closing tables show."""
+    calls = [
+        call[1]
+        for cell in content["cells"]
+        for call in re.finditer(r"records\.table\(([^)]*)\)", notebooks.text(cell))
+    ]
+    return [prefix for call in calls for prefix in re.findall(r"[\"']([^\"']+)[\"']", call)]

@@ -159,16 +159,6 @@ def test_the_closing_table_is_html_with_a_caption_and_no_script(checkout):
     )
 
 
-def test_a_scoreboard_can_be_shown_whole(checkout):
-    executed(checkout, "real", [{"id": "toy/accuracy", "value": 90, "std": 1, "corpus": "studio"}])
-    shown = records.show(records.scoreboard())
-    assert (
-        len(shown.data) == 5
-        and "90 ± 1 %" in shown._repr_html_()
-        and "· not run" in shown._repr_html_()
-    )
-
-
 def test_a_beginning_that_no_id_has_is_refused(checkout):
     with pytest.raises(UnknownNameError, match="beginning of a record id"):
         records.table("toy/fliping")
@@ -208,8 +198,8 @@ def test_constants_are_listed_apart_and_not_counted(checkout):
         "not run": 3,
     }
     results, constants = records.to_html(board).split("</table>")[:2]
-    assert "toy/<wbr>chance" in constants and "toy/<wbr>chance" not in results
-    assert "<strong>1</strong> ✓ reproduced" in records.tally_html(board, "toy")
+    assert 'id="claim-toy-chance"' in constants and 'id="claim-toy-chance"' not in results
+    assert "<strong>1</strong> reproduced" in records.tally_html(board, "toy")
 
 
 def test_a_network_that_differs_in_one_bias_is_counted_with_the_other(checkout):
@@ -235,3 +225,18 @@ def test_no_recorded_value_counts_as_reproduced_with_a_control_inside_its_interv
     for row in board[board["verdict"] == "reproduced"].to_dict("records"):
         claim = records.published(row["id"].split("/")[0])[row["id"]]
         assert not claim.control or row["interval"], row["id"]
+
+
+def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last(checkout):
+    executed(
+        checkout,
+        "real",
+        [
+            {"id": "toy/accuracy", "value": 70, "corpus": "voices", "n": 4000},
+            {"id": "toy/accuracy", "value": 90, "corpus": "studio", "n": 20},
+        ],
+    )
+    board = records.scoreboard()
+    assert len(board.query("id == 'toy/accuracy'")) == 2
+    assert records.leading(board).set_index("id").loc["toy/accuracy", "corpus"] == "studio"
+    assert sum(records.tally(board).values()) == board["id"].nunique()

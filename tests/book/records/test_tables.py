@@ -1,0 +1,66 @@
+"""Claims as HTML: closing tables, the scoreboard and its picture."""
+
+import re
+
+import yaml
+from toy_claims import executed
+
+from earwitness_book import records
+
+
+def _measured_on_two_corpora(checkout):
+    rows = [
+        {"id": "toy/accuracy", "value": 90, "corpus": "studio", "n": 20, "interval": [86, 94]},
+        {"id": "toy/chance", "value": 51.6, "corpus": "studio"},
+        {"id": "toy/accuracy", "value": 70, "corpus": "voices", "n": 4000},
+        {"id": "toy/ceiling", "value": 99, "corpus": "studio"},
+    ]
+    executed(checkout, "real", rows)
+    return records.scoreboard(ours=True)
+
+
+def test_a_closing_table_has_a_row_per_claim_and_a_column_per_corpus(checkout):
+    html = records.closing_html(_measured_on_two_corpora(checkout))
+    open_table, *folded = html.split("<details")
+    assert html.count('id="claim-toy-accuracy"') == 1
+    head = re.findall(r'<th scope="col">(.*?)</th>', open_table)
+    assert head == ["Claim", "Published", "studio", "generated voices"]
+    cell = re.search(r'<td data-label="studio">(.*?)</td>', open_table)[1]
+    for words in ("90 %", "control 51.6 % (chance)", "95 %: 86 to 94 %", "n = 20", "✓ reproduced"):
+        assert words in cell
+    assert any("The best possible." in part for part in folded)
+    assert "The best possible." not in open_table
+
+
+def test_at_most_five_claims_of_a_closing_table_are_open_those_with_a_control_among_them(checkout):
+    rows = [
+        {
+            "id": f"toy/{i}",
+            "claim": f"Claim {i}.",
+            "source": "T",
+            "at_least": 1,
+            "unit": "%",
+            "measure": "A share.",
+            **({"control": "chance"} if i == 8 else {}),
+        }
+        for i in range(9)
+    ]
+    text = yaml.safe_dump({"chapter": "toy", "claims": rows})
+    (checkout / "data/published/toy.yaml").write_text(text)
+    executed(checkout, "real", [{"id": row["id"], "value": 2, "corpus": "studio"} for row in rows])
+    opened, folded = records.closing_html(records.scoreboard()).split("<details")
+    assert [n for n in range(9) if f"Claim {n}." in opened] == [0, 1, 2, 3, 8]
+    assert [n for n in range(9) if f"Claim {n}." in folded] == [4, 5, 6, 7]
+
+
+def test_the_scoreboard_shows_each_claim_once_as_a_mark_and_once_as_a_row_that_links_its_page(
+    checkout,
+):
+    board = _measured_on_two_corpora(checkout)
+    board = board[~board["ours"].astype(bool)]
+    html = records.to_html(board, {"toy": "Toys"}, {"toy/share": "toy/01.html#claim-toy-share"})
+    for id in board["id"].unique():
+        assert html.count(f'href="#{records.anchor(id)}"') == 1
+        assert html.count(f'<tbody id="{records.anchor(id)}"') == 1
+    assert '<a href="toy/01.html#claim-toy-share">Most of it.</a>' in html
+    assert 'data-corpus="studio|voices"' in html and ">Toys</th>" in html
