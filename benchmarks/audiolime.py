@@ -8,7 +8,7 @@ import torch
 from benchmarks.measure import interleaved
 from earwitness import runtime
 from earwitness.attribution import audiolime
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.validation import frozen
 from earwitness.models import AudioNet
 from earwitness.models.inference import for_prediction
 

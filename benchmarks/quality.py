@@ -8,7 +8,7 @@ from captum.attr import DeepLift, IntegratedGradients, LayerConductance, Occlusi
 
 from benchmarks.measure import interleaved
 from earwitness import attribution, models, runtime
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.validation import frozen
 from earwitness.evaluation.controls import randomised
 from earwitness.models.nisqa import Nisqa, Settings
 

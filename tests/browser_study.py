@@ -86,7 +86,7 @@ async def check(tab, base: str, picture=None) -> None:
         for number in range(n_items):
             await wait(tab, at(number + 1, n_items), f"item {number + 1}")
             text = await tab.evaluate("document.querySelector('.ew-study').textContent")
-            assert "network answered" not in text and "Spoken was" not in text, (
+            assert "network predicted" not in text and "Spoken was" not in text, (
                 "an answer is shown before the end"
             )
             heard = "listen" in await tab.evaluate(

@@ -1,6 +1,6 @@
 // The listening study: one participant, one browser, no server. Answers stay in this browser until they are saved.
 (() => {
-  const QUESTION = "Which digit did the network answer?";
+  const QUESTION = "Which digit did the network predict?";
   const FORM = {
     "signal-heard": "Recording, by ear", "explanation-heard": "Explanation, by ear",
     "signal-seen": "Recording, by eye", "explanation-seen": "Explanation, by eye",
@@ -212,8 +212,8 @@
         textContent: `Done, thank you: you answered ${given.length} of ${study.items.length} items.` });
       show(heading,
         make("p", { className: "ew-study-row" }, button("Save my answers (CSV)", save), button("Erase and start again", erase, "ew-study-plain")),
-        table("How often you said what the network answered", ["Shown as", "Hits", "of"], byFormat),
-        table("All items", ["", "Shown as", "You said", "The network answered", "Spoken was"], all));
+        table("How often you said what the network predicted", ["Shown as", "Hits", "of"], byFormat),
+        table("All items", ["", "Shown as", "You said", "The network predicted", "Spoken was"], all));
       heading.focus();
     }
 

@@ -15,6 +15,8 @@ MODULES = {
         f"earwitness.corpora.{name}": f"earwitness.acoustics.{name}"
         for name in ("codecs", "degradations", "rooms", "sphere")
     },
+    "earwitness.acoustics.quality": "earwitness.acoustics.perceived_quality",
+    "earwitness.attribution.calls": "earwitness.attribution.validation",
     "earwitness.evaluation.bins": "earwitness.evaluation.flipping",
     "earwitness.evaluation.inference": "earwitness.models.inference",
     "earwitness.evaluation.randomisation": "earwitness.evaluation.controls",

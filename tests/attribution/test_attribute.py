@@ -11,7 +11,7 @@ from networks import INPUT_SHAPES, kaiming, signals, spectrogram_net, waveform_n
 from torch import nn
 
 from earwitness import attribution
-from earwitness.attribution import calls, concepts
+from earwitness.attribution import concepts, validation
 from earwitness.errors import ParameterError, UnknownNameError
 
 METHODS = attribution.methods()
@@ -346,7 +346,7 @@ def test_random_relevance_leaves_the_global_generator_alone():
 def test_frozen_restores_flags_that_differ_between_layers():
     model = fragile_model()
     twin = copy.deepcopy(model)
-    with pytest.raises(ArithmeticError), calls.frozen(model):
+    with pytest.raises(ArithmeticError), validation.frozen(model):
         assert not any(module.training for module in model.modules())
         assert not any(parameter.requires_grad for parameter in model.parameters())
         raise ArithmeticError

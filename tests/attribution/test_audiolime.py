@@ -217,7 +217,7 @@ def test_segments_must_have_samples(n_segments):
         ({"kernel_width": 0}, ParameterError, "kernel_width > 0"),
         ({"alpha": -1}, ParameterError, "alpha >= 0"),
         ({"batch_size": 0}, ParameterError, "batch_size must be a pos"),
-        ({"of": "loss"}, UnknownNameError, "There is no answer to explain 'loss'"),
+        ({"of": "loss"}, UnknownNameError, "There is no output to explain 'loss'"),
         ({"autocast": "yes"}, ParameterError, "autocast must be True, False or 'auto'"),
         (
             {"autocast": True},

@@ -211,7 +211,7 @@ def test_the_hop_that_is_taken_unasked_has_no_common_factor_with_the_grid_of_the
 @pytest.mark.parametrize(
     ("samples", "said"),
     [
-        (voice(29), "29 samples; the network hears 300 at a time"),
+        (voice(29), "29 samples; the network takes 300 at a time"),
         (np.zeros(400), "Utterance 1 is silent"),
         (np.full(400, np.nan), "Utterance 1 holds 400 samples that are NaN"),
         (np.ones((2, 400)), "one channel"),

@@ -25,7 +25,7 @@ from earwitness import cli
         (["sweep", "passes", "-p", "n_clips", "1,1"], 2, "different values"),
         (["sweep", "passes", "-p", "n_clips", "1,two"], 2, "n_clips must be int"),
         (["build", "--workers", "0"], 2, "workers"),
-        (["build", "--scheduler", "tcp://127.0.0.1:1"], 2, "No dask scheduler answers"),
+        (["build", "--scheduler", "tcp://127.0.0.1:1"], 2, "No dask scheduler is reached"),
         (["record", "toi"], 2, "Did you mean 'toy'"),
         (["run", "passes", "--timeout", "-1"], 2, "above 0, got -1"),
         (["run", "passes", "--timeout", "nan"], 2, "above 0, got nan"),

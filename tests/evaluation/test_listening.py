@@ -65,7 +65,7 @@ def test_a_confusion_matrix_gives_the_same_scores_for_all_classes_at_once():
 
 
 def test_lists_that_do_not_fit_each_other_are_refused():
-    with pytest.raises(ParameterError, match="one guess for each answer"):
+    with pytest.raises(ParameterError, match="one guess for each clip"):
         evaluation.informedness([0, 1], [1], 1)
-    with pytest.raises(ParameterError, match="one guess for each answer"):
+    with pytest.raises(ParameterError, match="one guess for each clip"):
         evaluation.markedness([], [], 1)

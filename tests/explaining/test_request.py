@@ -138,9 +138,9 @@ def test_a_network_of_spectrograms_is_explained_over_time_and_frequency(axes, tm
     assert {path.name for path in found.save(tmp_path / "x").iterdir()} == FILES - {"waveform.png"}
 
 
-def test_regression_has_a_curve_of_the_answer_and_no_probability():
+def test_regression_has_a_curve_of_the_output_and_no_probability():
     found = explain(net(1))
-    assert "probability" not in found.prediction and found.faithfulness["what"] == "answer"
+    assert "probability" not in found.prediction and found.faithfulness["what"] == "output"
     assert found.flipping["relevance"][0] == pytest.approx(found.prediction["value"], rel=1e-4)
 
 

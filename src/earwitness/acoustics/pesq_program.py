@@ -25,12 +25,12 @@ def judge(sent: np.ndarray, received: np.ndarray, sample_rate: int) -> dict:
 def main() -> None:
     """Judge one pair after the other, each its length in eight bytes and an npz, until there are
     none."""
-    answer = os.fdopen(os.dup(1), "w")
+    output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # PESQ prints
     while length := sys.stdin.buffer.read(8):
         with np.load(io.BytesIO(sys.stdin.buffer.read(int.from_bytes(length, "big")))) as pair:
             judged = judge(pair["sent"], pair["received"], int(pair["sample_rate"]))
-        print(json.dumps(judged), file=answer, flush=True)
+        print(json.dumps(judged), file=output, flush=True)
 
 
 if __name__ == "__main__":

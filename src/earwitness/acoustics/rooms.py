@@ -1,4 +1,4 @@
-"""Shoebox rooms heard by an ideal ambisonic microphone: image sources first, then a diffuse
+"""Shoebox rooms recorded by an ideal ambisonic microphone: image sources first, then a diffuse
 tail.
 """
 

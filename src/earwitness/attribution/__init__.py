@@ -1,4 +1,4 @@
-"""Why did the network answer so? One entry, :func:`attribute`, for every method; one module per
+"""Why did the network predict this? One entry, :func:`attribute`, for every method; one module per
 family.
 
 A method registers itself by its name with :func:`earwitness.attribution.registry.method`; the
@@ -26,7 +26,6 @@ from earwitness.attribution import (
 )
 from earwitness.attribution import registry as _registry
 from earwitness.attribution.baseline import relative_to
-from earwitness.attribution.calls import check_inputs, check_options, frozen, original, prepare
 from earwitness.attribution.completeness import Completeness, Explanations, completeness
 from earwitness.attribution.conductance import layer_conductance
 from earwitness.attribution.deeplift import deeplift_all
@@ -39,6 +38,7 @@ from earwitness.attribution.peers import DISAGREEMENTS
 from earwitness.attribution.question import Asked, Question, cut
 from earwitness.attribution.segments import over_segments
 from earwitness.attribution.sliding import relevance_signal, relevance_signals
+from earwitness.attribution.validation import check_inputs, check_options, frozen, original, prepare
 from earwitness.errors import ParameterError
 
 _FAMILIES = {
@@ -83,7 +83,7 @@ def attribute(
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes); or (batch, time, n_classes) or (batch, n_classes, time):
+        Returns logits (batch, n_classes); or (batch, time, n_classes) or (batch, n_classes, time):
         then the logits of all steps are explained together. Evaluated in evaluation mode; training
         flags, parameters and hooks are restored, errors included.
     inputs : Tensor, shape (batch, ...)
@@ -249,7 +249,7 @@ class _Asking:
 
     @torch.no_grad()
     def _predicted(self, inputs):
-        answers = []
+        scores = []
         for clip in range(len(inputs)):
             question = Question(
                 **{
@@ -259,8 +259,8 @@ class _Asking:
             )
             inner, _ = prepare(self.model, inputs[clip : clip + 1], 0)
             logits = Asked(self.model, question)(inner)
-            answers.append(logits.flatten(1, -2).sum(1) if logits.ndim > 2 else logits)
-        return torch.cat(answers).argmax(-1)
+            scores.append(logits.flatten(1, -2).sum(1) if logits.ndim > 2 else logits)
+        return torch.cat(scores).argmax(-1)
 
 
 __all__ = [

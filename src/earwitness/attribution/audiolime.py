@@ -1,8 +1,8 @@
-"""audioLIME: which parts of a sound, separated by source and cut in time, make the network answer
+"""audioLIME: which parts of a sound, separated by source and cut in time, make the network predict
 as it does.
 
 The parts ("components") add up to the sound. Mixtures of random halves of them go through the
-network, and a weighted linear model learns what each part adds to the answer. Parts are sounds, so
+network, and a weighted linear model learns what each part adds to the output. Parts are sounds, so
 the explanation can be listened to.
 """
 
@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_positive, check_target, frozen
 from earwitness.attribution.completeness import score
 from earwitness.attribution.dft_lrp import waveforms
 from earwitness.attribution.separation import separate
+from earwitness.attribution.validation import check_positive, check_target, frozen
 from earwitness.errors import AudioError, ParameterError, check_choice
 
 
@@ -30,7 +30,7 @@ def _probability(logits: torch.Tensor) -> torch.Tensor:
     return logits.softmax(-1)
 
 
-ANSWERS = {"logit": lambda logits: logits, "probability": _probability}
+SCALES = {"logit": lambda logits: logits, "probability": _probability}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def components(
 
 @dataclass(frozen=True)
 class Explanation:
-    """What each component adds to the answer, by a linear model around one sound.
+    """What each component adds to the output, by a linear model around one sound.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Explanation:
     intercept : float
         What the linear model expects of silence.
     r2 : float
-        Share of the weighted variance of the network's answers that the linear model explains; 1 is
+        Share of the weighted variance of the network's outputs that the linear model explains; 1 is
         all of it. Low: the components do not act independently, and the weights mean little.
     """
 
@@ -153,13 +153,13 @@ class Explanation:
 
     @property
     def order(self) -> np.ndarray:
-        """Components from the one that speaks most for the answer to the one that speaks most
+        """Components from the one that speaks most for the output to the one that speaks most
         against it.
         """
         return np.argsort(-self.weights, kind="stable")
 
     def top(self, k: int) -> np.ndarray:
-        """Return the ``k`` components that speak most for the answer.
+        """Return the ``k`` components that speak most for the output.
 
         Raises
         ------
@@ -203,7 +203,7 @@ def explain(
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes); left as it was.
+        Returns logits (batch, n_classes); left as it was.
     parts : Components
     target : int
         Output index.
@@ -252,12 +252,12 @@ def explain(
     switches = np.random.default_rng(seed).integers(0, 2, (n_samples, len(parts)))
     switches[0] = 1
     different, which = np.unique(switches, axis=0, return_inverse=True)
-    answers = answers_to(model, parts, target, different, of, prepare, autocast, batch_size)[which]
+    outputs = outputs_of(model, parts, target, different, of, prepare, autocast, batch_size)[which]
     linear = Ridge(alpha=alpha).fit(
-        switches, answers, sample_weight=(near := kernel(switches, kernel_width))
+        switches, outputs, sample_weight=(near := kernel(switches, kernel_width))
     )
     return Explanation(
-        parts, linear.coef_, float(linear.intercept_), float(linear.score(switches, answers, near))
+        parts, linear.coef_, float(linear.intercept_), float(linear.score(switches, outputs, near))
     )
 
 
@@ -271,7 +271,7 @@ def kernel(switches: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-(((1 - cosine) / width) ** 2) / 2)
 
 
-def answers_to(
+def outputs_of(
     model,
     parts: Components,
     target: int,
@@ -281,10 +281,10 @@ def answers_to(
     autocast: bool | str = False,
     batch_size: int = 100,
 ) -> np.ndarray:
-    """Return the network's answer to each mixture (n, n_components) of 0 and 1, (n,), float64.
+    """Return the network's output for each mixture (n, n_components) of 0 and 1, (n,), float64.
 
-    Arguments as for :func:`explain`. Where the network answers at each step of time, the sum over
-    time.
+    Arguments as for :func:`explain`. Where the network has an output at each step of time, the
+    sum over time.
     """
     like = next(model.parameters(), torch.empty(0))
     index = check_target(target, 1).to(like.device)
@@ -292,17 +292,17 @@ def answers_to(
     rows = torch.as_tensor(switches).to(like.device, like.dtype).split(batch_size)
     prepare, scale = (
         prepare or (lambda mixtures: mixtures[:, None]),
-        ANSWERS[check_choice(of, ANSWERS, "answer to explain")],
+        SCALES[check_choice(of, SCALES, "output to explain")],
     )
     with frozen(model), torch.inference_mode(), _precision(autocast, like):
-        answers = []
+        outputs = []
         for row in runtime.progress(rows, "mixtures"):
             with torch.autocast(like.device.type, enabled=False):
                 mixtures = row @ sounds  # (batch, n_samples)
-            answers.append(
+            outputs.append(
                 score(scale(model(prepare(mixtures)).to(like.dtype)), index.expand(len(row)))
             )
-    return torch.cat(answers).double().cpu().numpy()
+    return torch.cat(outputs).double().cpu().numpy()
 
 
 def _precision(autocast: bool | str, like: torch.Tensor) -> torch.autocast:

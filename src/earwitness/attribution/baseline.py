@@ -11,7 +11,7 @@ one more bias:
 import torch
 from torch import nn
 
-from earwitness.attribution.completeness import start_of
+from earwitness.attribution.completeness import broadcast_baseline
 
 # added to x, it is lost in rounding unless x is zero; then R(x) / x stays finite
 _TINY = 1e-20
@@ -26,7 +26,7 @@ class Shift(nn.Module):
 
     def forward(self, difference: torch.Tensor) -> torch.Tensor:
         """Return the input (batch, ...) that differs from the baseline by ``difference``."""
-        x = difference + start_of(self.baseline, difference)
+        x = difference + broadcast_baseline(self.baseline, difference)
         return x + torch.where(x < 0, -_TINY, _TINY)
 
 
@@ -44,9 +44,9 @@ def relative_to(model: nn.Module, baseline: float | torch.Tensor) -> nn.Sequenti
     Returns
     -------
     nn.Sequential
-        Layers ``baseline`` and ``model``. It answers to ``inputs - baseline`` what ``model``
-        answers to ``inputs``; in :func:`earwitness.attribution.conservation` the layer ``baseline``
-        absorbs the baseline's part.
+        Layers ``baseline`` and ``model``. It returns for ``inputs - baseline`` what ``model``
+        returns for ``inputs``; in :func:`earwitness.attribution.conservation` the layer
+        ``baseline`` absorbs the baseline's part.
 
     Notes
     -----

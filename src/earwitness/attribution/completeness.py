@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from earwitness.attribution.calls import explained, frozen, prepare
+from earwitness.attribution.validation import explained, frozen, prepare
 from earwitness.errors import ParameterError
 
 
@@ -46,7 +46,7 @@ class Explanations(NamedTuple):
 
     attributions: torch.Tensor
     """(n_targets, batch, ...): for each target what :func:`earwitness.attribution.attribute` would
-    answer.
+    output.
     """
     completeness: Completeness
     """Fields (n_targets, batch)."""
@@ -62,7 +62,7 @@ def completeness(
     model, inputs, target
         As for :func:`earwitness.attribution.attribute`.
     relevance : Tensor, shape of ``inputs``
-        What a method answered for them.
+        What a method returned for them.
     baseline : float or Tensor broadcastable to ``inputs``
         The reference input that the method was given.
 
@@ -84,11 +84,12 @@ def completeness(
             f"{tuple(inputs.shape)}."
         )
     with frozen(model), torch.no_grad():
-        difference = score(model(inner), index) - score(model(start_of(baseline, inner)), index)
-    return summed(relevance.to(difference.device), difference)
+        start = broadcast_baseline(baseline, inner)
+        difference = score(model(inner), index) - score(model(start), index)
+    return completeness_of(relevance.to(difference.device), difference)
 
 
-def summed(relevance: torch.Tensor, difference: torch.Tensor) -> Completeness:
+def completeness_of(relevance: torch.Tensor, difference: torch.Tensor) -> Completeness:
     """Return the completeness of attributions whose first axes are those of ``difference``."""
     flat = relevance.detach().double().flatten(difference.ndim)
     return Completeness(flat.sum(-1), difference.detach().double(), flat.abs().sum(-1))
@@ -105,7 +106,7 @@ def score(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     )
 
 
-def start_of(baseline: float | torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+def broadcast_baseline(baseline: float | torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     """Return the baseline in the inputs' shape, precision and place.
 
     Raises

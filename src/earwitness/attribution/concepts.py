@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from earwitness import attribution
-from earwitness.attribution.calls import check_inputs, check_positive, check_target
 from earwitness.attribution.lrp.dispatch import watched
 from earwitness.attribution.registry import find
+from earwitness.attribution.validation import check_inputs, check_positive, check_target
 from earwitness.errors import ParameterError, check_choice
 
 
@@ -113,7 +113,7 @@ def maximising_clips(relevance, channel: int, n_clips: int = 8) -> torch.Tensor:
     Notes
     -----
     "Relevance maximisation" of Achtibat et al. (2023): unlike the clips that excite a channel most,
-    these are the ones whose answer it decides.
+    these are the ones whose prediction it decides.
     """
     relevance = torch.as_tensor(relevance)
     if (
@@ -195,7 +195,7 @@ def conditional_relevance(
 
 @contextmanager
 def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Iterator[nn.Module]:
-    """Set channels of a layer to zero for the ``with`` block: what does the network answer without
+    """Set channels of a layer to zero for the ``with`` block: what does the network predict without
     them?
 
     Raises

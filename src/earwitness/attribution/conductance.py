@@ -7,10 +7,16 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_positive, frozen
-from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
+from earwitness.attribution.completeness import (
+    Explanations,
+    broadcast_baseline,
+    completeness_of,
+    prepare_all,
+    score,
+)
 from earwitness.attribution.gradients import integrated_gradients
 from earwitness.attribution.question import asked_of
+from earwitness.attribution.validation import check_positive, frozen
 from earwitness.errors import ParameterError, check_choice
 
 
@@ -133,7 +139,7 @@ def _kept(output: torch.Tensor, channels: Sequence[int]) -> torch.Tensor:
 
 def _check_ran(ran: Sequence, layer: str | None) -> None:
     if not ran:
-        raise ParameterError(f"The layer {layer!r} did not run when the model answered.")
+        raise ParameterError(f"The layer {layer!r} did not run in the model's forward pass.")
 
 
 def layer_conductance(
@@ -187,7 +193,7 @@ def layer_conductance(
     """
     inner, index = prepare_all(model, inputs, targets)
     check_positive(n_steps=n_steps, batch_size=batch_size)
-    start = start_of(baseline, inner)
+    start = broadcast_baseline(baseline, inner)
     with frozen(model):
         parts = [
             _flow(model, x, x0, t, layer, n_steps)
@@ -199,7 +205,7 @@ def layer_conductance(
             )
         ]
     attributions, difference = (torch.cat(field, dim=1) for field in zip(*parts, strict=True))
-    return Explanations(attributions, summed(attributions, difference))
+    return Explanations(attributions, completeness_of(attributions, difference))
 
 
 def _flow(

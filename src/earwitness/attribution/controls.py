@@ -4,7 +4,7 @@ against.
 
 import torch
 
-from earwitness.attribution.calls import explained
+from earwitness.attribution.validation import explained
 
 
 def random(model, inputs, target, *, seed: int = 0) -> torch.Tensor:

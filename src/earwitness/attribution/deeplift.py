@@ -16,15 +16,15 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from earwitness.attribution.calls import check_positive, frozen
 from earwitness.attribution.completeness import (
     Completeness,
     Explanations,
+    broadcast_baseline,
+    completeness_of,
     prepare_all,
     score,
-    start_of,
-    summed,
 )
+from earwitness.attribution.validation import check_positive, frozen
 from earwitness.errors import ParameterError
 
 TOLERANCE = 1e-4
@@ -164,7 +164,7 @@ class _Pass(TorchFunctionMode):
 
 
 def _reference(model: nn.Module, start: torch.Tensor) -> tuple[torch.Tensor, list[tuple]]:
-    """Return what the network answers to the baseline, and its non-linearities' inputs and outputs
+    """Return what the network returns for the baseline, and its non-linearities' inputs and outputs
     on the way.
 
     A baseline that all clips share goes through once, unless the network spreads a clip over
@@ -172,10 +172,10 @@ def _reference(model: nn.Module, start: torch.Tensor) -> tuple[torch.Tensor, lis
     """
     for rows in ([start[:1]] if start.stride(0) == 0 else []) + [start]:
         with torch.no_grad(), _Pass() as passed:
-            answer = model(rows)
+            output = model(rows)
         if len(rows) == len(start) or all(len(note[0]) == 1 for note in passed.notes):
             break
-    return answer, passed.notes
+    return output, passed.notes
 
 
 def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
@@ -190,7 +190,7 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
         [score(before.expand_as(output), t) for t in targets]
     )
     attributions = torch.stack(multipliers) * (inputs - start)  # (n_targets, batch, ...)
-    explanations = Explanations(attributions, summed(attributions, difference))
+    explanations = Explanations(attributions, completeness_of(attributions, difference))
     _check(explanations, max([float(note[0].abs().max()) for note in references], default=0.0))
     return explanations
 
@@ -223,7 +223,7 @@ def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanatio
             "rounding: a "
             "third of a map was. Explain model.float()."
         )
-    start = start_of(baseline, inputs)
+    start = broadcast_baseline(baseline, inputs)
     parts = [
         _explain(model, inputs[rows], start[rows], targets[:, rows])
         for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))

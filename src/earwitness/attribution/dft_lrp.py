@@ -1,4 +1,4 @@
-"""DFT-LRP: relevance of frequencies for networks that hear samples, through a layer that computes
+"""DFT-LRP: relevance of frequencies for networks that take samples, through a layer that computes
 nothing new.
 
 Put an inverse Fourier transform in front of the network and its input is a spectrum. The layer is

@@ -1,4 +1,4 @@
-"""What the first convolution of a raw-waveform network listens to, by its filters alone."""
+"""What the first convolution of a raw-waveform network selects, by its filters alone."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
 
 def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 1024) -> np.ndarray:
     """Return the magnitude spectrum of a frame as the filters build it: the sum of the filters,
-    each times its answer.
+    each times its output.
 
     Parameters
     ----------

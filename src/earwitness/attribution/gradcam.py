@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from earwitness.attribution.calls import in_batches
 from earwitness.attribution.completeness import score
 from earwitness.attribution.conductance import hidden_layer
+from earwitness.attribution.validation import in_batches
 from earwitness.errors import ParameterError
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
@@ -96,9 +96,9 @@ def gradcam(
 
     def explain(x, index):
         with _kept(module) as seen:
-            answers = score(model(x), index)
+            scores = score(model(x), index)
         output = _checked(seen, len(x), n_axes)
-        gradient = torch.autograd.grad(answers.sum(), output)[0]
+        gradient = torch.autograd.grad(scores.sum(), output)[0]
         weights = gradient.flatten(2).mean(2).view(*output.shape[:2], *[1] * n_axes)
         coarse = (weights * output.detach()).sum(1, keepdim=True)  # (batch, 1, [freq,] time)
         coarse = coarse.relu() if rectify else coarse

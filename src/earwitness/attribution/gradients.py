@@ -9,8 +9,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_positive, explained, frozen, in_batches
-from earwitness.attribution.completeness import Explanations, prepare_all, score, start_of, summed
+from earwitness.attribution.completeness import (
+    Explanations,
+    broadcast_baseline,
+    completeness_of,
+    prepare_all,
+    score,
+)
+from earwitness.attribution.validation import check_positive, explained, frozen, in_batches
 from earwitness.errors import ParameterError
 
 
@@ -69,7 +75,7 @@ def integrated_gradients(
     that of a single batch.
     """
     nodes = quadrature(n_steps)
-    start = start_of(baseline, inputs)
+    start = broadcast_baseline(baseline, inputs)
     difference = inputs - start
     total = torch.zeros_like(inputs)
     for node, weight in runtime.progress(nodes, "steps"):
@@ -135,7 +141,7 @@ def integrated_gradients_all(
     """
     check_positive(batch_size=batch_size)
     inner, index = prepare_all(model, inputs, targets)
-    nodes, start = quadrature(n_steps), start_of(baseline, inner)
+    nodes, start = quadrature(n_steps), broadcast_baseline(baseline, inner)
     with frozen(model):
         parts = [
             _integrated(model, x, x0, t, nodes)
@@ -147,7 +153,7 @@ def integrated_gradients_all(
             )
         ]
     attributions, difference = (torch.cat(field, dim=1) for field in zip(*parts, strict=True))
-    return Explanations(attributions, summed(attributions, difference))
+    return Explanations(attributions, completeness_of(attributions, difference))
 
 
 _AFFINE = (
@@ -206,9 +212,9 @@ def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, tor
             [torch.autograd.grad(entry, leaf, part, retain_graph=True)[0] for part in total]
         )
     with torch.no_grad():
-        answers = model(inputs), model(start)
+        outputs = model(inputs), model(start)
         difference = torch.stack(
-            [score(answers[0], target) - score(answers[1], target) for target in targets]
+            [score(outputs[0], target) - score(outputs[1], target) for target in targets]
         )
     return total * step, difference
 

@@ -1,4 +1,4 @@
-"""Occlusion sensitivity: hide a part of the input and see what the network answers then."""
+"""Occlusion sensitivity: hide a part of the input and see how the prediction changes."""
 
 import itertools
 import math
@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_positive, frozen, in_batches
 from earwitness.attribution.completeness import score
+from earwitness.attribution.validation import check_positive, frozen, in_batches
 from earwitness.errors import ParameterError
 from earwitness.features import mel
 
@@ -21,15 +21,15 @@ class OcclusionMap(NamedTuple):
     """What hiding each part of one spectrogram did to one output."""
 
     map: np.ndarray
-    """(n_mels, n_frames): answer less masked answer, mean over the masks that hide a cell; > 0: the
+    """(n_mels, n_frames): output less masked output, mean over the masks that hide a cell; > 0: the
     cell helps.
     """
     effects: np.ndarray
-    """(n_masks,) answer less masked answer, in units of the output (MOS)."""
+    """(n_masks,) output less masked output, in units of the output (MOS)."""
     boxes: np.ndarray
     """(n_masks, 4): first band, band after the last, first frame, frame after the last."""
     baseline: float
-    """The answer to the whole spectrogram."""
+    """The output for the whole spectrogram."""
     fill: float
     """What stood in the masks, in the spectrogram's unit (dB)."""
     cost: float
@@ -58,7 +58,7 @@ def occlusion_map(
     output: int = 0,
     batch_size: int = 256,
 ) -> OcclusionMap:
-    """Return what hiding each part of a spectrogram does to a quality network's answer, computing
+    """Return what hiding each part of a spectrogram does to a quality network's output, computing
     only what changes.
 
     Parameters
@@ -99,7 +99,7 @@ def occlusion_map(
     cut into segments. Chapter: speech-quality.
 
     Each mask changes only the segments that overlap it. The CNN, which is nearly all of the cost,
-    sees those alone; what it answers to the others is computed once. Squares of 24 x 24 touch few
+    sees those alone; what it returns for the others is computed once. Squares of 24 x 24 touch few
     segments of a clip of several seconds (``benchmarks/results/quality.md``); horizontal bars touch
     every segment and save nothing. The map is the same.
     """
@@ -110,13 +110,13 @@ def occlusion_map(
     with frozen(model), torch.no_grad():
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
         features = torch.cat([model.cnn(part) for part in whole.split(batch_size)])
-        baseline = _answer(model, features[None], output)[0]
+        baseline = _output(model, features[None], output)[0]
         touched = _touched(model, spectrogram.shape, boxes).to(
             whole.device
         )  # (n_masks, n_segments)
-        answers = torch.cat(
+        outputs = torch.cat(
             [
-                _masked_answers(
+                _masked_outputs(
                     model,
                     spectrogram,
                     features,
@@ -129,7 +129,7 @@ def occlusion_map(
                 for group in _groups(touched.sum(1).tolist(), batch_size)
             ]
         )
-    effects = (baseline - answers).double().cpu().numpy()
+    effects = (baseline - outputs).double().cpu().numpy()
     cost = float(touched.sum()) / touched.numel()
     return OcclusionMap(
         _averaged(tuple(spectrogram.shape), boxes, effects),
@@ -169,17 +169,17 @@ def _checked_fill(fill, or_silence: str = "") -> float:
     return float(fill)
 
 
-def _answer(model, features: torch.Tensor, output: int) -> torch.Tensor:
-    answers = model.rate(features)
+def _output(model, features: torch.Tensor, output: int) -> torch.Tensor:
+    scores = model.rate(features)
     if (
         isinstance(output, bool)
         or not isinstance(output, (int, np.integer))
-        or not 0 <= output < answers.shape[1]
+        or not 0 <= output < scores.shape[1]
     ):
         raise ParameterError(
-            f"Output {output!r} does not exist: outputs go from 0 to {answers.shape[1] - 1}."
+            f"Output {output!r} does not exist: outputs go from 0 to {scores.shape[1] - 1}."
         )
-    return answers[:, output]
+    return scores[:, output]
 
 
 def _touched(model, shape, boxes: np.ndarray) -> torch.Tensor:
@@ -204,11 +204,11 @@ def _groups(sizes: Sequence[int], limit: int) -> list[slice]:
     return [*groups, slice(first, len(sizes))]
 
 
-def _masked_answers(
+def _masked_outputs(
     model, spectrogram, features, boxes, touched, level, output, batch_size
 ) -> torch.Tensor:
-    """Return the answers (n_masks,) to some masked variants, with the CNN seeing only the segments
-    they touch.
+    """Return the outputs (n_masks,) for some masked variants, the CNN computing only the
+    segments that they touch.
     """
     variants = spectrogram.repeat(len(boxes), 1, 1)
     for variant, ((low, high), (start, stop)) in zip(variants, boxes, strict=True):
@@ -218,7 +218,7 @@ def _masked_answers(
     segments = model.segments(variants)[which]  # (n_touched, 1, n_mels, length)
     if len(segments):
         changed[which] = torch.cat([model.cnn(part) for part in segments.split(batch_size)])
-    return _answer(model, changed, output)
+    return _output(model, changed, output)
 
 
 def _boxes(shape: tuple[int, ...], mask, stride) -> np.ndarray:

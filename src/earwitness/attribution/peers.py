@@ -11,7 +11,7 @@ relevance in single precision, to 1e-10 in double. They do not agree on "alpha 1
 negative**. zennit
   splits the input by sign and treats both cases. captum clamps (or enlarges) the positive *weights*
   and takes the input as it comes, which is the same only behind a ReLU. The first layer of a
-  network that hears a waveform, or a centred spectrogram, sees negative values: there captum's
+  network that takes a waveform, or a centred spectrogram, has negative inputs: there captum's
   alpha-beta rule adds contributions of both signs in the denominator, which then may come close to
   zero. On networks of random weights without biases its largest deviation from the rule is 80 times
   the largest relevance of a clip (AudioNet) and 340 times (AlexNet); for gamma 63 and 0.6 times.

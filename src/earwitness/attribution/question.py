@@ -91,7 +91,7 @@ class Question:
             axis = getattr(getattr(logits, "_ending", None), "axis", None)
             if axis is None:
                 raise ParameterError(
-                    f"The model answers {tuple(logits.shape)}: say with class_axis= which axis the "
+                    f"The model returns {tuple(logits.shape)}: say with class_axis= which axis the "
                     "classes lie on, 1 for (batch, classes, time), -1 for (batch, time, classes)."
                 )
         if axis is None:
@@ -142,7 +142,7 @@ def _described(returned) -> str:
 
 
 class Asked(nn.Module):
-    """A network with a question: called, it answers the logits (batch, [time,] n_classes) that are
+    """A network with a question: called, it returns the logits (batch, [time,] n_classes) that are
     explained.
     """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
-from earwitness.attribution.calls import keyword_options
+from earwitness.attribution.validation import keyword_options
 from earwitness.errors import ParameterError, check_choice
 
 

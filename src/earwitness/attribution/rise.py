@@ -1,4 +1,4 @@
-"""RISE: how the answer to randomly masked inputs depends on what each mask lets through."""
+"""RISE: how the output for randomly masked inputs depends on what each mask lets through."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from earwitness import runtime
-from earwitness.attribution.audiolime import ANSWERS
-from earwitness.attribution.calls import check_positive, in_batches
+from earwitness.attribution.audiolime import SCALES
 from earwitness.attribution.completeness import score
+from earwitness.attribution.validation import check_positive, in_batches
 from earwitness.errors import ParameterError, check_choice
 
 _INTERPOLATION = {1: "linear", 2: "bilinear"}
@@ -50,7 +50,7 @@ def rise(
     seed: int = 0,
     batch_size: int = 50,
 ) -> torch.Tensor:
-    """Return how much the answer rises with what random masks let through of each value.
+    """Return how much the output rises with what random masks let through of each value.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def rise(
     of : {"logit", "probability"}
         What is explained; the paper takes the probability.
     centred : bool
-        Covariance of answer and mask over the mask's variance: what letting the value through adds,
-        of either sign, in units of the answer. False: the paper's mean of the answers weighted by
-        the masks, which holds the mean answer everywhere.
+        Covariance of output and mask over the mask's variance: what letting the value through adds,
+        of either sign, in units of the output. False: the paper's mean of the outputs weighted by
+        the masks, which holds the mean output everywhere.
     seed : int
         Of the masks, which are the same for all clips.
     batch_size : int
@@ -92,7 +92,7 @@ def rise(
             "RISE needs at least 2 masks and a share between 0 and 1, got "
             f"{n_masks!r} and {share!r}."
         )
-    scale = ANSWERS[check_choice(of, ANSWERS, "answer to explain")]
+    scale = SCALES[check_choice(of, SCALES, "output to explain")]
 
     @torch.no_grad()
     def explain(x, index):
@@ -100,8 +100,8 @@ def rise(
         seen = _Moments(x, shape)
         for mask in runtime.progress(drawn, "masks", n_masks):
             through = mask.to(x)
-            answer = score(scale(model(x * through + fill * (1 - through))), index).double()
-            seen.add(mask.to(x.device), answer)
+            output = score(scale(model(x * through + fill * (1 - through))), index).double()
+            seen.add(mask.to(x.device), output)
         result = seen.slope() if centred else seen.weighted(share)
         return result.view(len(x), *[1] * (x.ndim - 1 - len(shape)), *shape).expand_as(x).to(x)
 
@@ -118,24 +118,24 @@ def _grid(cells: int | Sequence[int], shape: tuple[int, ...]) -> list[int]:
 
 
 class _Moments:
-    """Running sums over masks (*shape) and answers (batch,), in double precision."""
+    """Running sums over masks (*shape) and outputs (batch,), in double precision."""
 
     def __init__(self, x: torch.Tensor, shape: tuple[int, ...]):
         zeros = torch.zeros(shape, dtype=torch.float64, device=x.device)
         self.n, self.masks, self.squares = 0, zeros, zeros.clone()
-        self.answers = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        self.outputs = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         self.products = torch.zeros(len(x), *shape, dtype=torch.float64, device=x.device)
 
-    def add(self, mask: torch.Tensor, answer: torch.Tensor) -> None:
+    def add(self, mask: torch.Tensor, output: torch.Tensor) -> None:
         self.n += 1
         self.masks += mask
         self.squares += mask**2
-        self.answers += answer
-        self.products += answer.view(-1, *[1] * mask.ndim) * mask
+        self.outputs += output
+        self.products += output.view(-1, *[1] * mask.ndim) * mask
 
     def slope(self) -> torch.Tensor:
         """Return covariance over the masks' variance; zero where all masks were alike."""
-        mean = self.answers.view(-1, *[1] * self.masks.ndim) / self.n
+        mean = self.outputs.view(-1, *[1] * self.masks.ndim) / self.n
         covariance = self.products / self.n - mean * self.masks / self.n
         variance = (self.squares / self.n - (self.masks / self.n) ** 2).expand_as(covariance)
         some = variance > 1e-12

@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 import torch
 
-from earwitness.attribution.calls import check_options
+from earwitness.attribution.validation import check_options
 from earwitness.errors import AudioError, MissingDataError, check_choice
 
 _SEPARABLE = 1e-3  # a remainder below this part of the signal's maximum is no source of its own

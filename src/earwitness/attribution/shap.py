@@ -1,9 +1,9 @@
-"""SHAP: each part's share of the answer, fair in the sense of Shapley, over the parts of audioLIME.
+"""SHAP: each part's share of the output, fair in the sense of Shapley, over the parts of audioLIME.
 
-A part's Shapley value is what it adds to the answer, averaged over all orders in which the parts
+A part's Shapley value is what it adds to the output, averaged over all orders in which the parts
 can be switched on. Two ways to estimate it: a weighted regression on random mixtures (KernelSHAP)
-and random orders. Both are exact where the answer is the sum of what the parts add, both always add
-up to the answer to the sound less the answer to silence.
+and random orders. Both are exact where the output is the sum of what the parts add, both always add
+up to the output for the sound less the output for silence.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness.attribution.audiolime import Components, Explanation, answers_to, of_components
-from earwitness.attribution.calls import check_positive
+from earwitness.attribution.audiolime import Components, Explanation, of_components, outputs_of
+from earwitness.attribution.validation import check_positive
 from earwitness.errors import ParameterError
 
 
@@ -86,8 +86,8 @@ def kernel_shap(
     Returns
     -------
     Explanation
-        ``weights`` add up to the answer to the sound less ``intercept``, the answer to silence;
-        ``r2`` is the share of the answers' weighted variance that the sum of the parts explains.
+        ``weights`` add up to the output for the sound less ``intercept``, the output for silence;
+        ``r2`` is the share of the outputs' weighted variance that the sum of the parts explains.
 
     Raises
     ------
@@ -102,13 +102,13 @@ def kernel_shap(
     _check(n_samples, batch_size)
     switches, weights = _mixtures(len(parts), n_samples, seed)
     ends = np.array([[0] * len(parts), [1] * len(parts)])
-    answers = answers_to(
+    outputs = outputs_of(
         model, parts, target, np.concatenate([ends, switches]), of, prepare, batch_size=batch_size
     )
-    silence, sound = answers[:2]
-    values = _regression(switches, weights, answers[2:] - silence, sound - silence)
+    silence, sound = outputs[:2]
+    values = _regression(switches, weights, outputs[2:] - silence, sound - silence)
     return Explanation(
-        parts, values, float(silence), _r2(switches, weights, answers[2:] - silence, values)
+        parts, values, float(silence), _r2(switches, weights, outputs[2:] - silence, values)
     )
 
 
@@ -140,12 +140,12 @@ def sampling_shap(
     ranks = orders.argsort(1)  # (order, component): when each is switched on
     switches = ranks[:, None, :] < np.arange(n + 1)[None, :, None]  # (order, number on, component)
     different, which = np.unique(switches.reshape(-1, n).astype(int), axis=0, return_inverse=True)
-    answers = answers_to(model, parts, target, different, of, prepare, batch_size=batch_size)
-    steps = np.diff(answers[which].reshape(len(orders), n + 1), axis=1)  # what each switch added
+    outputs = outputs_of(model, parts, target, different, of, prepare, batch_size=batch_size)
+    steps = np.diff(outputs[which].reshape(len(orders), n + 1), axis=1)  # what each switch added
     values = np.take_along_axis(steps, ranks, axis=1).mean(0)
-    gains = answers - answers[0]  # the first of the sorted mixtures is silence
+    gains = outputs - outputs[0]  # the first of the sorted mixtures is silence
     return Explanation(
-        parts, values, float(answers[0]), _r2(different, np.ones(len(different)), gains, values)
+        parts, values, float(outputs[0]), _r2(different, np.ones(len(different)), gains, values)
     )
 
 

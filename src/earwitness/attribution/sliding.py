@@ -9,7 +9,7 @@ from torch import nn
 
 from earwitness import attribution, runtime
 from earwitness.attribution import gradients
-from earwitness.attribution.calls import check_positive
+from earwitness.attribution.validation import check_positive
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
 from earwitness.features.windowing import LENGTH, SAMPLE_RATE, frame_centres, normalised, windows
@@ -19,7 +19,7 @@ from earwitness.models.inference import for_prediction
 HOP = 157  # a little less than 10 ms, without a common factor with the networks' grid of 30 samples
 PREDICTED = "predicted"
 _LEAST_SHARE = 0.1  # of a window that an utterance must fill: 25 ms of 250 ms
-_NO_TARGET = -1  # stands for: the class that the network answers
+_NO_TARGET = -1  # stands for: the class that the network predicts
 
 
 def relevance_signal(
@@ -42,7 +42,7 @@ def relevance_signal(
     Parameters
     ----------
     model : nn.Module
-        Takes windows (batch, 1, length), answers logits (batch, n_classes).
+        Takes windows (batch, 1, length), returns logits (batch, n_classes).
     samples : ndarray, shape (T,)
         At the network's own sample rate. At least a tenth of a window long.
     target : int, sequence of int of shape (n_frames,), or "predicted"
@@ -73,7 +73,7 @@ def relevance_signal(
     -------
     ndarray, shape (T,), float32
         In units of the method per unit of the *normalised* window, unless ``normalise`` is False:
-        each window is brought to mean zero and variance one before the network sees it, and
+        each window is brought to mean zero and variance one before the network takes it, and
         relevance is with respect to that.
 
     Raises
@@ -224,9 +224,9 @@ def _plans(signals, targets, hop: int, length: int, overlap: str, sample_rate: i
 def _check_length(samples: np.ndarray, length: int, what: str) -> np.ndarray:
     if len(samples) < _LEAST_SHARE * length:
         raise AudioError(
-            f"{what} has {len(samples)} samples; the network hears {length} at a time, and with "
+            f"{what} has {len(samples)} samples; the network takes {length} at a time, and with "
             "less than "
-            f"a tenth of that ({_LEAST_SHARE * length:.0f}) it hears little but the silence around."
+            f"a tenth of that ({_LEAST_SHARE * length:.0f}) it gets little but the silence around."
         )
     return samples
 

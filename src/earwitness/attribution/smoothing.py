@@ -1,4 +1,4 @@
-"""SmoothGrad and VarGrad: what a gradient method says of a clip, asked again around it.
+"""SmoothGrad and VarGrad: a gradient method's mean or variance over inputs around a clip.
 
 The gradient of a network of ReLUs jumps from one input to the next. Its mean over noisy copies of a
 clip (SmoothGrad) shows what the neighbourhood agrees about, its variance (VarGrad) where it does
@@ -11,7 +11,7 @@ import torch
 
 from earwitness import runtime
 from earwitness.attribution import deeplift, gradients
-from earwitness.attribution.calls import check_options, check_positive
+from earwitness.attribution.validation import check_options, check_positive
 from earwitness.errors import ParameterError, check_choice
 
 _OF = gradients.METHODS | deeplift.METHODS

@@ -1,7 +1,7 @@
 """From the network's spectrogram back to sound: with the phase of the original, or with a phase
 found for it.
 
-The network sees 227 of 228 frequencies and 227 of 229 frames. What it does not see is put back as
+The network takes 227 of 228 frequencies and 227 of 229 frames. What it does not take is put back as
 silence: the highest frequency (3991 Hz) and the first two frames, centred at 0 and 4.4 ms.
 """
 
@@ -26,7 +26,7 @@ class Analysis:
     Attributes
     ----------
     level_db : ndarray, shape (227, 227)
-        What the network sees: dB relative to the clip's maximum.
+        What the network takes: dB relative to the clip's maximum.
     phase : ndarray, shape (228, 229)
         Radians, of the whole transform.
     reference : float

@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     add_completion=False,
-    help="Explain what audio networks listen to: an executable book and a library.\n\n"
+    help="Explain what audio networks predict, and why: an executable book and a library.\n\n"
     "Start with `earwitness list`, then `earwitness build`. "
     "Each command has examples: `earwitness run --help`.",
 )

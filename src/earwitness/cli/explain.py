@@ -38,7 +38,7 @@ def explain(
     sample_rate: Annotated[
         int | None,
         typer.Option(
-            metavar="HZ", help="At which the network hears, if it has no attribute sample_rate."
+            metavar="HZ", help="Rate that the network takes, if it has no attribute sample_rate."
         ),
     ] = None,
     front_end: Annotated[
@@ -76,7 +76,7 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Explain what a network heard: pictures, sounds, numbers, and a report for any browser.
+    """Explain a network's prediction: pictures, sounds, numbers, and a report for any browser.
 
     Examples: `earwitness explain clip.wav --model phone-cnn --out why`,
     `earwitness explain *.flac --model mynet:Net --weights net.pt --sample-rate 16000 --target 3-5
@@ -108,7 +108,7 @@ def explain(
     work = runtime.progress(zip(requests, folders, here, strict=True), "sounds", len(requests))
     for request, folder, already in work:
         if not already:
-            request.answer().save(folder)
+            request.explain().save(folder)
         typer.echo(folder / "report.html")
 
 

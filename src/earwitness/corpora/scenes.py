@@ -1,4 +1,4 @@
-"""Rooms heard through Ambisonics: one second of speech, its reverberation and babble from all
+"""Rooms recorded in Ambisonics: one second of speech, its reverberation and babble from all
 around, kept apart.
 """
 

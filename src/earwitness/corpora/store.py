@@ -166,7 +166,7 @@ def download(name: str, progress: bool = True) -> Path:
     Raises
     ------
     MissingDataError
-        If an address does not answer.
+        If an address cannot be reached.
     DamagedDataError
         If what arrives differs from its checksum or from the manifest.
     """

@@ -81,7 +81,7 @@ def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
                 while waiting and len(running) < processes:
                     number, clips = waiting.pop(0)
                     ours, theirs = context.Pipe(duplex=False)
-                    worker = context.Process(target=_answer, args=(clips, theirs), daemon=True)
+                    worker = context.Process(target=_serve, args=(clips, theirs), daemon=True)
                     worker.start()
                     theirs.close()
                     running[ours] = number, worker
@@ -98,7 +98,7 @@ def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
     return [done[number] for number in range(len(plan))]
 
 
-def _answer(clips: list[dict], theirs) -> None:
+def _serve(clips: list[dict], theirs) -> None:
     theirs.send(speak(clips))
     theirs.close()
 
@@ -304,12 +304,12 @@ def _placed(
 
 def main() -> None:
     """Read a plan, write the clips."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not end up between the bytes of the answer
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not end up between the bytes of the output
     buffer = io.BytesIO()
     np.savez(buffer, **speak_all(json.load(sys.stdin)))
-    with answer:
-        answer.write(buffer.getbuffer())
+    with output:
+        output.write(buffer.getbuffer())
 
 
 if __name__ == "__main__":

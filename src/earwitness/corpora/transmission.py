@@ -12,7 +12,7 @@ import pandas as pd
 
 from earwitness import cache
 from earwitness.acoustics.degradations import Disturbance, active_level, degrade
-from earwitness.acoustics.quality import pesq_wideband
+from earwitness.acoustics.perceived_quality import pesq_wideband
 from earwitness.corpora.base import LONG_CLIP_S, Clip, Corpus
 from earwitness.corpora.timit import Timit
 from earwitness.corpora.voices import Voices

@@ -284,11 +284,11 @@ def _generate(plan: list[list[dict]], path: Path) -> None:
     program = [sys.executable, "-P", synthesizer.__file__]
     limit_s = _START_S + sum(len(clips) for clips in plan) * _CLIP_S
     try:
-        with open(path, "wb") as answer:
+        with open(path, "wb") as output:
             done = subprocess.run(
                 program,
                 input=json.dumps(plan).encode(),
-                stdout=answer,
+                stdout=output,
                 check=False,
                 timeout=limit_s,
             )

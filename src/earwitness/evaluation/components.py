@@ -1,4 +1,4 @@
-"""Do the components that an explanation names decide the answer: alone, and by their absence?"""
+"""Do the components that an explanation names decide the prediction: alone, and when absent?"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from earwitness.attribution.audiolime import Components
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.validation import frozen
 from earwitness.errors import ParameterError
 
 
@@ -19,13 +19,12 @@ def keep_and_remove(
     prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
     batch_size: int = 100,
 ) -> pd.DataFrame:
-    """Return what the network answers when it hears only the top k components, and when it hears
-    all others.
+    """Return what the network predicts from only the top k components, and from all others.
 
     Parameters
     ----------
     model : nn.Module
-        Answers logits (batch, n_classes); left as it was.
+        Returns logits (batch, n_classes); left as it was.
     parts : sequence of Components
         One a clip.
     orders : sequence of sequences of int
@@ -40,7 +39,7 @@ def keep_and_remove(
     -------
     DataFrame
         A row per clip and k from 1 to the number of components: ``clip``, ``k``, ``share`` (k over
-        all components), ``kept_same`` (the top k alone get the answer of the whole clip),
+        all components), ``kept_same`` (the top k alone get the prediction of the whole clip),
         ``removed_changed`` (the clip without them gets another). The last k leaves silence.
 
     Raises
@@ -63,15 +62,15 @@ def keep_and_remove(
             kept = _kept(components, order)  # (k, n_samples)
             whole = components.signal
             sounds = np.concatenate([whole[None], kept, whole - kept])
-            answer, *answers = _answers(model, sounds, prepare, batch_size)
+            prediction, *others = _predictions(model, sounds, prepare, batch_size)
             n = len(kept)
             rows += [
                 {
                     "clip": clip,
                     "k": k + 1,
                     "share": (k + 1) / n,
-                    "kept_same": answers[k] == answer,
-                    "removed_changed": answers[n + k] != answer,
+                    "kept_same": others[k] == prediction,
+                    "removed_changed": others[n + k] != prediction,
                 }
                 for k in range(n)
             ]
@@ -113,7 +112,7 @@ def _kept(components: Components, order: Sequence[int]) -> np.ndarray:
     return components.parts[np.asarray(order)].cumsum(0)
 
 
-def _answers(model, sounds: np.ndarray, prepare, batch_size: int) -> list[int]:
+def _predictions(model, sounds: np.ndarray, prepare, batch_size: int) -> list[int]:
     like = next(model.parameters(), torch.empty(0))
     prepare = prepare or (lambda mixtures: mixtures[:, None])
     parts = torch.as_tensor(sounds).to(like.device, like.dtype).split(batch_size)

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.calls import check_inputs, check_positive, check_target, explained
 from earwitness.attribution.endings import Ending, Endings
 from earwitness.attribution.question import Question
+from earwitness.attribution.validation import check_inputs, check_positive, check_target, explained
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
 from earwitness.models.inference import evaluation_mode, for_prediction
@@ -310,7 +310,7 @@ def pixel_flipping(
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
     probe = inputs[:1].detach().to(like.device, like.dtype)
-    answering, (read, multi_label) = (
+    network, (read, multi_label) = (
         for_prediction(model, probe),
         _reading(model, probe, output, class_axis),
     )
@@ -320,7 +320,7 @@ def pixel_flipping(
         counts = flipped_counts(inputs, fractions)
         changed = _changes(inputs, ranks, counts)
         with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
-            scores = _scores(answering, read, inputs, ranks, counts, changed.nonzero(), batch_size)
+            scores = _scores(network, read, inputs, ranks, counts, changed.nonzero(), batch_size)
         latest = (changed.flatten().cumsum(0) - 1).view(
             changed.shape
         )  # row of ``scores`` that each fraction stands on
@@ -402,7 +402,7 @@ def bin_flipping(
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
     check_positive(batch_size=batch_size)
     like, bfloat16 = _precision(model, inputs, autocast)
-    answering = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
+    network = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
     n_bins = order_by[0].numel()
     places = (
         order_by.flatten(1)
@@ -418,7 +418,7 @@ def bin_flipping(
             for rows in torch.arange(len(inputs)).split(batch_size):
                 x = inputs[rows].to(like.device, like.dtype, copy=True)
                 x[:, channels] *= (places[rows] >= count)[:, None].to(x)
-                means = answering(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
+                means = network(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
                 scores[rows, column] = explained(means, index[rows])
                 correct[rows, column] = means.argmax(1) == index[rows]
     return FlippingCurve(

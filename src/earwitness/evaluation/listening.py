@@ -1,4 +1,4 @@
-"""Scores for guesses: by listeners who are to tell what a network heard, or by anything else."""
+"""Scores for guesses: of listeners who are to tell what a network predicted, or of any other."""
 
 from collections.abc import Sequence
 
@@ -14,23 +14,23 @@ def informedness(actual: Sequence, guessed: Sequence, label) -> float:
     Parameters
     ----------
     actual, guessed : sequence, length n
-        The true answers and what was guessed.
+        The true classes and what was guessed.
     label
         The class that is scored against all others.
 
     Returns
     -------
     float
-        NaN where a denominator is zero: ``label`` is never, or always, the answer.
+        NaN where a denominator is zero: ``label`` is never, or always, the class.
 
     Raises
     ------
     ParameterError
-        If lengths differ, or there is no answer.
+        If lengths differ, or there is no clip.
 
     Notes
     -----
-    Powers (2011). TP, FP: guesses of ``label`` that are right, wrong; P, N: answers that are
+    Powers (2011). TP, FP: guesses of ``label`` that are right, wrong; P, N: classes that are
     ``label``, are not.
     """
     return float(rates(_two_by_two(actual, guessed, label))[0][1])
@@ -40,7 +40,7 @@ def markedness(actual: Sequence, guessed: Sequence, label) -> float:
     """Return how far a guess can be trusted: TP / (TP + FP) - FN / (TN + FN). 1 perfect, 0 chance,
     below 0 misleading.
 
-    Arguments as for :func:`informedness`, with the roles of answers and guesses exchanged: NaN
+    Arguments as for :func:`informedness`, with the roles of classes and guesses exchanged: NaN
     where ``label`` is never, or always, guessed.
     """
     return float(rates(_two_by_two(actual, guessed, label))[1][1])
@@ -61,20 +61,20 @@ def rates(confusion) -> tuple[np.ndarray, np.ndarray]:
     """
     confusion = np.asarray(confusion, np.float64)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., n_classes), TP
-    answers, guesses = confusion.sum(-1), confusion.sum(-2)  # P and TP + FP
+    classes, guesses = confusion.sum(-1), confusion.sum(-2)  # P and TP + FP
     total = confusion.sum((-2, -1))[..., None]  # (..., 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        informed = hits / answers - (guesses - hits) / (total - answers)
-        marked = hits / guesses - (answers - hits) / (total - guesses)
+        informed = hits / classes - (guesses - hits) / (total - classes)
+        marked = hits / guesses - (classes - hits) / (total - guesses)
     return informed, marked
 
 
 def _two_by_two(actual: Sequence, guessed: Sequence, label) -> np.ndarray:
-    """Return the counts (2, 2) of not ``label`` and ``label``, by answer and guess."""
+    """Return the counts (2, 2) of not ``label`` and ``label``, by class and guess."""
     actual, guessed = np.asarray(actual), np.asarray(guessed)
     if actual.ndim != 1 or actual.shape != guessed.shape or actual.size == 0:
         raise ParameterError(
-            f"There must be one guess for each answer, got {actual.shape} and {guessed.shape}."
+            f"There must be one guess for each clip, got {actual.shape} and {guessed.shape}."
         )
     codes = 2 * (actual == label) + (guessed == label)
     return np.bincount(codes, minlength=4).reshape(2, 2)

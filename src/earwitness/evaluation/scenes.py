@@ -173,7 +173,7 @@ def summary(errors_deg: np.ndarray, within_deg: float = 10.0) -> dict:
         raise ParameterError("There are no angular errors to summarise.")
     if not np.isfinite(errors_deg).all():
         raise ParameterError(
-            "An angular error is NaN or infinite; leave that answer out, or count it as wrong."
+            "An angular error is NaN or infinite; leave that estimate out, or count it as wrong."
         )
     return {
         "within_percent": float(100 * np.mean(errors_deg <= within_deg)),
@@ -232,7 +232,7 @@ def by_condition(
 
 
 def chance(within_deg: float = 10.0) -> float:
-    """Return the per cent of uniformly random answers that lie so near: the spherical cap's share
+    """Return the per cent of uniformly random estimates that lie so near: the spherical cap's share
     of the sphere.
     """
     check_number("within_deg", within_deg, 0, 180)

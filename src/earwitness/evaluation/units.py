@@ -1,4 +1,4 @@
-"""What do the outputs of a network's hidden part answer to? Held against what is known of each
+"""What do the outputs of a network's hidden part respond to? Held against what is known of each
 moment.
 """
 
@@ -12,8 +12,8 @@ from scipy.spatial.distance import squareform
 from earwitness.errors import ParameterError, check_number
 from earwitness.evaluation.scenes import roc_area
 
-ACTIVE = 0.05  # of a unit's range: less is not called an answer
-CONSTANT = 0.001  # of the widest range: a unit that moves less never answers
+ACTIVE = 0.05  # of a unit's range: less is not called a response
+CONSTANT = 0.001  # of the widest range: a unit that moves less never responds
 
 
 class Best(NamedTuple):
@@ -21,18 +21,18 @@ class Best(NamedTuple):
 
     unit: int
     direction: int
-    """1: it answers higher where the truth holds; -1: lower."""
+    """1: it responds more where the truth holds; -1: lower."""
     area: float
     """Area under the ROC curve on moments that had no say in choosing it."""
 
 
-def roc_areas(answers, truth) -> np.ndarray:
+def roc_areas(outputs, truth) -> np.ndarray:
     """Return the area under the ROC curve of each unit, (n_units,):
     :func:`earwitness.evaluation.roc_area`.
 
     Parameters
     ----------
-    answers : array_like, shape (n, n_units)
+    outputs : array_like, shape (n, n_units)
     truth : array_like of bool, shape (n,)
 
     Returns
@@ -40,46 +40,46 @@ def roc_areas(answers, truth) -> np.ndarray:
     ndarray, shape (n_units,)
         0 to 1, 0.5 is chance; NaN if the truth holds everywhere or nowhere.
     """
-    answers, truth = np.asarray(answers, float), np.asarray(truth)
-    if answers.ndim != 2 or truth.dtype != bool or truth.shape != answers.shape[:1]:
+    outputs, truth = np.asarray(outputs, float), np.asarray(truth)
+    if outputs.ndim != 2 or truth.dtype != bool or truth.shape != outputs.shape[:1]:
         raise ParameterError(
-            f"Answers must be (n, n_units) with a bool truth for each of n, got {answers.shape} "
+            f"Outputs must be (n, n_units) with a bool truth for each of n, got {outputs.shape} "
             "and "
             f"{truth.dtype} {truth.shape}."
         )
     if truth.all() or not truth.any():
-        return np.full(answers.shape[1], np.nan)
-    return np.array([roc_area(unit, truth) for unit in answers.T])
+        return np.full(outputs.shape[1], np.nan)
+    return np.array([roc_area(unit, truth) for unit in outputs.T])
 
 
-def best_unit(answers, truth, chosen_on, rising: bool = False) -> Best:
+def best_unit(outputs, truth, chosen_on, rising: bool = False) -> Best:
     """Return the unit that tells truth from the rest best on some moments, and how well it does on
     all others.
 
     Parameters
     ----------
-    answers : array_like, shape (n, n_units)
+    outputs : array_like, shape (n, n_units)
     truth : array_like of bool, shape (n,)
     chosen_on : array_like of bool, shape (n,)
         Moments that decide which unit, and in which direction. The best of many looks good where it
         was chosen.
     rising : bool
-        Only units that answer higher where the truth holds.
+        Only units that respond more where the truth holds.
     """
-    answers, truth, chosen_on = np.asarray(answers), np.asarray(truth), np.asarray(chosen_on)
-    if answers.ndim != 2 or not truth.shape == chosen_on.shape == answers.shape[:1]:
+    outputs, truth, chosen_on = np.asarray(outputs), np.asarray(truth), np.asarray(chosen_on)
+    if outputs.ndim != 2 or not truth.shape == chosen_on.shape == outputs.shape[:1]:
         raise ParameterError(
-            f"Answers must be (n, n_units), truth and chosen_on (n,), got {answers.shape}, "
+            f"Outputs must be (n, n_units), truth and chosen_on (n,), got {outputs.shape}, "
             f"{truth.shape} and {chosen_on.shape}."
         )
-    areas = roc_areas(answers[chosen_on], truth[chosen_on])
+    areas = roc_areas(outputs[chosen_on], truth[chosen_on])
     if np.isnan(areas).any():
         raise ParameterError(
             "The truth must hold somewhere and not everywhere among the moments to choose on."
         )
     unit = int((areas if rising else np.abs(areas - 0.5)).argmax())
     direction = 1 if areas[unit] >= 0.5 else -1
-    others = direction * answers[~chosen_on][:, [unit]]
+    others = direction * outputs[~chosen_on][:, [unit]]
     return Best(unit, direction, float(roc_areas(others, truth[~chosen_on])[0]))
 
 
@@ -105,48 +105,48 @@ def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray
     return cut.any(axis=1) if how == "touch" else cut[:, length // 2].copy()
 
 
-def presence(answers: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np.ndarray:
-    """Return the share of clips in which each unit answers somewhere, (n_units,).
+def presence(outputs: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np.ndarray:
+    """Return the share of clips in which each unit responds somewhere, (n_units,).
 
     Parameters
     ----------
-    answers : sequence of ndarray (n_segments, n_units), one for each clip
+    outputs : sequence of ndarray (n_segments, n_units), one for each clip
     silent : array_like, shape (n_units,)
-        What the units answer to nothing.
+        Outputs of the units for silence.
     level : float
-        A unit answers where it is further from ``silent`` than this share of its own range over all
-        clips.
+        A unit responds where it is further from ``silent`` than this share of its own range over
+        all clips.
     """
-    span = _ranges(answers)
+    span = _ranges(outputs)
     if np.shape(silent) != span.shape:
         raise ParameterError(
             f"silent must have a value for each unit, {span.shape}, got {np.shape(silent)}."
         )
-    away = [np.abs(clip - np.asarray(silent)).max(axis=0) for clip in answers]
+    away = [np.abs(clip - np.asarray(silent)).max(axis=0) for clip in outputs]
     return np.mean([(distance > level * span) & (span > 0) for distance in away], axis=0)
 
 
-def constant(answers: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarray:
-    """Return which units never answer: their range over all clips is below ``level`` of the widest,
-    (n_units,) bool.
+def constant(outputs: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarray:
+    """Return which units never respond, (n_units,) bool: their range over all clips is below
+    ``level`` of the widest.
     """
-    span = _ranges(answers)
+    span = _ranges(outputs)
     return span <= level * span.max()
 
 
-def _ranges(answers: Sequence[np.ndarray]) -> np.ndarray:
-    if not len(answers) or not all(len(clip) for clip in answers):
-        raise ParameterError("There is no clip, or one without a segment, to look for answers in.")
-    highest, lowest = [clip.max(axis=0) for clip in answers], [clip.min(axis=0) for clip in answers]
+def _ranges(outputs: Sequence[np.ndarray]) -> np.ndarray:
+    if not len(outputs) or not all(len(clip) for clip in outputs):
+        raise ParameterError("There is no clip, or one without a segment.")
+    highest, lowest = [clip.max(axis=0) for clip in outputs], [clip.min(axis=0) for clip in outputs]
     return np.max(highest, axis=0) - np.min(lowest, axis=0)
 
 
-def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-    """Return the correlations of all units, and groups of those that say the same.
+def redundancy(outputs, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlations of all units, and groups of those that vary alike.
 
     Parameters
     ----------
-    answers : array_like, shape (n, n_units)
+    outputs : array_like, shape (n, n_units)
     level : float
         Groups are built by average linkage of 1 - |correlation|, cut where their mean |correlation|
         falls below this.
@@ -158,12 +158,12 @@ def redundancy(answers, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     groups : ndarray of int, shape (n_units,)
         Units of one group have the same number, counted from 1.
     """
-    answers = np.asarray(answers, float)
-    if answers.ndim != 2 or len(answers) < 2 or not np.isfinite(answers).all():
+    outputs = np.asarray(outputs, float)
+    if outputs.ndim != 2 or len(outputs) < 2 or not np.isfinite(outputs).all():
         raise ParameterError(
-            f"Answers must be finite and (n, n_units), two or more of each, got {answers.shape}."
+            f"Outputs must be finite and (n, n_units), two or more of each, got {outputs.shape}."
         )
-    centred = answers - answers.mean(axis=0)
+    centred = outputs - outputs.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     unit_vectors = centred / np.where(norms > 0, norms, 1)
     correlations = unit_vectors.T @ unit_vectors

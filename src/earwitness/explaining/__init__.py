@@ -1,4 +1,4 @@
-"""Any sound, any network: what it heard, as pictures, sounds, numbers, and a page to hand on."""
+"""Any sound, any network: the explanation as pictures, sounds, numbers, and a page."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def explain(
     seed: int = 0,
     **options,
 ) -> Explanation:
-    """Explain what a network heard in a sound.
+    """Explain what a network predicts for a sound.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def explain(
         Output to explain: its number, its class, ``"predicted"``, or a pair ``(a, b)`` or
         ``"a-b"``: a against b.
     sample_rate : int, optional
-        At which the network hears, in Hz; by default its attribute ``sample_rate``.
+        Rate of the sounds that the network takes, in Hz; by default its attribute ``sample_rate``.
     channel : {"left", "right", "mean"}, optional
         Of a file with several.
     weights : path, optional
@@ -84,7 +84,7 @@ def explain(
             classes=classes,
         )
     )
-    return Request(sound, network, method, target, channel, output, seed, options).answer()
+    return Request(sound, network, method, target, channel, output, seed, options).explain()
 
 
 __all__ = ["FRONT_ENDS", "Explanation", "Network", "Request", "explain", "find"]

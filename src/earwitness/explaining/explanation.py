@@ -1,4 +1,4 @@
-"""What a network heard: maps, sounds, numbers; shown in a notebook, saved in a folder."""
+"""Why a network predicts so: maps, sounds, numbers; shown in a notebook, saved in a folder."""
 
 import io
 import json
@@ -20,7 +20,7 @@ NUMBERS = "numbers.json"
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """What a network heard in a sound.
+    """Why a network predicts so for a sound.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Explanation:
     start_s : float
         Where in the sound the samples begin, in seconds; negative where silence was put before it.
     logits : ndarray, shape (n_outputs,), float64
-        The network's answer, its mean over time where there is one for each step.
+        The network's output, its mean over time where there is one for each step.
     prediction : dict
         Highest output: ``output``, ``label``, ``value``, and ``probability`` by softmax if there
         are several.
@@ -113,15 +113,15 @@ class Explanation:
                 "freqs_hz": freqs,
             }
         width = min(2 ** round(np.log2(0.032 * self.sample_rate)), len(self.samples))
-        heard = self.inputs.reshape(-1).astype(float)
+        inputs = self.inputs.reshape(-1).astype(float)
         relevance = (
-            dft_lrp.short_time_dft_lrp(self.relevance, heard, width=width)
+            dft_lrp.short_time_dft_lrp(self.relevance, inputs, width=width)
             if self.in_shares
             else None
         )
-        freqs, times = dft_lrp.axes(len(heard), self.sample_rate, width=width)
+        freqs, times = dft_lrp.axes(len(inputs), self.sample_rate, width=width)
         return {
-            "level_db": _levels_db(heard, width, len(times)),
+            "level_db": _levels_db(inputs, width, len(times)),
             "relevance": relevance,
             "times_s": times,
             "freqs_hz": freqs,

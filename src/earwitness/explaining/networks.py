@@ -1,4 +1,4 @@
-"""Which network is explained, by name, from a module or an ONNX file; and how it hears."""
+"""Which network is explained, by name, from a module or an ONNX file; and what it takes."""
 
 import hashlib
 import importlib
@@ -23,7 +23,7 @@ _STATES = ("state_dict", "model_state_dict")  # where checkpoints of training lo
 
 
 @dataclass(frozen=True)
-class Heard:
+class Prepared:
     """What a network is given of a sound, and where in time and frequency its values lie.
 
     Attributes
@@ -60,7 +60,7 @@ FRONT_ENDS: dict[str, Callable] = {
 
 @dataclass(frozen=True)
 class Network:
-    """A network and how it hears.
+    """A network and what it takes.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Network:
     n_samples: int | None = None
     classes: Sequence[str] | None = None
 
-    def hear(self, samples: np.ndarray) -> Heard:
+    def prepare(self, samples: np.ndarray) -> Prepared:
         """Return what the network is given of samples (T,) at its own rate.
 
         Raises
@@ -109,7 +109,7 @@ class Network:
         inputs = inputs[None, None] if inputs.ndim == 1 else inputs
         like = next(self.model.parameters(), inputs)
         inputs = inputs.detach().to(like.device, like.dtype)
-        return Heard(
+        return Prepared(
             inputs, _is_of_samples(inputs, len(samples), name), _axis(times_s), _axis(freqs_hz)
         )
 
@@ -155,7 +155,7 @@ def find(
     n_samples: int | None = None,
     classes: Sequence[str] | None = None,
 ) -> Network:
-    """Return a network ready to hear.
+    """Return a network ready to be explained.
 
     Parameters
     ----------
@@ -193,8 +193,8 @@ def find(
     )
     if rate is None:
         raise ParameterError(
-            f"At which sample rate does {name} hear? Give it with --sample-rate (sample_rate=), or "
-            "as the model's attribute sample_rate."
+            f"At which sample rate does {name} take sounds? Give it with --sample-rate "
+            "(sample_rate=), or as the model's attribute sample_rate."
         )
     end = own.get("front_end", "waveform") if front_end is None else front_end
     return Network(
@@ -248,7 +248,7 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
     )
     if name.startswith("doa"):
         raise ParameterError(
-            f"{name} hears four and more channels of ambisonics, and explain takes one channel; "
+            f"{name} takes four and more channels of ambisonics, and explain takes one channel; "
             f"the "
             "chapter sound-direction explains it."
         )

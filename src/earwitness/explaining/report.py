@@ -85,8 +85,8 @@ def _map(explanation):
 
 def _waveform(explanation):
     figure, ax = figures.panels(height=2.4)
-    heard = explanation.inputs.reshape(-1)
-    figures.relevance_on_waveform(ax, heard, explanation.relevance, explanation.sample_rate)
+    inputs = explanation.inputs.reshape(-1)
+    figures.relevance_on_waveform(ax, inputs, explanation.relevance, explanation.sample_rate)
     return figure
 
 
@@ -117,7 +117,7 @@ def _alternatives(explanation) -> dict[str, str]:
     return {
         "map": f"Relevance over time and frequency for {said}: red speaks for it, blue against it.",
         "waveform": f"The samples, and the relevance of each for {said}: red for, blue against.",
-        "flipping": "The answer while more and more is taken away, by relevance and at random.",
+        "flipping": "The output while more and more is taken away, by relevance and at random.",
     }
 
 
@@ -208,7 +208,7 @@ def body(explanation) -> str:
 
 def page(explanation) -> str:
     """Return the page: nothing in it is fetched, and its own policy forbids it."""
-    title = f"What {explanation.network} heard in {explanation.name}"
+    title = f"What {explanation.network} predicts for {explanation.name}, and why"
     scripts = f"<!-- wavesurfer.js: {_asset('LICENSE')} -->"
     scripts += "".join(f"<script>{_asset(name)}</script>" for name in _SCRIPTS)
     made = "".join(

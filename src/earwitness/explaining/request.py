@@ -11,12 +11,12 @@ from torch import nn
 
 from earwitness import __version__, attribution, audition, evaluation, runtime
 from earwitness.attribution import registry
-from earwitness.attribution.calls import frozen
 from earwitness.attribution.question import Asked, Question
+from earwitness.attribution.validation import frozen
 from earwitness.audio import check_samples, read_audio, resample
 from earwitness.errors import AudioError, ParameterError
 from earwitness.explaining.explanation import Explanation
-from earwitness.explaining.networks import Heard, Network
+from earwitness.explaining.networks import Network, Prepared
 from earwitness.features.waveform import pad_to_length
 
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -36,7 +36,7 @@ def _is_lrp(method: str) -> bool:
 
 @dataclass
 class Request:
-    """One sound, one network, one method: what was asked, and :meth:`answer`.
+    """One sound, one network, one method: what was asked, and :meth:`explain`.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Request:
 
     @cached_property
     def specification(self) -> dict:
-        """All that determines the answer: files that answer the same question are kept."""
+        """All that determines the explanation: files that explain the same are kept."""
         front_end = self.network.front_end
         return {
             "sound": hashlib.sha256(self.whole.tobytes()).hexdigest()[:20],
@@ -108,7 +108,7 @@ class Request:
             "options": {name: _text(value) for name, value in sorted(self.options.items())},
         }
 
-    def answer(self) -> Explanation:
+    def explain(self) -> Explanation:
         """Return the explanation.
 
         Raises
@@ -118,10 +118,10 @@ class Request:
         """
         found: dict = {}
         for step in runtime.progress(
-            (_hear, _predict, _explain, _balance, _control, _flip, _make_audible), self.name
+            (_prepare, _predict, _explain, _balance, _control, _flip, _make_audible), self.name
         ):
             found |= step(self, found)
-        heard: Heard = found["heard"]
+        prepared: Prepared = found["prepared"]
         samples, start = self.part
         return Explanation(
             name=self.name,
@@ -131,17 +131,17 @@ class Request:
             samples=samples,
             sample_rate=self.network.sample_rate,
             start_s=start / self.network.sample_rate,
-            level_db=heard.inputs[0].detach().float().cpu().numpy()
-            if not heard.of_samples
+            level_db=prepared.inputs[0].detach().float().cpu().numpy()
+            if not prepared.of_samples
             else None,
-            times_s=heard.times_s,
-            freqs_hz=heard.freqs_hz,
+            times_s=prepared.times_s,
+            freqs_hz=prepared.freqs_hz,
             in_shares=_in_shares(self),
-            inputs=heard.inputs.detach().float().cpu().numpy(),
+            inputs=prepared.inputs.detach().float().cpu().numpy(),
             **{
                 name: value
                 for name, value in found.items()
-                if name not in ("heard", "index", "raw")
+                if name not in ("prepared", "index", "raw")
             },
         )
 
@@ -173,8 +173,8 @@ def _in_shares(request: Request) -> bool:
     )
 
 
-class _Answers(nn.Module):
-    """The network as one answer for each clip, (batch, n_classes): its mean over time."""
+class _MeanOverTime(nn.Module):
+    """The network as one output for each clip, (batch, n_classes): its mean over time."""
 
     def __init__(self, model: nn.Module, output):
         super().__init__()
@@ -185,19 +185,19 @@ class _Answers(nn.Module):
         return logits.flatten(1, -2).mean(1) if logits.ndim > 2 else logits
 
 
-def _hear(request: Request, found: dict) -> dict:
-    heard = request.network.hear(request.part[0])
-    if heard.inputs.ndim < 2 or not torch.isfinite(heard.inputs).all():
+def _prepare(request: Request, found: dict) -> dict:
+    prepared = request.network.prepare(request.part[0])
+    if prepared.inputs.ndim < 2 or not torch.isfinite(prepared.inputs).all():
         raise ParameterError("The front end returns values that are NaN or infinite.")
-    return {"heard": heard}
+    return {"prepared": prepared}
 
 
 def _predict(request: Request, found: dict) -> dict:
     """Ask the network, and find out which output is meant."""
-    inputs = found["heard"].inputs
+    inputs = found["prepared"].inputs
     try:
         with frozen(request.network.model), torch.no_grad():
-            logits = _Answers(request.network.model, request.output)(inputs)[0].double().cpu()
+            logits = _MeanOverTime(request.network.model, request.output)(inputs)[0].double().cpu()
     except (RuntimeError, TypeError, IndexError, ValueError) as error:
         if isinstance(error, ParameterError):
             raise
@@ -211,7 +211,7 @@ def _predict(request: Request, found: dict) -> dict:
             "(--samples)."
         ) from error
     if not torch.isfinite(logits).all():
-        raise ParameterError("The network answers NaN or infinite values to this sound.")
+        raise ParameterError("The network returns NaN or infinite values to this sound.")
     index = _index(request, logits)
     best = int(logits.argmax())
     prediction = {
@@ -254,7 +254,7 @@ def _attribute(request: Request, found: dict, model: nn.Module) -> torch.Tensor:
     """Return the relevance of a network's input, shaped as it is."""
     return attribution.attribute(
         model,
-        found["heard"].inputs,
+        found["prepared"].inputs,
         found["index"],
         request.method,
         output=request.output,
@@ -274,9 +274,9 @@ def _explain(request: Request, found: dict) -> dict:
     relevance = _attribute(request, found, request.network.model)
     if not relevance.any():
         raise ParameterError(
-            f"{request.method} finds no relevance at all: the answer does not depend on this sound."
+            f"{request.method} finds no relevance at all: the output does not depend on this sound."
         )
-    return {"raw": relevance, "relevance": _drawn(relevance, found["heard"].of_samples)}
+    return {"raw": relevance, "relevance": _drawn(relevance, found["prepared"].of_samples)}
 
 
 def _balance(request: Request, found: dict) -> dict:
@@ -291,7 +291,7 @@ def _balance(request: Request, found: dict) -> dict:
 def _conserved(request: Request, found: dict) -> dict:
     ledger = attribution.conservation(
         request.network.model,
-        found["heard"].inputs,
+        found["prepared"].inputs,
         found["index"],
         request.method,
         output=request.output,
@@ -311,7 +311,7 @@ def _conserved(request: Request, found: dict) -> dict:
 def _completed(request: Request, found: dict) -> dict:
     sums = attribution.completeness(
         Asked(request.network.model, Question(request.output)),
-        found["heard"].inputs,
+        found["prepared"].inputs,
         found["index"],
         found["raw"],
         baseline=request.options.get("baseline", 0.0),
@@ -324,7 +324,7 @@ def _control(request: Request, found: dict) -> dict:
     """Return what the same network without anything learnt gives, and how alike the two are."""
     try:
         untrained = evaluation.randomised(request.network.model, request.seed + _UNTRAINED)
-        control = _drawn(_attribute(request, found, untrained), found["heard"].of_samples)
+        control = _drawn(_attribute(request, found, untrained), found["prepared"].of_samples)
     except ParameterError as error:
         return {"control": None, "agreement": {"why_not": str(error)}}
     if not control.any():
@@ -349,12 +349,12 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def _flip(request: Request, found: dict) -> dict:
-    """Return how the answer falls when the clip is taken away by relevance, and by chance."""
-    inputs, index = found["heard"].inputs, found["index"]
+    """Return how the output falls when the clip is taken away by relevance, and by chance."""
+    inputs, index = found["prepared"].inputs, found["index"]
     target = index[0] if isinstance(index, tuple) else index
-    model, order = _Answers(request.network.model, request.output), found["relevance"]
+    model, order = _MeanOverTime(request.network.model, request.output), found["relevance"]
     if not found[
-        "heard"
+        "prepared"
     ].of_samples:  # the softest cell stands for silence: in decibels zero is loud
         floor = float(inputs.min())
         model, inputs = attribution.relative_to(model, floor), inputs - floor
@@ -373,7 +373,7 @@ def _flip(request: Request, found: dict) -> dict:
             "area_at_random": float(np.mean(areas[1:])),
             "area_at_random_std": float(np.std(areas[1:], ddof=1)),
             "fractions": list(FRACTIONS),
-            "what": "answer" if len(found["logits"]) == 1 else "probability",
+            "what": "output" if len(found["logits"]) == 1 else "probability",
         },
     }
 
@@ -387,11 +387,11 @@ def _make_audible(request: Request, found: dict) -> dict:
 
 def _audible(request: Request, found: dict, relevance: np.ndarray) -> np.ndarray:
     """Return the sound with every part as loud as it speaks for the output."""
-    samples, heard = request.part[0], found["heard"]
-    if heard.of_samples:
+    samples, prepared = request.part[0], found["prepared"]
+    if prepared.of_samples:
         return audition.relevance_times_signal(relevance, samples)
     gains = np.maximum(relevance, 0) / np.abs(relevance).max()  # (freq, time)
-    if heard.freqs_hz is None:  # only when, not where: nobody said which frequencies the rows are
+    if prepared.freqs_hz is None:  # when, not where: the frequencies of the rows are not known
         columns = (np.arange(gains.shape[1]) + 0.5) / gains.shape[1] * len(samples)
         over_time = gains.sum(0) / max(gains.sum(0).max(), np.finfo(float).tiny)
         return (np.interp(np.arange(len(samples)), columns, over_time) * samples).astype(np.float32)
@@ -400,20 +400,20 @@ def _audible(request: Request, found: dict, relevance: np.ndarray) -> np.ndarray
             samples,
             gains,
             request.network.sample_rate,
-            freqs_hz=heard.freqs_hz,
-            **_columns(heard, request.network.sample_rate),
+            freqs_hz=prepared.freqs_hz,
+            **_columns(prepared, request.network.sample_rate),
         )
     except AudioError as error:
         raise ParameterError(f"The explanation cannot be made audible: {error}") from error
 
 
-def _columns(heard: Heard, sample_rate: int) -> dict:
+def _columns(prepared: Prepared, sample_rate: int) -> dict:
     """Return where the columns of a spectrogram lie in samples, as the filter bank takes it."""
-    if heard.times_s is None or len(heard.times_s) < 2:
+    if prepared.times_s is None or len(prepared.times_s) < 2:
         return {}
-    hop = max(1, round(float(np.diff(heard.times_s).mean()) * sample_rate))
+    hop = max(1, round(float(np.diff(prepared.times_s).mean()) * sample_rate))
     return {
         "hop": hop,
         "frame_length": 2 * hop,
-        "start": round(heard.times_s[0] * sample_rate) - hop,
+        "start": round(prepared.times_s[0] * sample_rate) - hop,
     }

@@ -1,4 +1,4 @@
-"""From waveforms to what networks eat, and to what phonetics measures."""
+"""From waveforms to what networks take, and to what phonetics measures."""
 
 from earwitness import former
 from earwitness.audio import resample

@@ -1,4 +1,4 @@
-"""What networks that find directions eat: spectra of ambisonic signals, and the sound intensity in
+"""What networks that find directions take: spectra of ambisonic signals, and the sound intensity in
 them.
 """
 
@@ -34,7 +34,7 @@ def ambisonic_stft(samples) -> torch.Tensor:
     -----
     Hann window of 1024 samples, hop 320 (20 ms), frame n centred at n * 20 ms, silence around; bins
     1 to 512 of 0 to 512: Kiyan et al., Table 1, says 50 x 512. Scaled so that a sine of amplitude 1
-    has magnitude 0.5. Frames along the last axis but one, as the network wants them. Chapter:
+    has magnitude 0.5. Frames along the last axis but one, as the network takes them. Chapter:
     sound-direction.
     """
     samples = torch.as_tensor(np.asarray(samples) if not torch.is_tensor(samples) else samples)
@@ -126,7 +126,7 @@ def pseudo_intensity_direction(stft: torch.Tensor) -> np.ndarray:
 
 
 def network_input(samples, kind: str) -> torch.Tensor:
-    """Return what a network of that kind eats for scenes (..., C, T).
+    """Return what a network of that kind takes for scenes (..., C, T).
 
     Parameters
     ----------

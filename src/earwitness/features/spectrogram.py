@@ -39,7 +39,7 @@ def stft(seconds: torch.Tensor) -> torch.Tensor:
 
 
 def crop(transform: torch.Tensor) -> torch.Tensor:
-    """Return the (batch, 227, 227) that the network sees: no highest bin, no first two frames."""
+    """Return the (batch, 227, 227) that the network takes: no highest bin, no first two frames."""
     return transform[:, :SIZE, FIRST_FRAME : FIRST_FRAME + SIZE]
 
 

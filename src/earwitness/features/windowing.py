@@ -1,4 +1,4 @@
-"""Windows of raw waveform around points in time: what the phone and speaker networks eat."""
+"""Windows of raw waveform around points in time: what the phone and speaker networks take."""
 
 import numpy as np
 

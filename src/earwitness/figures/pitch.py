@@ -87,11 +87,11 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
             start_s + as_array(times_s), f0_hz, label=NAMES.get(name, name), marker=marker, **look
         )
         voiced.append(f0_hz[np.isfinite(f0_hz)])
-    heard = np.concatenate(voiced) if voiced else np.zeros(0)
-    if not heard.size:
+    f0 = np.concatenate(voiced) if voiced else np.zeros(0)
+    if not f0.size:
         raise ParameterError("None of the contours has a voiced frame; there is no F0 to draw.")
     ax.set(
-        xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * heard.min()), 1.1 * heard.max())
+        xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * f0.min()), 1.1 * f0.max())
     )
     ax.grid(axis="y")
     _legend_above(ax, rows=-(-len(contours) // 2))

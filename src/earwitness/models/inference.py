@@ -97,7 +97,7 @@ def agree(twin: nn.Module, model: nn.Module, inputs: torch.Tensor) -> bool:
         try:
             found = twin(inputs.to(device_of(twin)))
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
-            return False  # the model looks into layers that look otherwise in the copy
+            return False  # the model reads what its layers hold, and the copy's hold something else
     if not isinstance(wanted, torch.Tensor) or wanted.shape != getattr(found, "shape", None):
         return False
     tolerance = AGREEMENT if wanted.dtype in (torch.float32, torch.float64) else 0.02

@@ -237,7 +237,7 @@ class SelfAttention(nn.Module):
 
 
 class LastStep(nn.Module):
-    """Read a BiLSTM where each direction has heard everything: forward at the last segment,
+    """Read a BiLSTM where each direction has read everything: forward at the last segment,
     backward at the first.
     """
 
@@ -418,7 +418,7 @@ class Nisqa(nn.Module):
             One channel, floats in [-1, 1]; at least 0.14 s.
         sample_rate : int
             Hz; the clip is taken at its own rate. Mel bands above its Nyquist frequency are empty,
-            so that the network hears speech of a narrower band: an EmptyBandsWarning says how many.
+            so that the network gets speech of a narrower band: an EmptyBandsWarning says how many.
             Silence gives the network's value for an empty spectrogram of that length, with a
             SilenceWarning: it is where explanations start from, not a quality.
 
@@ -434,7 +434,7 @@ class Nisqa(nn.Module):
         if (empty := mel.bands_above(sample_rate, s.n_mels, s.fmax_hz)) > 0:
             warnings.warn(
                 f"{empty} of {s.n_mels} mel bands, which reach {s.fmax_hz:.0f} Hz, lie above "
-                f"{sample_rate / 2:.0f} Hz and stay empty: the network hears speech of that "
+                f"{sample_rate / 2:.0f} Hz and stay empty: the network gets speech of that "
                 "bandwidth.",
                 EmptyBandsWarning,
                 stacklevel=3,

@@ -45,8 +45,8 @@ class DirectionRecipe(Recipe):
     snr_db : pair of float
         Range from which each mixture's ratio is drawn.
     frames_early, share_early : int, float
-        During the first share of the iterations the network sees scenes of so few frames, later all
-        50.
+        During the first share of the iterations the network trains on scenes of so few frames,
+        later all 50.
     smoothing_deg : float
         Width of the target: class k has the weight exp((cos(angle) - 1) / smoothing²). In the last
         share of the iterations, when all frames are seen, the target is the nearest class alone.

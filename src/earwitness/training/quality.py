@@ -205,11 +205,11 @@ class TrainedOnQuality(Trained):
 
     def card(self, rounded: nisqa.Nisqa) -> dict:
         """Return what a card says of it, measured on the 216 clips of either source."""
-        heard = {part: list(source(part).foreground) for part in ("train", "validation")}
+        speakers = {part: list(source(part).foreground) for part in ("train", "validation")}
         return self.origin() | {
             "settings": asdict(self.model.settings),
             "target": "PESQ (ITU-T P.862.2) without the reference",
-            "speakers": heard,
+            "speakers": speakers,
             "held_out_conditions": list(HELD_OUT),
             "validation": {name: round(value, 3) for name, value in self.results().items()},
             "measured": {name: measure(rounded, name)[0] for name in transmission.SOURCES},

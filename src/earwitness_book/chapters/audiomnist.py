@@ -36,8 +36,8 @@ def table1_records(task, name: str, networks: Sequence, recipe: str) -> dict[str
     confusion = sum(trained.confusion for trained in networks)
     chance = 100 * confusion.sum(1).max() / confusion.sum()
     percent = [100 * trained.accuracy for trained in networks]
-    heard = [trained.fold.train[:: max(1, len(trained.fold.train) // 300)] for trained in networks]
-    in_training = [hit_rate(*pair) for pair in zip(networks, heard, strict=True)]
+    learnt = [trained.fold.train[:: max(1, len(trained.fold.train) // 300)] for trained in networks]
+    in_training = [hit_rate(*pair) for pair in zip(networks, learnt, strict=True)]
     network, family = name.lower(), task.family
     found = {
         f"audiomnist/chance/{family}": {"value": chance},

@@ -1,4 +1,4 @@
-"""The listening study: which digit did the network hear? Who sees which item how, and what the
+"""The listening study: which digit did the network predict? Who gets which item how, and what the
 answers say.
 
 A study shows items, half of them classified rightly, each as one of four :data:`FORMATS`. A
@@ -186,7 +186,7 @@ def score_table(
     Returns
     -------
     DataFrame
-        Index (outcome, format, digit), where digit is the one the *network* answered, or
+        Index (outcome, format, digit), where digit is the one the *network* predicted, or
         ``"mean"``: the mean over the digits for which the score is defined. Columns ``answers``
         (their number), ``informedness``, ``informedness_low``, ``informedness_high``, and the same
         for ``markedness``. A score whose denominator is zero is NaN; its interval is that of the
@@ -310,7 +310,7 @@ class Behaviour:
     spoken : float
         Says the digit that was spoken.
     predicted : float
-        Says the digit that the network answered, as if the explanation had told it.
+        Says the digit that the network predicted, as if the explanation had told it.
     """
 
     spoken: float

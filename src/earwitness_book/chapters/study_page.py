@@ -20,7 +20,7 @@ from earwitness.errors import ParameterError
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, formats
 
 _SHOWN = ("signal", "explanation")
-_QUESTION = "Which digit did the network answer?"
+_QUESTION = "Which digit did the network predict?"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StudyItem:
     Attributes
     ----------
     spoken, predicted : int
-        The digit that was spoken, and the one that the network answered.
+        The digit that was spoken, and the one that the network predicted.
     sounds : mapping
         ``"signal"`` and ``"explanation"``: :class:`Player` or (samples, sample_rate, label). The
         explanation is played as loud (root mean square) as the signal, or as near to it as full
@@ -187,7 +187,7 @@ class Session:
         return int(self._order[len(self._rows)]) if len(self._rows) < len(self._order) else None
 
     def answer(self, digit: int | None) -> None:
-        """Note the digit that the network answered, in the participant's opinion; ``None`` skips
+        """Note the digit that the network predicted, in the participant's opinion; ``None`` skips
         the item.
 
         Raises

@@ -209,7 +209,7 @@ def share_within_sd(
 
 
 def group_means(table: pd.DataFrame, population: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the control that hears nothing: for every row of ``table`` the mean of its group, as
+    """Return the control without any sound: for every row of ``table`` the mean of its group, as
     if measured.
     """
     groups = group_statistics(table if population is None else population)

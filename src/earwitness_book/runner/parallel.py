@@ -18,7 +18,7 @@ from earwitness.errors import EarwitnessError, NotebookError, ParameterError
 from earwitness_book.runner import keys
 from earwitness_book.runner.execute import Executed, Failure, Job, execute
 
-PATIENCE_S = 30  # for a scheduler that does not answer, or has nobody to work for it
+PATIENCE_S = 30  # for a scheduler that cannot be reached, or has nobody to work for it
 _COMPARED = ("commit", "python", "versions", "code", "data", "recordings")
 Progress = Callable[[Job, int, int], None]
 Results = Iterator[tuple[Job, Executed | Failure]]
@@ -52,7 +52,7 @@ def run(
     Raises
     ------
     ParameterError
-        If the scheduler does not answer, has no workers, or has one that would compute something
+        If the scheduler cannot be reached, has no workers, or has one that would compute something
         else.
     NotebookError
         If the scheduler or its last worker stops meanwhile.
@@ -148,7 +148,7 @@ def _client(address: str):
     try:
         return Client(address, timeout=PATIENCE_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise ParameterError(f"No dask scheduler answers at {address!r} ({error}).") from None
+        raise ParameterError(f"No dask scheduler is reached at {address!r} ({error}).") from None
 
 
 def _able_workers(client, address: str) -> list[str]:

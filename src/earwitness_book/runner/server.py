@@ -36,7 +36,7 @@ class Handler(SimpleHTTPRequestHandler):
     """
 
     def send_head(self):
-        """Return the file that is asked for, or answer that there is none."""
+        """Return the file that is asked for, or a page that there is none."""
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
         if host not in _NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "This address has another name")

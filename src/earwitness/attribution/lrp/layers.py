@@ -352,7 +352,7 @@ def _own(layer, c):
 
 
 def _signed_sum(layer, weights, bias):
-    """Return the layer's answer with the first of ``weights`` for positive inputs and the second
+    """Return the layer's output with the first of ``weights`` for positive inputs and the second
     for negative ones.
 
     The second part vanishes, and is left out, where no input is negative: behind every ReLU.

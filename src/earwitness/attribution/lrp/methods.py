@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from earwitness.attribution.calls import explained, frozen, in_batches, original, prepare
 from earwitness.attribution.lrp.audit import Audited
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
@@ -16,6 +15,7 @@ from earwitness.attribution.lrp.operations import TABLE
 from earwitness.attribution.lrp.steps import away
 from earwitness.attribution.question import Asked, Question, fitted
 from earwitness.attribution.registry import method
+from earwitness.attribution.validation import explained, frozen, in_batches, original, prepare
 from earwitness.errors import ConservationError, UnsupportedOperationError
 
 _OFF = 1e-3  # of what flows
@@ -293,7 +293,7 @@ class Conservation:
 
     @property
     def bias_share(self) -> torch.Tensor:
-        """The part of the logit (1 = all of it) that no input value answers for, shape (batch,)."""
+        """The part of the logit (1 = all of it) that no input value gets, shape (batch,)."""
         return 1 - self.relevance / self.explained
 
 

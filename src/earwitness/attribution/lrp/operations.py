@@ -1,7 +1,7 @@
 """The table operation -> rule.
 
 A rule is a function ``(mode, call)`` that returns what the operation returns. ``call.native()`` is
-PyTorch's own answer with its own derivative: right for everything that is linear in what depends on
+PyTorch's own output with its own derivative: right for everything that is linear in what depends on
 the input, and for what has its values from a winner. Everything else is a linear map with something
 taken as a constant:
 

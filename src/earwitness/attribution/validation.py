@@ -111,7 +111,7 @@ def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     if output.ndim < 2 or output.shape[0] != target.shape[0]:
         raise ParameterError(
-            f"The model must answer (batch, n_classes) logits, it answered {tuple(output.shape)}."
+            f"The model must return (batch, n_classes) logits, it returned {tuple(output.shape)}."
         )
     n_classes = output.shape[-1]
     if int(target.max()) >= n_classes:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from earwitness.acoustics import quality
-from earwitness.acoustics.quality import pesq_wideband
+from earwitness.acoustics import perceived_quality as quality
+from earwitness.acoustics.perceived_quality import pesq_wideband
 from earwitness.errors import AudioError
 
 rng = np.random.default_rng(0)

@@ -68,7 +68,7 @@ def _judge(sent: np.ndarray, received: np.ndarray) -> dict:
     np.savez(content, sent=sent, received=received, sample_rate=SAMPLE_RATE)
     with _ONE_AT_A_TIME:
         program = _running.pop(os.getpid(), None) or _start()
-        line = _answer(program, content.getvalue())
+        line = _exchange(program, content.getvalue())
         if line:
             _running[os.getpid()] = program
             return json.loads(line)
@@ -98,7 +98,7 @@ def _close(program: subprocess.Popen) -> None:
     program.stdout.close()
 
 
-def _answer(program: subprocess.Popen, content: bytes) -> bytes:
+def _exchange(program: subprocess.Popen, content: bytes) -> bytes:
     """Return its line, b"" if it ends before, on its own or for taking too long."""
     too_late = threading.Timer(_CLIP_S, program.kill)
     too_late.start()
