@@ -163,7 +163,7 @@ def test_code_on_its_page_has_short_lines_short_cells_and_no_case_for_a_corpus(n
 ELSEWHERE = {
     ("acoustics", "perceived_quality"): "pesq_program",
     ("attribution", "attribute"): "controls endings question registry validation",
-    ("attribution", "lrp"): "lrp/audit lrp/composites lrp/layers lrp/methods lrp/steps",
+    ("attribution", "lrp"): "lrp/audit lrp/composites lrp/former lrp/layers lrp/methods lrp/steps",
     ("attribution", "lstm"): "lrp/recurrent",
     ("attribution", "operations"): "lrp/dispatch lrp/operations",
     ("corpora", "store"): "../catalogue",

@@ -176,7 +176,7 @@ def original(model: nn.Module) -> nn.Module:
     for name, parameter in model.named_parameters():
         if torch.nn.parameter.is_lazy(parameter):
             raise ParameterError(
-                f"{name!r} has no shape yet: let the model hear one input before it is explained."
+                f"{name!r} has no shape yet: run the model on one input before it is explained."
             )
     return model
 
