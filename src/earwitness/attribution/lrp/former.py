@@ -4,7 +4,7 @@ as LRP follows it.
 
 from torch import nn
 
-from earwitness.attribution.calls import frozen
+from earwitness.attribution.validation import frozen
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
