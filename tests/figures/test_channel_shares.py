@@ -17,7 +17,7 @@ def test_bars_are_means_dots_are_medians_and_whiskers_reach_5_and_95_per_cent():
     np.testing.assert_allclose(ax.lines[0].get_ydata(), np.median(shares, 0))
     ends = np.array([segment[:, 1] for segment in ax.collections[0].get_segments()])
     np.testing.assert_allclose(ends, np.percentile(shares, [5, 95], axis=0).T)
-    assert [bar.get_hatch() for bar in bars] == ["", "//", ""]
+    assert not any(bar.get_hatch() for bar in bars)  # hatched are controls
     assert np.array_equal(shares, kept)
 
 

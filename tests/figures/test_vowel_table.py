@@ -42,7 +42,7 @@ def test_paper_ceiling_and_every_floor_have_a_marker_of_their_own(ax):
         "random-weights",
         "noise",
         "permuted",
-        "constant",
+        "oracle",
     ]
     table = pd.concat([shares(signal=[name] * 3, share=[50.0, np.nan, 60.0]) for name in names])
     drawn = figures.vowel_shares(ax, table)

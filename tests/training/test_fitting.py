@@ -3,6 +3,7 @@ kill.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -255,3 +256,20 @@ def test_a_network_of_somebody_else_is_trained_through_the_same_protocol(monkeyp
     assert isinstance(trained.model, Loudness) and trained.sample_rate == 8000
     assert trained.inputs([0]).shape == (1, 1, 8000)
     training.RECIPES.pop("Loudness")
+
+
+def test_the_untrained_network_is_where_training_would_begin_from_another_seed(monkeypatch):
+    trained = fit(seed=3)
+    begun = []
+    monkeypatch.setattr(
+        "earwitness.training.loop.train",
+        lambda experiment, network, *rest: begun.append(
+            {name: value.clone() for name, value in network.state_dict().items()}
+        )
+        or pd.DataFrame({"epoch": [0], "loss": [0.0]}).to_dict("list"),
+    )
+    fit(seed=4)
+    state = training.untrained(trained, 4).state_dict()
+    assert all(torch.equal(state[name], value) for name, value in begun[0].items())
+    other = training.untrained(trained, 5).state_dict()
+    assert not torch.equal(other["fc8.weight"], state["fc8.weight"])

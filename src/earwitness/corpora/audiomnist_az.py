@@ -34,6 +34,7 @@ class AudioMnistAz(Corpus):
     label = "AudioMNIST in Azerbaijani"
     tasks = {"digit": list(range(10)), "sex": ["male", "female"]}
     sample_rate = 16000
+    compared = (("digit", "speaker"), ("sex", "speaker"))
 
     def __init__(self, root: str | Path | None = None):
         self.root = catalogue.corpus_folder("audiomnist_az", root)

@@ -66,11 +66,20 @@ class FlippingCurve:
             raise ParameterError("A standard error needs at least two clips.")
         return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
+    def areas(self, of: str = "accuracy") -> np.ndarray:
+        """Return the area under every clip's own curve, divided by the range of fractions, 0 to 1;
+        (n_clips,).
+        """
+        if len(self.fractions) < 2:
+            raise ParameterError("An area under the curve needs at least two fractions.")
+        span = self.fractions[-1] - self.fractions[0]
+        return np.trapezoid(self._values(of).astype(float), self.fractions, axis=1) / span
+
     def auc(self, of: str = "accuracy") -> float:
         """Return the area under the curve over the range of its fractions: 1 means never wrong.
         Lower is better.
         """
-        return float(self._areas(of).mean())
+        return float(self.areas(of).mean())
 
     def auc_interval(
         self,
@@ -88,7 +97,7 @@ class FlippingCurve:
             What belongs together, for instance speakers: whole groups are drawn, because the clips
             of one speaker are not independent. By default every clip stands for itself.
         """
-        areas = self._areas(of)
+        areas = self.areas(of)
         found = statistics.bootstrap(areas, groups, level=level, n_resamples=n_resamples, seed=seed)
         return found.ends
 
@@ -101,15 +110,6 @@ class FlippingCurve:
         return {"accuracy": self.correct, "score": self.probability}[
             check_choice(of, ["accuracy", "score"], "curve")
         ]
-
-    def _areas(self, of: str) -> np.ndarray:
-        """Return the area under every clip's own curve, divided by the range of fractions; shape
-        (n_clips,).
-        """
-        if len(self.fractions) < 2:
-            raise ParameterError("An area under the curve needs at least two fractions.")
-        span = self.fractions[-1] - self.fractions[0]
-        return np.trapezoid(self._values(of).astype(float), self.fractions, axis=1) / span
 
 
 def _check_fractions(fractions: Sequence[float]) -> np.ndarray:

@@ -30,7 +30,7 @@ def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] 
         Per cent of each scene's relevance.
     names : sequence of str
     matching : sequence of int
-        Channels of the scenes' direction: hatched and dark, all others pale.
+        Channels of the scenes' direction: dark, all others pale. Hatches are left to controls.
 
     Returns
     -------
@@ -53,13 +53,11 @@ def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] 
         )
     places, low_high = np.arange(len(names)), np.percentile(shares, [5, 95], axis=0)
     colours = ["#0072B2" if channel in matching else "#C9DDEB" for channel in places]
-    hatches = ["//" if channel in matching else "" for channel in places]
     bars = ax.bar(
         places,
         shares.mean(0),
         0.7,
         color=colours,
-        hatch=hatches,
         edgecolor="#333333",
         linewidth=0.7,
     )

@@ -47,7 +47,7 @@ METHODS = {
     "original": ("#1A1A1A", "_", "-"),  # the recording itself: the ceiling
     "noise": ("#A08F5A", "+", (0, (2, 2))),  # these three are floors, with random-weights
     "permuted": ("#8C6D31", "1", ":"),
-    "constant": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),  # 7: a small triangle, tip down
+    "oracle": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),  # 7: a small triangle, tip down
 }
 METHOD_COLOURS = {name: colour for name, (colour, _, _) in METHODS.items()}
 NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", "--")}

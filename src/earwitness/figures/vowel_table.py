@@ -30,7 +30,7 @@ def vowel_shares(ax, shares: pd.DataFrame, ours: str = "guided-backprop", legend
         A row per vowel, sex and signal: ``vowel``, ``sex`` (female, male), ``signal``, ``share`` in
         per cent (NaN is left out), and, where an interval is drawn, ``low`` and ``high``. Signals:
         ``"paper"`` and names of :data:`METHODS`; ``"original"`` is the ceiling, random weights,
-        noise, permuted and constant are floors.
+        noise and permuted are floors, oracle knows vowel and sex.
     ours : str
         The signal drawn large and with its interval.
     legend : bool

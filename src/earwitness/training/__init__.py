@@ -11,7 +11,7 @@ from earwitness.training import clips, directions, frames, quality
 from earwitness.training.clips import TrainedOnClips, represent, seconds
 from earwitness.training.experiment import Experiment, trains
 from earwitness.training.exporting import export
-from earwitness.training.fitting import cross_validate, fit, summary
+from earwitness.training.fitting import cross_validate, fit, summary, untrained
 from earwitness.training.frames import FrameRecipe, TrainedOnFrames, frame_targets
 from earwitness.training.recipes import RECIPES, Recipe, recipe_for
 from earwitness.training.tasks import Task, tasks
@@ -41,4 +41,5 @@ __all__ = [
     "summary",
     "tasks",
     "trains",
+    "untrained",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 
 from earwitness import cache, corpora, runtime
 from earwitness.errors import check_choice
@@ -148,6 +149,27 @@ def summary(trained: Iterable[Trained]) -> pd.DataFrame:
     return pd.DataFrame(
         [{key: t.specification[key] for key in keys} | t.results() for t in trained]
     )
+
+
+def untrained(trained: Trained, seed: int = 0) -> nn.Module:
+    """Return what a network was before it was trained: its weights drawn as training draws them.
+
+    The control of whatever is said of a trained network. ``evaluation.randomised`` draws as torch
+    does, which for some networks is not where their training starts.
+
+    Parameters
+    ----------
+    trained : Trained
+    seed : int
+        Of the draw; another than that of ``trained`` gives another network.
+    """
+    specification = {**trained.specification, "seed": runtime.check_seed(seed)}
+    experiment = find(specification["model"])(trained.corpus, specification, {})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = experiment.network()
+        experiment.initialise(network)
+    return network.eval()
 
 
 def _train(experiment: Experiment, device: torch.device, show: bool, path: Path) -> None:

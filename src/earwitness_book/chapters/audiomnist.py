@@ -1,74 +1,210 @@
 """What the chapter audiomnist measures on its networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import parselmouth
 import torch
 
 from earwitness import features, models
+from earwitness.evaluation import FlippingCurve, statistics
+from earwitness_book.records import from_clips
 
 
-def hit_rate(trained, rows: Sequence[int]) -> float:
-    """Return the share of clips that a trained network classifies correctly."""
-    predicted = models.logits(trained.model, trained.inputs(rows)).argmax(1)
-    return float((predicted == trained.targets(rows)).float().mean())
+def hits(trained, rows: Sequence[int], inputs: torch.Tensor | None = None) -> np.ndarray:
+    """Return 100 for each clip that a trained network classifies correctly, 0 for the others (n,).
+
+    Parameters
+    ----------
+    trained : Trained
+    rows : sequence of int
+    inputs : Tensor, optional
+        What the network gets instead of its inputs for these clips.
+    """
+    inputs = trained.inputs(rows) if inputs is None else inputs
+    predicted = models.logits(trained.model, inputs).argmax(1)
+    return 100.0 * (predicted == trained.targets(rows)).numpy()
 
 
-def table1_records(task, name: str, networks: Sequence, recipe: str) -> dict[str, dict]:
-    """Return what Table 1 and its controls record of one network's folds, by id.
+def speakers(networks: Sequence, n_clips: int = 0) -> list[str]:
+    """Return the speaker of each test clip of a task's folds, fold after fold."""
+    return [
+        speaker
+        for trained in networks
+        for speaker in trained.corpus.table["speaker"].iloc[trained.test_rows(n_clips)]
+    ]
+
+
+def spread(folds: Sequence[float]) -> dict:
+    """Return what is recorded of the values of folds: each of them, and their standard
+    deviation.
+    """
+    several = len(folds) > 1
+    return {"folds": list(folds), "std": np.std(folds, ddof=1) if several else None}
+
+
+def table1_records(task, networks: Mapping[str, Sequence], recipe: str) -> dict[str, dict]:
+    """Return what Table 1 and its controls record of a task, by id.
 
     Parameters
     ----------
     task : Task
-    name : str
-        Of the network.
-    networks : sequence of Trained
-        One a fold.
+    networks : mapping from name to sequence of Trained
+        One a fold, the same folds for each name.
     recipe : str
-        It was trained by; noted beside the accuracy.
+        They were trained by; noted beside the accuracy.
 
     Notes
     -----
-    Becker et al. (2018), Table 1. The control is the share of the most frequent class; the accuracy
-    in training is measured on at most 300 clips a fold.
+    Becker et al. (2018), Table 1. The control is the share of the most frequent class. Accuracies
+    are those of all test clips, their intervals from drawing speakers.
     """
-    confusion = sum(trained.confusion for trained in networks)
-    chance = 100 * confusion.sum(1).max() / confusion.sum()
-    percent = [100 * trained.accuracy for trained in networks]
-    learnt = [trained.fold.train[:: max(1, len(trained.fold.train) // 300)] for trained in networks]
-    in_training = [hit_rate(*pair) for pair in zip(networks, learnt, strict=True)]
-    network, family = name.lower(), task.family
-    found = {
-        f"audiomnist/chance/{family}": {"value": chance},
-        f"audiomnist/table1/{network}-{family}": {
-            "value": np.mean(percent),
-            "folds": percent,
-            "n": confusion.sum(),
-            "control": chance,
-            "std": np.std(percent, ddof=1) if len(percent) > 1 else None,
-            "note": f"task {task.task}, recipe {recipe}",
-            "details": {"confusion": confusion.tolist()},
-        },
-        f"audiomnist/ours/train-{network}-{family}": {"value": 100 * np.mean(in_training)},
+    first = next(iter(networks.values()))
+    counts = sum(trained.confusion for trained in first).sum(1)
+    chance, family = 100 * counts.max() / counts.sum(), task.family
+    right = {
+        f"audiomnist/table1/{name.lower()}-{family}": np.concatenate(
+            [hits(trained, trained.fold.test) for trained in folds]
+        )
+        for name, folds in networks.items()
     }
+    found = from_clips(right, speakers(first))
+    for name, folds in networks.items():
+        found[f"audiomnist/table1/{name.lower()}-{family}"] |= {
+            **spread([100 * trained.accuracy for trained in folds]),
+            "control": chance,
+            "note": f"task {task.task}, recipe {recipe}, {counts.sum()} clips",
+            "details": {"confusion": sum(trained.confusion for trained in folds).tolist()},
+        }
+        found |= _more_of_table1(name.lower(), family, folds)
+    return found | {f"audiomnist/chance/{family}": {"value": chance, "n": int(counts.sum())}}
+
+
+def _more_of_table1(network: str, family: str, folds: Sequence) -> dict[str, dict]:
+    """Return accuracy on at most 300 clips a fold of the training part, and the worst recall."""
+    learnt = [trained.fold.train[:: max(1, len(trained.fold.train) // 300)] for trained in folds]
+    known = np.mean([hits(*pair).mean() for pair in zip(folds, learnt, strict=True)])
+    found = {f"audiomnist/ours/train-{network}-{family}": {"value": known}}
     if family == "digits":
+        confusion = sum(trained.confusion for trained in folds)
         recall = 100 * (np.diag(confusion) / np.maximum(confusion.sum(1), 1)).min()
         found[f"audiomnist/ours/worst-class-{network}-digits"] = {"value": recall}
     return found
 
 
-def flipping_order(lrp: np.ndarray, amplitude: np.ndarray, random: np.ndarray) -> float:
+def worst_speaker(wrong: np.ndarray, names: Sequence[str], seed: int = 0) -> dict:
+    """Return which share of the errors (%) falls on one speaker, and what chance would put there.
+
+    Parameters
+    ----------
+    wrong : bool ndarray, shape (n_clips,)
+        At least one.
+    names : sequence of str
+        The speaker of each clip.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    dict
+        As :func:`records.record` takes it: ``n`` counts the errors; the control is the largest
+        share if as many errors fell on clips at random, mean of 1000 draws: the largest of several
+        shares is above the even share even then.
+    """
+    speaker, members = np.unique(names, return_inverse=True)
+    n_wrong, rng = int(wrong.sum()), np.random.default_rng(seed)
+    counts = np.bincount(members[wrong], minlength=len(speaker))
+    found = statistics.share(int(counts.max()), n_wrong)
+    drawn = [rng.choice(members, n_wrong, replace=False) for _ in range(1000)]
+    by_chance = np.mean([np.bincount(some).max() for some in drawn]) / n_wrong
+    return {
+        "value": 100 * found.value,
+        "interval": (100 * found.low, 100 * found.high),
+        "n": n_wrong,
+        "of": "errors",
+        "control": 100 * by_chance,
+        "note": f"speaker {speaker[counts.argmax()]}",
+    }
+
+
+def flipping_order(lrp: np.ndarray, amplitude: np.ndarray, random: np.ndarray) -> np.ndarray:
     """Return at how many fractions (%) accuracy falls as in Figure 3: LRP <= amplitude < random.
 
     Parameters
     ----------
-    lrp, amplitude, random : ndarray, shape (n_fractions,)
+    lrp, amplitude, random : ndarray, shape (..., n_fractions)
         Accuracy at each fraction; the first and the last are the same for all and not counted.
     """
-    inside = slice(1, -1)
+    inside = (..., slice(1, -1))
     holds = (lrp <= amplitude) & (amplitude < random)
-    return 100 * float(np.mean(holds[inside]))
+    return 100 * holds[inside].mean(axis=-1)
+
+
+def flipping_records(curves: Mapping[str, FlippingCurve], family: str, names: Sequence[str]):
+    """Return what Figure 3 records of a task, by id: areas under curves and accuracies at 1 %.
+
+    Parameters
+    ----------
+    curves : mapping from label to FlippingCurve
+        Of all test clips: ``lrp``, ``amplitude``, ``random``, ``untrained``, ..., as the ids have
+        it.
+    family : {"digits", "sex"}
+    names : sequence of str
+        The speaker of each clip.
+    """
+    first = next(iter(curves.values()))
+    one = list(first.fractions).index(0.01)
+    own = "flipping/digits" if family == "digits" else "ours/flipping-sex"
+    of_ours = f"ours/flipping-{family}"
+    homes = {label: own for label in ("lrp", "amplitude", "random")}
+    areas = {
+        f"audiomnist/{of_ours}-auc-{label}": 100 * curve.areas() for label, curve in curves.items()
+    }
+    at_one = {
+        f"audiomnist/{homes.get(label, of_ours)}-1pct-{label}": 100.0 * curve.correct[:, one]
+        for label, curve in curves.items()
+        if label != "method"
+    }
+    untouched = {f"audiomnist/{own}-0pct": 100.0 * first.correct[:, 0]}
+    return from_clips(areas, names) | from_clips(at_one | untouched, names)
+
+
+def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str) -> dict:
+    """Return in how many fractions the order of Figure 3 holds, with its interval over speakers.
+
+    Parameters
+    ----------
+    right : mapping from order to bool ndarray, shape (n_clips, n_fractions)
+        ``lrp``, ``"amplitude"``, ``"random"`` and ``"random-weights"``, the control.
+    names : sequence of str
+        The speaker of each clip.
+    lrp : str
+        The method that stands for the paper's.
+    """
+    drawn = {order: _drawn_means(each, names) for order, each in right.items()}
+    whole = {order: each.mean(axis=0) for order, each in right.items()}
+
+    def count(of: Mapping[str, np.ndarray], relevance: str) -> np.ndarray:
+        return flipping_order(of[relevance], of["amplitude"], of["random"])
+
+    value, ends = float(count(whole, lrp)), np.quantile(count(drawn, lrp), [0.025, 0.975])
+    return {
+        "value": value,
+        "interval": (min(value, ends[0]), max(value, ends[1])),
+        "control": float(count(whole, "random-weights")),
+        "n": len(set(names)),
+        "of": "speakers",
+    }
+
+
+def _drawn_means(right: np.ndarray, names: Sequence[str], n_resamples: int = 1000) -> np.ndarray:
+    """Return accuracies (n_resamples, n_fractions) when speakers are drawn anew."""
+    members = np.unique(names, return_inverse=True)[1]
+    sums = np.stack([right[members == m].sum(axis=0) for m in range(members.max() + 1)])
+    sizes = np.bincount(members)
+    drawn = np.random.default_rng(0).integers(len(sizes), size=(n_resamples, len(sizes)))
+    return sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
 
 
 def robust_until(
@@ -79,6 +215,29 @@ def robust_until(
     """
     broken = np.flatnonzero(accuracy[0] - accuracy > tolerance)
     return 100 * fractions[broken[0] - 1 if len(broken) else -1]
+
+
+def robust_records(random, amplitude, fractions: Sequence[float], names: Sequence[str]) -> dict:
+    """Return until which fraction (%) flipping at random leaves accuracy, with its interval.
+
+    Parameters
+    ----------
+    random, amplitude : bool ndarray, shape (n_clips, n_fractions)
+        What is classified correctly; the control is the same fraction by amplitude.
+    fractions : sequence of float
+    names : sequence of str
+        The speaker of each clip.
+    """
+    value = robust_until(random.mean(axis=0), fractions)
+    drawn = [robust_until(each, fractions) for each in _drawn_means(random, names)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {
+        "value": value,
+        "interval": (min(low, value), max(high, value)),
+        "control": robust_until(amplitude.mean(axis=0), fractions),
+        "n": len(set(names)),
+        "of": "speakers",
+    }
 
 
 def speaker_pitch(clips: Sequence) -> pd.DataFrame:
@@ -137,3 +296,20 @@ def similarity(pictures: torch.Tensor, targets: torch.Tensor, width: int = 11) -
         "same word": float(cosines[alike].mean()),
         "different words": float(cosines[~same].mean()),
     }
+
+
+def voice_moved(clip, pitch_factor: float, formant_factor: float) -> np.ndarray:
+    """Return a clip with F0 and formants multiplied by Praat's overlap-add, in the middle of a
+    second at 8 kHz (8000,).
+
+    A clip in which no F0 is found stays as it is.
+    """
+    sound = parselmouth.Sound(clip.samples.astype(np.float64), clip.sample_rate)
+    voiced = features.f0(clip.samples, clip.sample_rate)[1]
+    if np.isnan(voiced).all():
+        return features.fit_to_second(clip.samples, clip.sample_rate)
+    # overlap-add draws where to put periods
+    parselmouth.praat.run("random_initializeWithSeedUnsafelyButPredictably (1)")
+    pitch = float(np.nanmedian(voiced)) * pitch_factor
+    new = parselmouth.praat.call(sound, "Change gender", 75, 500, formant_factor, pitch, 1, 1)
+    return features.fit_to_second(new.values[0].astype(np.float32), int(new.sampling_frequency))

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 
 from earwitness import features
 from earwitness.errors import ParameterError, check_choice
+from earwitness.evaluation import statistics
 
 QUANTITIES = ("f0", "f1", "f2")
 _CHUNK = 50  # signals that a worker gets at a time
@@ -208,12 +209,25 @@ def share_within_sd(
     )
 
 
-def group_means(table: pd.DataFrame, population: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the control without any sound: for every row of ``table`` the mean of its group, as
-    if measured.
+def group_means(
+    table: pd.DataFrame,
+    population: pd.DataFrame | None = None,
+    by: Sequence[str] = ("sex", "vowel"),
+) -> pd.DataFrame:
+    """Return what one answers without any sound: for every row of ``table`` a mean, as if measured.
+
+    Parameters
+    ----------
+    table, population : DataFrame
+        As for :func:`share_within_sd`.
+    by : sequence of str
+        What is known of the recording. ``("sex", "vowel")`` is an oracle, as it knows what was
+        said; ``("sex",)`` and ``()`` answer always alike for a sex, or for all.
     """
-    groups = group_statistics(table if population is None else population)
-    rows = _long(table).merge(groups, "left", ["sex", "vowel", "quantity"])
+    asked, known = _long(table), _long(table if population is None else population)
+    keys = ["quantity", *by]
+    means = known.groupby(keys)["value_hz"].mean().rename("mean_hz").reset_index()
+    rows = asked.merge(means, "left", keys)
     return pd.DataFrame(
         {
             f"{name}_hz": rows.loc[rows["quantity"] == name, "mean_hz"].to_numpy()
@@ -262,3 +276,105 @@ def _cell(cell: pd.DataFrame) -> dict:
         "n_excluded": len(cell) - n,
         "n_unmeasured": int(counted["measured_hz"].isna().sum()),
     }
+
+
+def hits(values: pd.DataFrame, table: pd.DataFrame, population: pd.DataFrame) -> pd.DataFrame:
+    """Return where values lie within one standard deviation of the recording's own, (n, 3) bool.
+
+    Parameters
+    ----------
+    values, table, population : DataFrame
+        As for :func:`share_within_sd`.
+
+    Returns
+    -------
+    DataFrame
+        ``f0``, ``f1``, ``f2``; false where the table has no value, see :func:`known`.
+    """
+    groups = group_statistics(population).pivot_table(
+        index=["sex", "vowel"], columns="quantity", values="sd_hz"
+    )
+    sd = groups.loc[pd.MultiIndex.from_frame(table[["sex", "vowel"]])]
+    return pd.DataFrame(
+        {
+            name: within(
+                values[f"{name}_hz"], table[f"{name}_hz"].replace(0, np.nan), sd[name].to_numpy()
+            )
+            for name in QUANTITIES
+        }
+    )
+
+
+def known(table: pd.DataFrame) -> pd.DataFrame:
+    """Return which table values there are, (n, 3) bool: ``f0``, ``f1``, ``f2``."""
+    return pd.DataFrame(
+        {name: table[f"{name}_hz"].replace(0, np.nan).notna() for name in QUANTITIES}
+    )
+
+
+def lead_over_networks(
+    trained: np.ndarray,
+    untrained: np.ndarray,
+    talkers: Sequence,
+    level: float = 0.95,
+    n_resamples: int = 4000,
+) -> statistics.Interval:
+    """Return by how many points the trained network leads the untrained, with its interval.
+
+    Parameters
+    ----------
+    trained : bool ndarray, shape (n_recordings,)
+    untrained : bool ndarray, shape (n_networks, n_recordings)
+        Networks with random weights.
+    talkers : sequence, length n_recordings
+        Talkers are drawn with all their recordings, and networks with all that they were asked.
+    level : float
+        Of the interval; ``1 - 0.05 / 30`` holds for 30 cells at once.
+    """
+    members = np.unique(talkers, return_inverse=True)[1]
+    n_talkers, rng = members.max() + 1, np.random.default_rng(0)
+    gained = 100.0 * (trained.astype(float) - untrained)  # (network, recording)
+    sums = np.stack([gained[:, members == m].sum(axis=1) for m in range(n_talkers)])
+    sizes = np.bincount(members)
+    drawn = rng.integers(n_talkers, size=(n_resamples, n_talkers))
+    nets = rng.integers(len(untrained), size=(n_resamples, len(untrained)))
+    by_net = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]  # (resample, network)
+    means = np.take_along_axis(by_net, nets, axis=1).mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return statistics.Interval(float(gained.mean()), float(low), float(high), int(n_talkers))
+
+
+def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFrame) -> pd.DataFrame:
+    """Return in which cells of Table 2 training changes the share, a row per cell.
+
+    Parameters
+    ----------
+    trained : DataFrame
+        As :func:`hits` returns it.
+    untrained : sequence of DataFrame
+        The same for networks with random weights.
+    table : DataFrame
+        ``sex``, ``vowel``, ``speaker`` and the table's values.
+
+    Returns
+    -------
+    DataFrame
+        ``quantity``, ``sex``, ``vowel``, ``share``, ``floor`` (mean over networks, %), ``lead``
+        with ``low`` and ``high`` (points, at once for all cells), ``p`` (McNemar, median over the
+        networks, Holm over all cells), ``n`` talkers.
+    """
+    there, rows = known(table), []
+    n_cells = len(QUANTITIES) * table.groupby(["sex", "vowel"]).ngroups
+    for (sex, vowel), cell in table.groupby(["sex", "vowel"], sort=False):
+        for name in QUANTITIES:
+            kept = cell.index[there.loc[cell.index, name]]
+            one = trained.loc[kept, name].to_numpy()
+            others = np.stack([each.loc[kept, name].to_numpy() for each in untrained])
+            lead = lead_over_networks(one, others, table.loc[kept, "speaker"], 1 - 0.05 / n_cells)
+            p = np.median([statistics.mcnemar(one, other) for other in others])
+            shares = {"share": 100 * one.mean(), "floor": 100 * others.mean()}
+            ends = {"lead": lead.value, "low": lead.low, "high": lead.high, "n": lead.n}
+            rows.append({"quantity": name, "sex": sex, "vowel": vowel} | shares | ends | {"p": p})
+    found = pd.DataFrame(rows)
+    found["p"] = statistics.holm(found["p"])
+    return found

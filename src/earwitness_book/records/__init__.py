@@ -37,6 +37,7 @@ _DRAWN = {
     ".tables": ("anchor", "closing_html", "picture", "tally_html", "to_html"),
     ".verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
     ".numbers": ("number", "quantity"),
+    ".resampling": ("from_clips",),
 }
 _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 

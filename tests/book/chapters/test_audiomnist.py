@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from earwitness import features
+from earwitness.evaluation import FlippingCurve
 from earwitness_book.chapters import audiomnist
 
 TONE = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype(np.float32)
@@ -22,7 +23,9 @@ class Trained:
     confusion = np.array([[3, 1], [0, 4]])
     accuracy = 7 / 8
     fold = SimpleNamespace(train=np.arange(4), test=np.arange(4))
-    corpus = SimpleNamespace(table=pd.DataFrame({"sex": ["male", "female", "male", "female"]}))
+    corpus = SimpleNamespace(
+        table=pd.DataFrame({"sex": ["male", "female"] * 2, "speaker": ["a", "a", "b", "b"]})
+    )
 
     def __init__(self):
         self.model[1].weight.data = torch.tensor([[-1.0], [1.0]])
@@ -36,23 +39,53 @@ class Trained:
     def seconds(self, rows):
         return np.stack([TONE] * len(rows))
 
+    def test_rows(self, n_clips=0):
+        return self.fold.test
 
-def test_the_hit_rate_counts_right_predictions():
-    assert audiomnist.hit_rate(Trained(), np.arange(4)) == 0.75
-    assert audiomnist.hit_rate(Trained(), np.array([3])) == 0
+
+class Turned(Trained):
+    """The same with the opposite predictions."""
+
+    def inputs(self, rows):
+        return -super().inputs(rows)
+
+
+def test_hits_count_right_predictions_in_per_cent():
+    assert audiomnist.hits(Trained(), np.arange(4)).tolist() == [100, 100, 100, 0]
+    turned = -Trained().inputs(np.arange(4))
+    assert audiomnist.hits(Trained(), np.arange(4), turned).tolist() == [0, 0, 0, 100]
 
 
 def test_table_1_holds_accuracy_chance_training_and_the_worst_class():
     task = SimpleNamespace(family="digits", task="digit")
-    found = audiomnist.table1_records(task, "AlexNet", [Trained(), Trained()], "brief")
+    networks = {"AlexNet": [Trained(), Trained()], "AudioNet": [Trained(), Turned()]}
+    found = audiomnist.table1_records(task, networks, "brief")
     own = found["audiomnist/table1/alexnet-digits"]
-    assert own["value"] == 87.5 and own["std"] == 0 and own["n"] == 16 and own["control"] == 50
+    assert own["value"] == 75 and own["folds"] == [87.5, 87.5] and own["control"] == 50
+    assert own["n"] == 2 and own["of"] == "speakers"
+    assert found["audiomnist/table1/audionet-digits"]["value"] == 50
     assert found["audiomnist/ours/train-alexnet-digits"]["value"] == 75
     assert found["audiomnist/ours/worst-class-alexnet-digits"]["value"] == 75
     task.family = "sex"
-    single = audiomnist.table1_records(task, "AudioNet", [Trained()], "brief")
+    single = audiomnist.table1_records(task, {"AudioNet": [Trained()]}, "brief")
     assert single["audiomnist/table1/audionet-sex"]["std"] is None
     assert not [id for id in single if "worst" in id]
+
+
+def test_table_1_holds_how_far_one_network_leads_the_other_over_speakers():
+    task = SimpleNamespace(family="digits", task="digit")
+    networks = {"AlexNet": [Trained()], "AudioNet": [Turned()]}
+    found = audiomnist.table1_records(task, networks, "brief")["audiomnist/table1/alexnet-digits"]
+    # of a's clips all are right against none, of b's one in two
+    assert found["against"]["audiomnist/table1/audionet-digits"] == (0, 100)
+
+
+def test_errors_on_one_speaker_are_held_against_the_largest_share_by_chance():
+    names = np.repeat(list("abcde"), 20)
+    wrong = (names == "a") & (np.arange(100) < 10)
+    found = audiomnist.worst_speaker(wrong, names)
+    assert found["value"] == 100 and found["n"] == 10 and found["note"] == "speaker a"
+    assert 20 < found["control"] < 60 < found["interval"][0]  # above the even share of 20 %
 
 
 def test_the_order_of_figure_3_is_counted_between_the_ends():
@@ -61,6 +94,39 @@ def test_the_order_of_figure_3_is_counted_between_the_ends():
     )
     assert audiomnist.flipping_order(lrp, loud, random) == 50
     assert audiomnist.flipping_order(lrp, loud, loud) == 0  # amplitude must be below random
+
+
+def curve(*correct):
+    correct = np.array(correct, bool)
+    return FlippingCurve(np.array([0, 0.01, 0.5, 1]), correct, correct * 1.0, 0, "float32")
+
+
+def test_flipping_records_areas_and_one_per_cent_with_leads_over_speakers():
+    curves = {"lrp": curve(*[[1, 0, 0, 0]] * 4), "untrained": curve(*[[1, 1, 1, 0]] * 4)}
+    found = audiomnist.flipping_records(curves, "sex", ["a", "a", "b", "b"])
+    lead = found["audiomnist/ours/flipping-sex-auc-lrp"]["against"]
+    assert lead["audiomnist/ours/flipping-sex-auc-untrained"] == pytest.approx((-74.5, -74.5))
+    assert found["audiomnist/ours/flipping-sex-1pct-untrained"]["value"] == 100
+    assert found["audiomnist/ours/flipping-sex-1pct-lrp"]["value"] == 0
+    assert found["audiomnist/ours/flipping-sex-0pct"]["value"] == 100
+
+
+def test_the_share_of_ordered_fractions_stands_beside_that_of_random_weights():
+    right = {
+        "lrp": np.array([[1, 0, 0, 0], [1, 0, 1, 0]], bool),
+        "random-weights": np.array([[1, 1, 1, 0], [1, 1, 1, 0]], bool),
+        "amplitude": np.array([[1, 0, 0, 0], [1, 0, 0, 0]], bool),
+        "random": np.array([[1, 1, 1, 0], [1, 1, 1, 0]], bool),
+    }
+    found = audiomnist.order_records(right, ["a", "b"], "lrp")
+    assert found["value"] == 50 and found["control"] == 0
+    assert found["interval"] == (50, 100)  # speaker a drawn twice: 100
+
+
+def test_robustness_has_an_interval_over_speakers_and_amplitude_beside_it():
+    random = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
+    found = audiomnist.robust_records(random, random[:, [0, 3, 3, 3]], [0, 0.1, 0.5, 1], ["a", "b"])
+    assert found["value"] == 10 and found["interval"] == (10, 50) and found["control"] == 0
 
 
 @given(st.integers(1, 5))

@@ -214,3 +214,59 @@ def test_a_wrong_reading_or_number_of_rows_is_an_error():
         vowel_measurements.share_within_sd(table, table, reading="records")
     with pytest.raises(ParameterError, match="6 measured rows for 7"):
         vowel_measurements.share_within_sd(table[:6], table)
+
+
+def test_a_listener_without_ears_knows_the_sex_or_nothing_and_an_oracle_the_vowel():
+    table = pd.DataFrame(
+        {
+            "sex": ["male", "male", "female", "female"],
+            "vowel": ["ah", "iy", "ah", "iy"],
+            "f0_hz": [100.0, 120, 200, 240],
+            "f1_hz": [700.0, 300, 900, 0],  # zero: not measurable
+            "f2_hz": [1.0, 1, 1, 1],
+        }
+    )
+    oracle, by_sex, for_all = (
+        vowel_measurements.group_means(table, by=by) for by in (("sex", "vowel"), ("sex",), ())
+    )
+    assert oracle["f0_hz"].tolist() == [100, 120, 200, 240]
+    assert by_sex["f0_hz"].tolist() == [110, 110, 220, 220]
+    assert by_sex["f1_hz"].tolist() == [500, 500, 900, 900]
+    assert for_all["f0_hz"].tolist() == [165] * 4
+
+
+def vowel_table(n=40):
+    """Return a table of one vowel, F0 known of all but the first, SD near 29 Hz."""
+    f0 = 100.0 + 100 * np.arange(n) / n
+    table = pd.DataFrame({"sex": "male", "vowel": "ah", "f0_hz": f0, "f1_hz": f0, "f2_hz": f0})
+    return table.assign(speaker=np.arange(n) // 2, f1_hz=np.where(np.arange(n) == 0, 0, f0))
+
+
+def test_hits_are_the_shares_of_table_2_before_they_are_counted():
+    table = vowel_table()
+    values = table.assign(f0_hz=table["f0_hz"] + np.where(np.arange(40) < 10, 20, 200))
+    hits, known = vowel_measurements.hits(values, table, table), vowel_measurements.known(table)
+    assert hits["f0"].tolist() == [True] * 10 + [False] * 30
+    assert not hits.loc[0, "f1"] and not known.loc[0, "f1"] and known["f0"].all()
+    share = vowel_measurements.share_within_sd(values, table).set_index("quantity")["share"]
+    assert share["f0"] == 100 * hits["f0"].mean()
+
+
+def test_the_lead_over_networks_is_as_wide_as_talkers_and_networks_make_it():
+    trained = np.ones(40, bool)
+    alike = np.stack([np.arange(40) % 2 == 0] * 5)  # each talker right once
+    apart = np.stack([np.full(40, k < 2) for k in range(4)])  # networks right always or never
+    talkers = np.arange(40) // 2
+    assert vowel_measurements.lead_over_networks(trained, alike, talkers)[:3] == (50, 50, 50)
+    wide = vowel_measurements.lead_over_networks(trained, apart, talkers)
+    assert wide.value == 50 and wide.low <= 10 and wide.high >= 90 and wide.n == 20
+
+
+def test_cells_that_training_changes_are_told_from_those_it_leaves():
+    table = vowel_table()
+    right = pd.DataFrame({"f0": True, "f1": [False, True] * 20, "f2": False}, index=table.index)
+    none = [right.assign(f0=False) for _ in range(3)]
+    found = vowel_measurements.changed_cells(right, none, table).set_index("quantity")
+    assert found.loc["f0", ["share", "floor", "lead", "low"]].tolist() == [100, 0, 100, 100]
+    assert found.loc["f0", "p"] < 1e-9 and found.loc[["f1", "f2"], "p"].tolist() == [1, 1]
+    assert found.loc["f1", "share"] == pytest.approx(100 * 20 / 39)  # of those with a table value

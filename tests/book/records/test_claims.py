@@ -30,7 +30,7 @@ def test_a_cell_of_table_2_has_the_binomial_tolerance_and_every_floor_beside_it(
         tolerance = 196 * (share * (1 - share) / n) ** 0.5
         assert claim.tolerance == pytest.approx(tolerance, abs=0.05), id
         assert claim.control == f"raw-waveform/ours/random-weights-{cell}"
-        for signal in ("original", "noise", "permuted", "constant"):
+        for signal in ("original", "noise", "permuted", "oracle"):
             assert claims[f"raw-waveform/ours/{signal}-{cell}"].unit == "%"
 
 
@@ -39,7 +39,7 @@ def test_a_quantity_of_table_2_counts_as_carried_only_if_it_beats_every_floor():
     for quantity in ("f0", "f1", "f2"):
         steps = claims[f"raw-waveform/table2/{quantity}-carried"].steps
         ours = f"raw-waveform/ours/guided-backprop-{quantity}"
-        floors = ("random-weights", "noise", "permuted", "constant")
+        floors = ("random-weights", "noise", "permuted", "constant-sex", "constant-all")
         assert steps == [(f"raw-waveform/ours/{floor}-{quantity}", "<", ours) for floor in floors]
 
 

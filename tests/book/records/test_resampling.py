@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from earwitness_book import records
+
+
+def test_values_of_clips_get_mean_interval_and_what_was_drawn():
+    found = records.from_clips({"a": [0, 100, 100, 100]})["a"]
+    assert found["value"] == 75 and found["n"] == 4 and found["of"] == "clips"
+    assert found["interval"] == pytest.approx((25, 100))
+
+
+def test_speakers_are_drawn_with_all_their_clips():
+    values = {"a": [0, 0, 0, 100, 100, 100]}
+    by_speaker = records.from_clips(values, list("xxxyyy"))["a"]
+    assert by_speaker["n"] == 2 and by_speaker["of"] == "speakers"
+    assert by_speaker["interval"] == (0, 100)
+    assert records.from_clips(values)["a"]["interval"][0] > 0
+
+
+def test_a_lead_is_that_of_the_same_clips():
+    # both values scatter widely, their difference does not at all
+    rng = np.random.default_rng(0)
+    clips = rng.normal(0, 50, 30)
+    found = records.from_clips({"a": clips + 1, "b": clips, "c": clips - 1})
+    assert found["a"]["against"]["b"] == pytest.approx((1, 1))
+    assert found["a"]["against"]["c"] == pytest.approx((2, 2))
+    assert "against" not in found["c"]
+
+
+def test_one_speaker_alone_has_no_interval():
+    found = records.from_clips({"a": [0, 100], "b": [0, 0]}, ["x", "x"])
+    assert found["a"] == {"value": 50, "n": 1, "of": "speakers"}
