@@ -155,7 +155,7 @@ def test_tasks_put_the_task_of_many_classes_first_and_travel_with_the_corpora():
     ]
     with pytest.raises(UnknownNameError, match="fsdd"):
         training.tasks("fsd")
-    with pytest.raises(UnknownNameError, match="aev, audiomnist, fsdd, voices"):
+    with pytest.raises(UnknownNameError, match="aev, audiomnist, audiomnist_az, fsdd, voices"):
         training.tasks("timit")
 
 
