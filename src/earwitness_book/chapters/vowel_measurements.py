@@ -214,7 +214,7 @@ def group_means(
     population: pd.DataFrame | None = None,
     by: Sequence[str] = ("sex", "vowel"),
 ) -> pd.DataFrame:
-    """Return what one answers without any sound: for every row of ``table`` a mean, as if measured.
+    """Return a guess without any sound: for every row of ``table`` a mean, as if measured.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def group_means(
         As for :func:`share_within_sd`.
     by : sequence of str
         What is known of the recording. ``("sex", "vowel")`` is an oracle, as it knows what was
-        said; ``("sex",)`` and ``()`` answer always alike for a sex, or for all.
+        said; with ``("sex",)`` and ``()`` the guess is the same for a sex, or for all.
     """
     asked, known = _long(table), _long(table if population is None else population)
     keys = ["quantity", *by]
