@@ -65,7 +65,7 @@ class Twice(nn.Module):
             "this model has none",
         ),
         (waveform_net(), (1, 40), {"layer": "7"}, ParameterError, "batch, channel, time"),
-        (waveform_net(), (1, 40), {"layer": "nowhere"}, UnknownNameError, "no layer 'nowhere'"),
+        (waveform_net(), (1, 40), {"layer": "nowhere"}, UnknownNameError, "model 'nowhere'"),
         (Twice(), (1, 40), {}, ParameterError, "this one ran 2 times"),
         (nn.Sequential(nn.Linear(40, 3)), (40,), {}, ParameterError, "takes waveforms"),
     ],

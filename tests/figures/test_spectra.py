@@ -48,8 +48,8 @@ def test_networks_keep_their_colour_and_the_spread_lies_around_the_curve(ax):
         {"speaker-cnn": curve, "random-weights": 0 * curve},
         spread={"speaker-cnn": np.full(17, 0.5)},
     )
-    assert lines["speaker-cnn"].get_color() == figures.NETWORKS["speaker-cnn"][0]
-    assert lines["random-weights"].get_color() == figures.METHOD_COLOURS["random-weights"]
+    assert lines["speaker-cnn"].get_color() == figures.method_style("speaker-cnn")["color"]
+    assert lines["random-weights"].get_color() == figures.method_style("random-weights")["color"]
     corners = ax.collections[0].get_paths()[0].vertices
     assert corners[:, 1].max() == pytest.approx(3.5) and corners[:, 1].min() == pytest.approx(-3.5)
     assert not set(lines["speaker-cnn"].get_markevery()) & set(

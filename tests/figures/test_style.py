@@ -6,7 +6,8 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
-from earwitness import attribution, figures
+from earwitness import attribution, figures, looks
+from earwitness.attribution import registry
 from earwitness.errors import UnknownNameError
 
 TIMES, FREQS = np.linspace(0, 1, 12), np.linspace(0, 4000, 9)
@@ -19,16 +20,27 @@ def test_a_shared_limit_is_the_largest_of_all_panels_and_a_quantile_ignores_zero
 
 
 def test_no_two_methods_share_a_colour_or_a_marker():
-    colours, markers, _ = zip(*figures.METHODS.values(), strict=True)
-    assert len(set(colours)) == len(set(markers)) == len(figures.METHODS)
-    assert not set(colours) & {colour for colour, _, _ in figures.NETWORKS.values()}
-    assert figures.METHOD_COLOURS["random"] == figures.method_style("random")["color"]
+    known = {*attribution.methods(), "amplitude", "original", "noise", "random-weights"}
+    styles = [figures.method_style(name) for name in known | {"permuted", "oracle"}]
+    for what in ("color", "marker"):
+        assert len({style[what] for style in styles}) == len(styles) == len(known) + 2
+    networks = {figures.method_style(name)["color"] for name in ("phone-cnn", "speaker-cnn")}
+    assert len(networks - {style["color"] for style in styles}) == 2
     with pytest.raises(UnknownNameError, match="amplitude"):
         figures.method_style("amplitud")
 
 
-def test_every_attribution_method_has_its_colour():
-    assert set(attribution.methods()) <= set(figures.METHODS)
+def test_a_method_of_the_readers_is_drawn_with_its_label_and_a_colour_of_its_own(ax, monkeypatch):
+    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+    monkeypatch.setattr(looks, "_LOOKS", dict(looks._LOOKS))
+    declared = {figures.method_style(name)["color"] for name in attribution.methods()}
+    for name, label in (("mine", "my method"), ("hers", "")):
+        registry.method(name, label)(lambda model, inputs, target: inputs)
+    lines = figures.flipping(ax, [0, 1], {"mine": [1.0, 0.5], "hers": [1.0, 0.2]})
+    assert [line.get_label() for line in lines.values()] == ["my method", "hers"]
+    assert len({line.get_color() for line in lines.values()} - declared) == 2
+    with pytest.raises(UnknownNameError, match="no method or network with a colour 'theirs'"):
+        figures.flipping(ax, [0, 1], {"theirs": [1.0, 0.5]})
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB
@@ -52,12 +64,15 @@ def test_colour_blind_readers_tell_three_orders_two_sexes_and_two_networks_apart
         linear = np.array(to_rgb(colour)) ** 2.2
         return np.clip(np.array(DEFICIENCIES[kind]) @ linear, 0, 1) ** (1 / 2.2)
 
-    orders = [figures.METHOD_COLOURS[name] for name in ("random", "amplitude", "lrp-epsilon")]
+    names = ("random", "amplitude", "lrp-epsilon")
+    orders = [figures.method_style(name)["color"] for name in names]
     for pair in [(0, 1), (0, 2), (1, 2)]:
         assert np.linalg.norm(seen(orders[pair[0]]) - seen(orders[pair[1]])) > 0.25
     female, male = (seen(colour) for colour in figures.SEX_COLOURS.values())
     assert np.linalg.norm(female - male) > 0.25
-    phone, speaker = (seen(colour) for colour, _, _ in figures.NETWORKS.values())
+    phone, speaker = (
+        seen(figures.method_style(name)["color"]) for name in ("phone-cnn", "speaker-cnn")
+    )
     assert np.linalg.norm(phone - speaker) > 0.25
 
 

@@ -50,7 +50,7 @@ def test_paper_ceiling_and_every_floor_have_a_marker_of_their_own(ax):
         names
     )
     assert drawn["paper"].get_markerfacecolor() == "white"
-    assert to_hex(drawn["noise"].get_color()) == figures.METHOD_COLOURS["noise"].lower()
+    assert to_hex(drawn["noise"].get_color()) == figures.method_style("noise")["color"].lower()
     assert "original (ceiling)" in labels(ax) and "paper" in labels(ax)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from earwitness.attribution import (
+from earwitness.attribution import (  # noqa: F401  each registers its methods
     audiolime,
     conductance,
     controls,
@@ -34,23 +34,11 @@ from earwitness.attribution.filters import cumulative_response, dictionary_respo
 from earwitness.attribution.gradients import integrated_gradients_all
 from earwitness.attribution.lrp import Conservation, explain_support
 from earwitness.attribution.occlusion import OcclusionMap, occlusion_map
-from earwitness.attribution.peers import DISAGREEMENTS
 from earwitness.attribution.question import Asked, Question, cut
 from earwitness.attribution.segments import over_segments
 from earwitness.attribution.sliding import relevance_signal, relevance_signals
 from earwitness.attribution.validation import check_inputs, check_options, frozen, original, prepare
 from earwitness.errors import ParameterError
-
-_FAMILIES = {
-    "gradient": (gradients, smoothing, gradcam, deeplift, conductance),
-    "perturbation": (occlusion, audiolime, shap, rise),
-    "frequency": (dft_lrp,),
-    "control": (controls,),
-}
-for _family, _modules in _FAMILIES.items():
-    for _module in _modules:
-        for _name, _function in _module.METHODS.items():
-            _registry.method(_name, family=_family)(_function)
 
 
 def methods() -> list[str]:
@@ -264,7 +252,6 @@ class _Asking:
 
 
 __all__ = [
-    "DISAGREEMENTS",
     "Completeness",
     "Conservation",
     "Explanations",

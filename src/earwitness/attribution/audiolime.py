@@ -17,6 +17,7 @@ from torch import nn
 from earwitness import runtime
 from earwitness.attribution.completeness import score
 from earwitness.attribution.dft_lrp import waveforms
+from earwitness.attribution.registry import method
 from earwitness.attribution.separation import separate
 from earwitness.attribution.validation import check_positive, check_target, frozen
 from earwitness.errors import AudioError, ParameterError, check_choice
@@ -294,26 +295,16 @@ def outputs_of(
         prepare or (lambda mixtures: mixtures[:, None]),
         SCALES[check_choice(of, SCALES, "output to explain")],
     )
-    with frozen(model), torch.inference_mode(), _precision(autocast, like):
+    multiply = runtime.autocast(like.device, autocast, like.dtype)
+    with frozen(model), torch.inference_mode(), multiply:
         outputs = []
         for row in runtime.progress(rows, "mixtures"):
-            with torch.autocast(like.device.type, enabled=False):
+            with runtime.autocast(like.device, False):
                 mixtures = row @ sounds  # (batch, n_samples)
             outputs.append(
                 score(scale(model(prepare(mixtures)).to(like.dtype)), index.expand(len(row)))
             )
     return torch.cat(outputs).double().cpu().numpy()
-
-
-def _precision(autocast: bool | str, like: torch.Tensor) -> torch.autocast:
-    if autocast not in (True, False, "auto"):
-        raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
-    if autocast is True and like.dtype != torch.float32:
-        raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
-    wins = like.dtype == torch.float32 and runtime.has_fast_bfloat16(like.device)
-    return torch.autocast(
-        like.device.type, torch.bfloat16, enabled=wins if autocast == "auto" else autocast
-    )
 
 
 def spread(explanation: Explanation) -> np.ndarray:
@@ -361,6 +352,7 @@ def of_components(
     return torch.as_tensor(np.stack(relevance)).view(inputs.shape).to(inputs.device, inputs.dtype)
 
 
+@method("audiolime", "audioLIME", "perturbation", "#661100", "8", "--")
 def audiolime(
     model,
     inputs,
@@ -397,6 +389,3 @@ def audiolime(
     return of_components(
         model, inputs, target, how, sample_rate, separator, n_segments, separator_options
     )
-
-
-METHODS = {"audiolime": audiolime}

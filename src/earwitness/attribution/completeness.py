@@ -2,13 +2,13 @@
 number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from earwitness.attribution.validation import explained, frozen, prepare
+from earwitness.attribution.validation import check_positive, explained, frozen, prepare
 from earwitness.errors import ParameterError
 
 
@@ -138,3 +138,28 @@ def prepare_all(
         )
     prepared = [prepare(model, inputs, int(target)) for target in targets]
     return prepared[0][0], torch.stack([index for _, index in prepared])
+
+
+def explain_all(
+    explain: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    baseline: float | torch.Tensor,
+    batch_size: int,
+) -> Explanations:
+    """Return what ``explain`` says of all targets (n_targets, batch), some clips at a time.
+
+    Parameters
+    ----------
+    explain : callable
+        ``(inputs, baseline, targets)`` of some clips -> attributions (n_targets, batch, ...) and
+        the outputs' changes (n_targets, batch).
+    """
+    check_positive(batch_size=batch_size)
+    start = broadcast_baseline(baseline, inputs)
+    parts = [
+        explain(inputs[rows], start[rows], targets[:, rows])
+        for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))
+    ]
+    attributions, difference = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+    return Explanations(attributions, completeness_of(attributions, difference))

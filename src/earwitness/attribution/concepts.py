@@ -14,8 +14,8 @@ from torch import nn
 from earwitness import attribution
 from earwitness.attribution.lrp.dispatch import watched
 from earwitness.attribution.registry import find
-from earwitness.attribution.validation import check_inputs, check_positive, check_target
-from earwitness.errors import ParameterError, check_choice
+from earwitness.attribution.validation import check_inputs, check_positive, check_target, find_layer
+from earwitness.errors import ParameterError
 
 
 class _Gate:
@@ -38,7 +38,7 @@ class _Gate:
 @contextmanager
 def _gated(model: nn.Module, layer: str) -> Iterator[_Gate]:
     """Put a gate behind a layer of the model for the ``with`` block."""
-    check_choice(layer, [name for name, _ in model.named_modules() if name], "layer of the model")
+    find_layer(model, layer)
     gate = _Gate()
     with watched(layer, gate.let_pass):
         yield gate
@@ -216,10 +216,7 @@ def switched_off(model: nn.Module, layer: str, channels: Sequence[int]) -> Itera
         left[:, list(channels)] = 0
         return left
 
-    name = check_choice(
-        layer, [name for name, _ in model.named_modules() if name], "layer of the model"
-    )
-    handle = model.get_submodule(name).register_forward_hook(silence)
+    handle = find_layer(model, layer).register_forward_hook(silence)
     try:
         yield model
     finally:

@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.attribution.completeness import (
-    Explanations,
-    broadcast_baseline,
-    completeness_of,
-    prepare_all,
-    score,
-)
+from earwitness.attribution.completeness import Explanations, explain_all, prepare_all, score
 from earwitness.attribution.gradients import integrated_gradients
 from earwitness.attribution.question import asked_of
-from earwitness.attribution.validation import check_positive, frozen
-from earwitness.errors import ParameterError, check_choice
+from earwitness.attribution.registry import method
+from earwitness.attribution.validation import check_positive, find_layer, frozen
+from earwitness.errors import ParameterError
 
 
 def weighted_layers(model: nn.Module) -> list[str]:
@@ -39,11 +35,9 @@ def hidden_layer(model: nn.Module, layer: str | None) -> nn.Module:
     ParameterError
         If it has no layer with weights at all.
     """
-    model = asked_of(model)
     if layer is not None:
-        return model.get_submodule(
-            check_choice(layer, [name for name, _ in model.named_modules() if name], "layer")
-        )
+        return find_layer(model, layer)
+    model = asked_of(model)
     if not (names := weighted_layers(model)):
         raise ParameterError(
             "Conductance is of a hidden layer, and this model has no layer with weights."
@@ -63,6 +57,7 @@ def _watched(module: nn.Module, note) -> Iterator[None]:
         handle.remove()
 
 
+@method("conductance", family="gradient", colour="#999933", marker="d")
 def conductance(
     model,
     inputs,
@@ -192,24 +187,14 @@ def layer_conductance(
     speech-quality.
     """
     inner, index = prepare_all(model, inputs, targets)
-    check_positive(n_steps=n_steps, batch_size=batch_size)
-    start = broadcast_baseline(baseline, inner)
+    check_positive(n_steps=n_steps)
     with frozen(model):
-        parts = [
-            _flow(model, x, x0, t, layer, n_steps)
-            for x, x0, t in zip(
-                inner.split(batch_size),
-                start.split(batch_size),
-                index.split(batch_size, dim=1),
-                strict=True,
-            )
-        ]
-    attributions, difference = (torch.cat(field, dim=1) for field in zip(*parts, strict=True))
-    return Explanations(attributions, completeness_of(attributions, difference))
+        explain = partial(_flow, model, layer, n_steps)
+        return explain_all(explain, inner, index, baseline, batch_size)
 
 
 def _flow(
-    model, inputs, start, targets, layer: str, n_steps: int
+    model, layer: str, n_steps: int, inputs, start, targets
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the conductance (n_targets, batch, *layer) of a batch, and the outputs' changes
     (n_targets, batch).
@@ -244,6 +229,3 @@ def _at(model, x, targets, layer: str) -> tuple[torch.Tensor, torch.Tensor, torc
     scores = [score(output, target) for target in targets]
     gradients = [torch.autograd.grad(s.sum(), seen[-1], retain_graph=True)[0] for s in scores]
     return seen[-1].detach(), torch.stack(gradients), torch.stack(scores).detach()
-
-
-METHODS = {"conductance": conductance}

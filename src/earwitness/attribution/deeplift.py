@@ -10,6 +10,7 @@ most of captum's time.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,14 +18,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution.completeness import (
-    Completeness,
     Explanations,
-    broadcast_baseline,
     completeness_of,
+    explain_all,
     prepare_all,
     score,
 )
-from earwitness.attribution.validation import check_positive, frozen
+from earwitness.attribution.registry import method
+from earwitness.attribution.validation import frozen
 from earwitness.errors import ParameterError
 
 TOLERANCE = 1e-4
@@ -178,8 +179,8 @@ def _reference(model: nn.Module, start: torch.Tensor) -> tuple[torch.Tensor, lis
     return output, passed.notes
 
 
-def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
-    """Return DeepLIFT of a batch for targets (n_targets, batch)."""
+def _explain(model: nn.Module, inputs, start, targets) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return DeepLIFT (n_targets, batch, ...) of a batch, and the outputs' changes."""
     before, references = _reference(model, start)
     leaf = inputs.detach().clone().requires_grad_()
     with _Pass(references):
@@ -190,9 +191,9 @@ def _explain(model: nn.Module, inputs, start, targets) -> Explanations:
         [score(before.expand_as(output), t) for t in targets]
     )
     attributions = torch.stack(multipliers) * (inputs - start)  # (n_targets, batch, ...)
-    explanations = Explanations(attributions, completeness_of(attributions, difference))
-    _check(explanations, max([float(note[0].abs().max()) for note in references], default=0.0))
-    return explanations
+    level = max([float(note[0].abs().max()) for note in references], default=0.0)
+    _check(Explanations(attributions, completeness_of(attributions, difference)), level)
+    return attributions, difference
 
 
 def _check(explanations: Explanations, level: float) -> None:
@@ -208,32 +209,20 @@ def _check(explanations: Explanations, level: float) -> None:
     if not worst <= TOLERANCE:
         raise ParameterError(
             f"DeepLIFT does not add up: {100 * worst:.2g} % of the change of the output are "
-            "missing or too much. The "
-            "network holds something that is not linear and has no rule here (an LSTM, attention, "
-            "a product of "
-            "activations); integrated-gradients needs no rules."
+            "missing or too much. The network holds something that is not linear and has no rule "
+            "here (an LSTM, attention, a product of activations); integrated-gradients needs no "
+            "rules."
         )
 
 
-def _in_batches(model, inputs, targets, baseline, batch_size: int) -> Explanations:
-    check_positive(batch_size=batch_size)
+def _for_targets(model, inputs, targets, baseline, batch_size: int) -> Explanations:
+    """Return DeepLIFT for targets (n_targets, batch), one or many."""
     if inputs.dtype in (torch.bfloat16, torch.float16):
         raise ParameterError(
             f"DeepLIFT divides small changes by each other, and in {inputs.dtype} they are "
-            "rounding: a "
-            "third of a map was. Explain model.float()."
+            "rounding: a third of a map was. Explain model.float()."
         )
-    start = broadcast_baseline(baseline, inputs)
-    parts = [
-        _explain(model, inputs[rows], start[rows], targets[:, rows])
-        for rows in (slice(at, at + batch_size) for at in range(0, len(inputs), batch_size))
-    ]
-    sums = [
-        torch.cat(field, dim=1)
-        for field in zip(*(part.completeness for part in parts), strict=True)
-    ]
-    attributions = torch.cat([part.attributions for part in parts], dim=1)
-    return Explanations(attributions, Completeness(*sums))
+    return explain_all(partial(_explain, model), inputs, targets, baseline, batch_size)
 
 
 def deeplift_all(
@@ -275,9 +264,10 @@ def deeplift_all(
     """
     inner, index = prepare_all(model, inputs, targets)
     with frozen(model):
-        return _in_batches(model, inner, index, baseline, batch_size)
+        return _for_targets(model, inner, index, baseline, batch_size)
 
 
+@method("deeplift", "DeepLIFT", "gradient", "#882255", "X", "-.")
 def deeplift(
     model, inputs, target, *, baseline: float | torch.Tensor = 0.0, batch_size: int = 50
 ) -> torch.Tensor:
@@ -298,7 +288,4 @@ def deeplift(
     -----
     Shrikumar et al. (2017), section 3.5.1. Completeness is exact: one pass, no steps.
     """
-    return _in_batches(model, inputs, target[None], baseline, batch_size).attributions[0]
-
-
-METHODS = {"deeplift": deeplift}
+    return _for_targets(model, inputs, target[None], baseline, batch_size).attributions[0]

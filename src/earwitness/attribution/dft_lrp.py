@@ -14,7 +14,7 @@ import scipy.fft
 import torch
 
 from earwitness.attribution import lrp
-from earwitness.attribution.registry import find
+from earwitness.attribution.registry import find, method
 from earwitness.errors import ParameterError, check_choice
 
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
@@ -233,6 +233,7 @@ def waveforms(inputs: torch.Tensor, method: str) -> torch.Tensor:
     return inputs
 
 
+@method("dft-lrp", family="frequency", colour="#6699CC", marker="H", line=(0, (3, 1, 1, 1)))
 def dft_lrp_of_band(
     model,
     inputs,
@@ -285,6 +286,3 @@ def dft_lrp_of_band(
     spectrum = torch.fft.rfft(samples) * ((freqs_hz >= low_hz) & (freqs_hz <= high_hz))
     band = torch.fft.irfft(spectrum, n=inputs.shape[-1])
     return (band * relevance / lrp.stabilize(samples, stabilizer)).to(inputs.dtype)
-
-
-METHODS = {"dft-lrp": dft_lrp_of_band}

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from earwitness.attribution.completeness import score
-from earwitness.attribution.conductance import hidden_layer
-from earwitness.attribution.validation import in_batches
+from earwitness.attribution.registry import method
+from earwitness.attribution.validation import find_layer, in_batches
 from earwitness.errors import ParameterError
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
@@ -57,6 +57,7 @@ def _checked(seen: list, n_clips: int, n_axes: int) -> torch.Tensor:
     return output
 
 
+@method("grad-cam", "Grad-CAM", "gradient", "#BB5566", "|")
 def gradcam(
     model, inputs, target, *, layer: str | None = None, rectify: bool = True, batch_size: int = 50
 ) -> torch.Tensor:
@@ -92,7 +93,7 @@ def gradcam(
             "Grad-CAM takes waveforms (batch, channel, time) or spectrograms "
             f"(batch, channel, freq, time), got {tuple(inputs.shape)}."
         )
-    module = _last_convolution(model) if layer is None else hidden_layer(model, layer)
+    module = _last_convolution(model) if layer is None else find_layer(model, layer)
 
     def explain(x, index):
         with _kept(module) as seen:
@@ -106,6 +107,3 @@ def gradcam(
         return F.interpolate(coarse, size, mode=how, align_corners=False).expand_as(x)
 
     return in_batches(explain, inputs, target, batch_size).clone()
-
-
-METHODS = {"grad-cam": gradcam}

@@ -1,6 +1,7 @@
 """Methods that differentiate the explained logit with respect to the input."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,13 +10,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness import runtime
-from earwitness.attribution.completeness import (
-    Explanations,
-    broadcast_baseline,
-    completeness_of,
-    prepare_all,
-    score,
-)
+from earwitness.attribution.completeness import Explanations, explain_all, prepare_all, score
+from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, explained, frozen, in_batches
 from earwitness.errors import ParameterError
 
@@ -26,6 +22,7 @@ def _gradient(model: nn.Module, inputs: torch.Tensor, target: torch.Tensor) -> t
     return torch.autograd.grad(explained(model(leaf), target).sum(), leaf)[0]
 
 
+@method("gradient", "", "gradient", "#0072B2", "<", "--", any_layout=True)
 def gradient(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
     """Return the derivative of the logit with respect to each input value.
 
@@ -37,6 +34,7 @@ def gradient(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
     return in_batches(lambda x, index: _gradient(model, x, index), inputs, target, batch_size)
 
 
+@method("gradient-x-input", "gradient × input", "gradient", "#332288", ">", "-.", any_layout=True)
 def gradient_x_input(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
     """Return derivative times input: the first-order share of each value.
 
@@ -48,6 +46,7 @@ def gradient_x_input(model, inputs, target, *, batch_size: int = 50) -> torch.Te
     return inputs * gradient(model, inputs, target, batch_size=batch_size)
 
 
+@method("integrated-gradients", "integrated gradients", "gradient", "#CC79A7", "p", any_layout=True)
 def integrated_gradients(
     model,
     inputs,
@@ -74,13 +73,8 @@ def integrated_gradients(
     logit(baseline) as ``n_steps`` grows. Steps are taken one after the other, so that memory is
     that of a single batch.
     """
-    nodes = quadrature(n_steps)
-    start = broadcast_baseline(baseline, inputs)
-    difference = inputs - start
-    total = torch.zeros_like(inputs)
-    for node, weight in runtime.progress(nodes, "steps"):
-        total += weight * gradient(model, start + node * difference, target, batch_size=batch_size)
-    return total * difference
+    explain = partial(_integrated, model, quadrature(n_steps))
+    return explain_all(explain, inputs, target[None], baseline, batch_size).attributions[0]
 
 
 def quadrature(n_steps: int) -> list[tuple[float, float]]:
@@ -139,21 +133,10 @@ def integrated_gradients_all(
     gradient is the same at every step, so the integral is taken behind them and handed down once.
     Chapter: speech-quality.
     """
-    check_positive(batch_size=batch_size)
+    explain = partial(_integrated, model, quadrature(n_steps))
     inner, index = prepare_all(model, inputs, targets)
-    nodes, start = quadrature(n_steps), broadcast_baseline(baseline, inner)
     with frozen(model):
-        parts = [
-            _integrated(model, x, x0, t, nodes)
-            for x, x0, t in zip(
-                inner.split(batch_size),
-                start.split(batch_size),
-                index.split(batch_size, dim=1),
-                strict=True,
-            )
-        ]
-    attributions, difference = (torch.cat(field, dim=1) for field in zip(*parts, strict=True))
-    return Explanations(attributions, completeness_of(attributions, difference))
+        return explain_all(explain, inner, index, baseline, batch_size)
 
 
 _AFFINE = (
@@ -191,7 +174,7 @@ def _through(layers: Sequence[nn.Module], x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _integrated(model, inputs, start, targets, nodes) -> tuple[torch.Tensor, torch.Tensor]:
+def _integrated(model, nodes, inputs, start, targets) -> tuple[torch.Tensor, torch.Tensor]:
     """Return integrated gradients (n_targets, batch, ...) of a batch, and the outputs' changes
     (n_targets, batch).
     """
@@ -260,6 +243,9 @@ class _GuideReLUs(TorchFunctionMode):
         )
 
 
+@method(
+    "guided-backprop", "guided backpropagation", "gradient", "#AA4499", "h", "--", any_layout=True
+)
 def guided_backprop(model, inputs, target, *, batch_size: int = 50) -> torch.Tensor:
     """Return the gradient with every ReLU passing back only what is positive, where its input was
     positive.
@@ -280,11 +266,3 @@ def guided_backprop(model, inputs, target, *, batch_size: int = 50) -> torch.Ten
             "guided-backprop changes how ReLU passes gradients back, and this model has no ReLU."
         )
     return relevance
-
-
-METHODS = {
-    "gradient": gradient,
-    "gradient-x-input": gradient_x_input,
-    "integrated-gradients": integrated_gradients,
-    "guided-backprop": guided_backprop,
-}

@@ -12,6 +12,8 @@ from torch import nn
 
 from earwitness import runtime
 from earwitness.attribution.completeness import score
+from earwitness.attribution.question import check_exists
+from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, frozen, in_batches
 from earwitness.errors import ParameterError
 from earwitness.features import mel
@@ -171,14 +173,7 @@ def _checked_fill(fill, or_silence: str = "") -> float:
 
 def _output(model, features: torch.Tensor, output: int) -> torch.Tensor:
     scores = model.rate(features)
-    if (
-        isinstance(output, bool)
-        or not isinstance(output, (int, np.integer))
-        or not 0 <= output < scores.shape[1]
-    ):
-        raise ParameterError(
-            f"Output {output!r} does not exist: outputs go from 0 to {scores.shape[1] - 1}."
-        )
+    check_exists(output, scores.shape[1], "Output")
     return scores[:, output]
 
 
@@ -275,6 +270,7 @@ def _averaged(shape: tuple[int, ...], boxes: np.ndarray, effects: np.ndarray) ->
     return total / count
 
 
+@method("occlusion", family="perturbation", colour="#D55E00", marker="*")
 def occlusion(
     model,
     inputs,
@@ -330,6 +326,3 @@ def occlusion(
         .expand_as(inputs)
         .clone()
     )
-
-
-METHODS = {"occlusion": occlusion}

@@ -5,6 +5,7 @@ against what.
 import dataclasses
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -55,11 +56,7 @@ class Question:
         logits = self._classes_last(logits)
         if self.against is None:
             return logits
-        if not 0 <= self.against < logits.shape[-1]:
-            raise ParameterError(
-                f"Target {self.against} does not exist: outputs go from 0 to "
-                f"{logits.shape[-1] - 1}."
-            )
+        check_exists(self.against, logits.shape[-1])
         return logits - logits[..., self.against : self.against + 1]
 
     def picked(self, returned) -> torch.Tensor:
@@ -102,6 +99,15 @@ class Question:
                 f"got {axis}."
             )
         return logits.movedim(axis, -1)
+
+
+def check_exists(index, n_outputs: int, what: str = "Target") -> None:
+    """Raise ParameterError if a network with so many outputs has none of that index."""
+    whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
+    if not whole or not 0 <= index < n_outputs:
+        raise ParameterError(
+            f"{what} {index!r} does not exist: outputs go from 0 to {n_outputs - 1}."
+        )
 
 
 def _field(returned, name):

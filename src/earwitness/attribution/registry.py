@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
+from earwitness import looks
 from earwitness.attribution.validation import keyword_options
 from earwitness.errors import ParameterError, check_choice
 
@@ -25,17 +26,25 @@ class Method:
     function : callable
         ``(model, inputs, target, *, options) -> Tensor``; takes ``rules`` as well where ``family``
         is ``"lrp"``. Its keyword-only arguments are the method's options.
-    label : str
-        How figures and reports call it.
+    look : Look
+        Its label, colour, marker and line in figures and reports.
     family : str
-        Methods of one family have one group of colours: ``"lrp"``, ``"gradient"``,
-        ``"perturbation"``, ``"control"``.
+        ``"lrp"``, ``"gradient"``, ``"perturbation"``, ``"frequency"``, ``"control"``, or another.
+    any_layout : bool
+        Whether it returns the same for a network in another layout
+        (:func:`earwitness.models.for_prediction`).
     """
 
     name: str
     function: Callable
-    label: str
+    look: looks.Look
     family: str
+    any_layout: bool = False
+
+    @property
+    def label(self) -> str:
+        """How figures and reports call it."""
+        return self.look.label
 
     @property
     def options(self) -> dict[str, object]:
@@ -47,8 +56,23 @@ _METHODS: dict[str, Method] = {}
 _FORMER = {"sound-direction": "lrp-kiyan2022"}
 
 
-def method(name: str, label: str = "", family: str = "other") -> Callable:
+def method(
+    name: str,
+    label: str = "",
+    family: str = "other",
+    colour: str = "",
+    marker: str | int = "",
+    line: str | tuple = "-",
+    any_layout: bool = False,
+) -> Callable:
     """Register a function as the method of this name.
+
+    Parameters
+    ----------
+    name, family, any_layout
+        See :class:`Method`.
+    label, colour, marker, line
+        How it looks, see :func:`earwitness.looks.declare`; by default it gets what is still free.
 
     Raises
     ------
@@ -66,7 +90,8 @@ def method(name: str, label: str = "", family: str = "other") -> Callable:
                 f"There is a method {name!r} already, {known.function.__module__}."
                 f"{known.function.__qualname__}."
             )
-        _METHODS[name] = Method(name, function, label or name, family)
+        look = looks.declare(name, label, colour, marker, line)
+        _METHODS[name] = Method(name, function, look, family, any_layout)
         return function
 
     return register

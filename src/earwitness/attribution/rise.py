@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from earwitness import runtime
 from earwitness.attribution.audiolime import SCALES
 from earwitness.attribution.completeness import score
+from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, in_batches
 from earwitness.errors import ParameterError, check_choice
 
@@ -36,6 +37,7 @@ def masks(
         yield mask
 
 
+@method("rise", "RISE", "perturbation", "#DDAA33", 6, "-.")  # 4 to 7: small triangles
 def rise(
     model,
     inputs,
@@ -143,6 +145,3 @@ class _Moments:
 
     def weighted(self, share: float) -> torch.Tensor:
         return self.products / (self.n * share)
-
-
-METHODS = {"rise": rise}

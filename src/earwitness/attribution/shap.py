@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from earwitness.attribution.audiolime import Components, Explanation, of_components, outputs_of
+from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive
 from earwitness.errors import ParameterError
 
@@ -197,15 +198,17 @@ def _method(estimate: Callable[..., Explanation], summary: str) -> Callable[...,
     return explain
 
 
-METHODS = {
-    "kernel-shap": _method(
+method("kernel-shap", "KernelSHAP", "perturbation", "#A65628", 4)(
+    _method(
         kernel_shap,
         "Return the Shapley values of audioLIME's components (KernelSHAP), "
         "each spread over its samples in proportion to its energy.",
-    ),
-    "sampling-shap": _method(
+    )
+)
+method("sampling-shap", "SHAP by random orders", "perturbation", "#C4772E", 5, (0, (5, 2)))(
+    _method(
         sampling_shap,
         "Return the Shapley values of audioLIME's components (random orders), "
         "each spread over its samples in proportion to its energy.",
-    ),
-}
+    )
+)

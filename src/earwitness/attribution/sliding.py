@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from earwitness import attribution, runtime
-from earwitness.attribution import gradients
+from earwitness.attribution.registry import find
 from earwitness.attribution.validation import check_positive
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
@@ -162,7 +162,7 @@ def relevance_signals(
     known = attribution.options(method)
     told = {"batch_size": batch_size, "sample_rate": sample_rate}
     given = {name: value for name, value in told.items() if name in known} | options
-    if method in gradients.METHODS:
+    if find(method).any_layout:
         like = next(model.parameters(), torch.empty(0))
         first = _windows(plans, [(0, 0)], length, normalise).to(like.device, like.dtype)
         model = for_prediction(

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from earwitness import runtime
-from earwitness.attribution import deeplift, gradients
+from earwitness.attribution.registry import method, registered
 from earwitness.attribution.validation import check_options, check_positive
 from earwitness.errors import ParameterError, check_choice
-
-_OF = gradients.METHODS | deeplift.METHODS
 
 
 def _noisy(inputs: torch.Tensor, n_samples: int, noise: float, seed: int) -> Iterator[torch.Tensor]:
@@ -32,18 +30,21 @@ def _noisy(inputs: torch.Tensor, n_samples: int, noise: float, seed: int) -> Ite
 
 def _moments(model, inputs, target, of, of_options, n_samples, noise, seed, batch_size):
     """Return mean and variance of a method's relevance over noisy copies, in double precision."""
-    method = _OF[check_choice(of, _OF, "gradient method to smooth")]
+    known = [name for name, it in registered().items() if it.family == "gradient"]
+    check_choice(of, sorted({*known} - {"smoothgrad", "vargrad"}), "gradient method to smooth")
+    smoothed = registered()[of].function
     options = {"batch_size": batch_size} | dict(of_options or {})
-    check_options(method, of, options)
+    check_options(smoothed, of, options)
     mean = torch.zeros(inputs.shape, dtype=torch.float64, device=inputs.device)
     squares = torch.zeros_like(mean)
     for number, copy in enumerate(_noisy(inputs, n_samples, noise, seed), start=1):
-        step = method(model, copy, target, **options).double() - mean  # Welford: nothing cancels
+        step = smoothed(model, copy, target, **options).double() - mean  # Welford: nothing cancels
         mean += step / number
         squares += step**2 * (number - 1) / number
     return mean, squares / n_samples
 
 
+@method("smoothgrad", "SmoothGrad", "gradient", "#4477AA", "3")
 def smoothgrad(
     model,
     inputs,
@@ -61,8 +62,7 @@ def smoothgrad(
     Parameters
     ----------
     of : str
-        The method: ``"gradient"``, ``"gradient-x-input"``, ``"integrated-gradients"``,
-        ``"guided-backprop"`` or ``"deeplift"``.
+        Any other method of the family ``"gradient"``.
     n_samples : int
         Noisy copies; each costs what the method costs.
     noise : float
@@ -88,6 +88,7 @@ def smoothgrad(
     return mean.to(inputs.dtype)
 
 
+@method("vargrad", "VarGrad", "gradient", "#88CCEE", "4", "--")
 def vargrad(
     model,
     inputs,
@@ -120,6 +121,3 @@ def vargrad(
         model, inputs, target, of, of_options, n_samples, noise, seed, batch_size
     )
     return variance.to(inputs.dtype)
-
-
-METHODS = {"smoothgrad": smoothgrad, "vargrad": vargrad}

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from earwitness.errors import ParameterError, UnsupportedOperationError
+from earwitness.attribution.question import asked_of, check_exists
+from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
+from earwitness.models.inference import evaluation_mode
 
 
 def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
@@ -113,11 +115,7 @@ def explained(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         raise ParameterError(
             f"The model must return (batch, n_classes) logits, it returned {tuple(output.shape)}."
         )
-    n_classes = output.shape[-1]
-    if int(target.max()) >= n_classes:
-        raise ParameterError(
-            f"Target {int(target.max())} does not exist: outputs go from 0 to {n_classes - 1}."
-        )
+    check_exists(int(target.max()), output.shape[-1])
     index = target.view(-1, *[1] * (output.ndim - 1)).expand(
         *output.shape[:-1], 1
     )  # (batch, [time,] 1)
@@ -181,6 +179,19 @@ def original(model: nn.Module) -> nn.Module:
     return model
 
 
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Return a layer by its name in the user's network, as ``named_modules()`` has it.
+
+    Raises
+    ------
+    UnknownNameError
+        If the network has no layer of that name.
+    """
+    model = asked_of(model)
+    names = [name for name, _ in model.named_modules() if name]
+    return model.get_submodule(check_choice(name, names, "layer of the model"))
+
+
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
     """Put the model in evaluation mode, parameters without gradients, compiled modules uncompiled;
@@ -189,7 +200,6 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
     Code in place stays in place: out of place it may compute something else.
     """
     modules = list(model.modules())
-    training = [(module, module.training) for module in modules]
     compiled = [
         (module, module._compiled_call_impl)
         for module in modules
@@ -197,16 +207,14 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
     ]
     gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
-        model.eval()
         for module, _ in compiled:
             module._compiled_call_impl = None
         for parameter, _ in gradients:
             parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.enable_grad(), _eager(modules):
-            yield model
+        with evaluation_mode(model), _eager(modules):
+            with torch.inference_mode(False), torch.enable_grad():
+                yield model
     finally:
-        for module, flag in training:
-            module.training = flag
         for module, call in compiled:
             module._compiled_call_impl = call
         for parameter, flag in gradients:

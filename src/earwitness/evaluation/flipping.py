@@ -174,21 +174,11 @@ def flipped_counts(inputs: torch.Tensor, fractions: Sequence[float]) -> torch.Te
     return torch.floor(n_nonzero[:, None] * amounts + 0.5).long()
 
 
-def _precision(
-    model: nn.Module, inputs: torch.Tensor, autocast: bool | str
-) -> tuple[torch.Tensor, bool]:
-    """Return a value that has the model's type and device, and whether to multiply in bfloat16."""
-    if autocast not in (True, False, "auto"):
-        raise ParameterError(f"autocast must be True, False or 'auto', got {autocast!r}.")
-    like = next(model.parameters(), inputs)
-    if autocast is True and like.dtype != torch.float32:
-        raise ParameterError(f"autocast is for float32 models, this one is {like.dtype}.")
-    wins = like.dtype == torch.float32 and runtime.has_fast_bfloat16(like.device)
-    return like, wins if autocast == "auto" else autocast
-
-
-def _name(like: torch.Tensor, bfloat16: bool) -> str:
-    return "bfloat16" if bfloat16 else str(like.dtype).removeprefix("torch.")
+def _precision(like: torch.Tensor) -> str:
+    """Return the name of what matrices are multiplied in here, for a model that is like this."""
+    lower = torch.is_autocast_enabled(like.device.type)
+    kind = torch.get_autocast_dtype(like.device.type) if lower else like.dtype
+    return str(kind).removeprefix("torch.")
 
 
 def _changes(inputs: torch.Tensor, ranks: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
@@ -308,7 +298,8 @@ def pixel_flipping(
     """
     index = check_target(targets, len(check_inputs(inputs)))
     check_positive(batch_size=batch_size)
-    like, bfloat16 = _precision(model, inputs, autocast)
+    like = next(model.parameters(), inputs)
+    multiply = runtime.autocast(like.device, autocast, like.dtype)
     probe = inputs[:1].detach().to(like.device, like.dtype)
     network, (read, multi_label) = (
         for_prediction(model, probe),
@@ -319,7 +310,8 @@ def pixel_flipping(
         ranks = flipping_ranks(inputs, order_by, candidates, seed)
         counts = flipped_counts(inputs, fractions)
         changed = _changes(inputs, ranks, counts)
-        with torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
+        with multiply:
+            precision = _precision(like)
             scores = _scores(network, read, inputs, ranks, counts, changed.nonzero(), batch_size)
         latest = (changed.flatten().cumsum(0) - 1).view(
             changed.shape
@@ -337,7 +329,7 @@ def pixel_flipping(
         correct=correct.cpu().numpy(),
         probability=probability.cpu().numpy(),
         n_forwards=int(changed.sum()),
-        precision=_name(like, bfloat16),
+        precision=precision,
     )
 
 
@@ -401,7 +393,8 @@ def bin_flipping(
     if not channels or not set(channels) <= set(range(inputs.shape[1])):
         raise ParameterError(f"Channels go from 0 to {inputs.shape[1] - 1}, got {channels}.")
     check_positive(batch_size=batch_size)
-    like, bfloat16 = _precision(model, inputs, autocast)
+    like = next(model.parameters(), inputs)
+    multiply = runtime.autocast(like.device, autocast, like.dtype)
     network = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
     n_bins = order_by[0].numel()
     places = (
@@ -412,7 +405,8 @@ def bin_flipping(
     )
     scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)
     correct = torch.empty(scores.shape, dtype=torch.bool)
-    with torch.inference_mode(), torch.autocast(like.device.type, torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode(), multiply:
+        precision = _precision(like)
         for column, amount in enumerate(amounts):
             count = int(amount * n_bins + 0.5)
             for rows in torch.arange(len(inputs)).split(batch_size):
@@ -421,6 +415,4 @@ def bin_flipping(
                 means = network(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
                 scores[rows, column] = explained(means, index[rows])
                 correct[rows, column] = means.argmax(1) == index[rows]
-    return FlippingCurve(
-        amounts, correct.numpy(), scores.numpy(), scores.numel(), _name(like, bfloat16)
-    )
+    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(), precision)

@@ -95,10 +95,8 @@ def _flipping(explanation):
     percent = 100 * np.asarray(explanation.faithfulness["fractions"])
     random = explanation.flipping["random"]
     look = figures.method_style
-    method = explanation.method if explanation.method in figures.METHODS else "original"
-    ax.plot(
-        percent, explanation.flipping["relevance"], label="highest relevance first", **look(method)
-    )
+    curve = explanation.flipping["relevance"]
+    ax.plot(percent, curve, label="highest relevance first", **look(explanation.method))
     ax.plot(percent, random.mean(0), label=f"at random, {len(random)} orders", **look("random"))
     ax.fill_between(
         percent, random.min(0), random.max(0), color=look("random")["color"], alpha=0.22, lw=0

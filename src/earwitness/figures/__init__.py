@@ -2,7 +2,7 @@
 change no input.
 
 Red speaks for the explained output, blue against it, white is zero, and the limits are symmetric. A
-method keeps its colour, marker and line in every chapter (:data:`METHODS`).
+method keeps its colour, marker and line in every chapter (:mod:`earwitness.looks`).
 """
 
 from earwitness import former
@@ -31,10 +31,6 @@ from earwitness.figures.pitch import autocorrelations, f0_contours
 from earwitness.figures.spectra import by_frequency, f_ratio, filter_bank, short_time_spectrum
 from earwitness.figures.style import (
     LEVEL_CMAP,
-    METHOD_COLOURS,
-    METHODS,
-    NAMES,
-    NETWORKS,
     RELEVANCE_CMAP,
     SEX_COLOURS,
     SPECTROGRAM_CMAP,
@@ -54,10 +50,6 @@ from earwitness.figures.waves import (
 
 __all__ = [
     "LEVEL_CMAP",
-    "METHODS",
-    "METHOD_COLOURS",
-    "NAMES",
-    "NETWORKS",
     "RELEVANCE_CMAP",
     "SEX_COLOURS",
     "SPECTROGRAM_CMAP",

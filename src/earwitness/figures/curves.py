@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import NAMES, as_array, method_style
+from earwitness.figures.style import as_array, method_label, method_style
 
 
 def flipping(
@@ -42,7 +42,7 @@ def flipping(
         mean, error = _mean_and_error(name, accuracy, (spread or {}).get(name), len(percent))
         style = method_style(name)
         (lines[name],) = ax.plot(
-            percent, 100 * mean, label=NAMES.get(name, name), markevery=_every(percent), **style
+            percent, 100 * mean, label=method_label(name), markevery=_every(percent), **style
         )
         if error is not None:
             ax.fill_between(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import METHODS, NAMES, NETWORKS, as_array, method_style
+from earwitness.figures.style import as_array, known_looks, method_label, method_style
 
 
 def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float | None = None):
@@ -36,7 +36,7 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
     lines = {}
     for number, (name, values) in enumerate(curves.items()):
         values = _as_long(name, values, len(lags_s), "lag")
-        (lines[name],) = ax.plot(lags_s, values, label=NAMES.get(name, name), **_line(name, number))
+        (lines[name],) = ax.plot(lags_s, values, label=method_label(name), **_line(name, number))
     ax.axhline(0, color="#777777", linewidth=0.6, zorder=0)
     if period_s is not None:
         ax.axvline(
@@ -84,7 +84,7 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
         )
         marker = None if name == "original" else look.pop("marker", None)
         (lines[name],) = ax.plot(
-            start_s + as_array(times_s), f0_hz, label=NAMES.get(name, name), marker=marker, **look
+            start_s + as_array(times_s), f0_hz, label=method_label(name), marker=marker, **look
         )
         voiced.append(f0_hz[np.isfinite(f0_hz)])
     f0 = np.concatenate(voiced) if voiced else np.zeros(0)
@@ -111,7 +111,7 @@ def _line(name: str, number: int) -> dict:
     """Return the look of a named signal; without a marker on dense curves, so the line style
     repeats the colour.
     """
-    if name in METHODS or name in NETWORKS:
+    if name in known_looks():
         return {key: value for key, value in method_style(name).items() if key != "marker"}
     return {"color": f"C{number % 6}", "linestyle": ("-", "--", "-.", ":")[number % 4]}
 

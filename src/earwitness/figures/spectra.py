@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import NAMES, SPECTROGRAM_CMAP, as_array, method_style
+from earwitness.figures.style import SPECTROGRAM_CMAP, as_array, method_label, method_style
 
 _SHADES = ("#E4E9EC", "#F3E6D3")
 
@@ -145,7 +145,7 @@ def by_frequency(
         values, look = _checked(name, values, len(freqs_hz)), method_style(name)
         shown = _every_eighth(len(freqs_hz), shift=len(lines))
         (lines[name],) = ax.plot(
-            freqs_hz, values, label=NAMES.get(name, name), markevery=shown, **look
+            freqs_hz, values, label=method_label(name), markevery=shown, **look
         )
         if name in (spread or {}):
             half = _checked(name, spread[name], len(freqs_hz))

@@ -1,5 +1,6 @@
 """What all pictures share: the style sheet, the colours of methods, limits of relevance, panels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -7,7 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 
-from earwitness.errors import ParameterError, check_choice
+from earwitness import looks
+from earwitness.errors import ParameterError
 
 RELEVANCE_CMAP = "bwr"  # zennit's; red for, white zero, blue against
 SPECTROGRAM_CMAP = "magma"
@@ -16,67 +18,22 @@ LEVEL_CMAP = (
 )
 WIDTH_IN = 5.6
 
-# Colour, marker and line of each way to choose or explain. Random, amplitude and LRP have the
-# paper's blue, orange and
-# green in the version of Okabe and Ito, which colour-blind readers tell apart; marker and line
-# repeat what colour says.
-METHODS = {
-    "random": ("#56B4E9", "s", ":"),
-    "amplitude": ("#E69F00", "^", "--"),
-    "lrp-epsilon": ("#009E73", "o", "-"),
-    "lrp-epsilon-plus": ("#0B5345", "D", "-"),
-    "lrp-alpha1-beta0": ("#44AA99", "v", "-."),
-    "lrp-gamma": ("#117733", "P", (0, (5, 1))),
-    "lrp-kiyan2022": ("#2A7F9E", "2", (0, (6, 1, 1, 1))),  # the rules of Kiyan et al.
-    "gradient": ("#0072B2", "<", "--"),
-    "gradient-x-input": ("#332288", ">", "-."),
-    "integrated-gradients": ("#CC79A7", "p", "-"),
-    "guided-backprop": ("#AA4499", "h", "--"),
-    "deeplift": ("#882255", "X", "-."),
-    "conductance": ("#999933", "d", "-"),
-    "occlusion": ("#D55E00", "*", "-"),
-    "audiolime": ("#661100", "8", "--"),
-    "smoothgrad": ("#4477AA", "3", "-"),
-    "vargrad": ("#88CCEE", "4", "--"),
-    "grad-cam": ("#BB5566", "|", "-"),
-    "kernel-shap": ("#A65628", 4, "-"),  # 4 to 6: small triangles, tips left, right, up
-    "sampling-shap": ("#C4772E", 5, (0, (5, 2))),
-    "rise": ("#DDAA33", 6, "-."),
-    "random-weights": ("#777777", "x", (0, (1, 1))),
-    "dft-lrp": ("#6699CC", "H", (0, (3, 1, 1, 1))),
-    "original": ("#1A1A1A", "_", "-"),  # the recording itself: the ceiling
-    "noise": ("#A08F5A", "+", (0, (2, 2))),  # these three are floors, with random-weights
-    "permuted": ("#8C6D31", "1", ":"),
-    "oracle": ("#4E9A9A", 7, (0, (4, 2, 1, 2))),  # 7: a small triangle, tip down
-}
-METHOD_COLOURS = {name: colour for name, (colour, _, _) in METHODS.items()}
-NETWORKS = {"phone-cnn": ("#08519C", "o", "-"), "speaker-cnn": ("#D4A017", "s", "--")}
-NAMES = {
-    "lrp-epsilon": "LRP-ε",
-    "lrp-epsilon-plus": "LRP-ε+",
-    "gradient-x-input": "gradient × input",
-    "integrated-gradients": "integrated gradients",
-    "guided-backprop": "guided backpropagation",
-    "smoothgrad": "SmoothGrad",
-    "vargrad": "VarGrad",
-    "grad-cam": "Grad-CAM",
-    "kernel-shap": "KernelSHAP",
-    "sampling-shap": "SHAP by random orders",
-    "rise": "RISE",
-    "audiolime": "audioLIME",
-    "deeplift": "DeepLIFT",
-    "original": "original sound",
-    "random-weights": "random weights",
-    "noise": "white noise",
-    "phone-cnn": "phone network",
-    "speaker-cnn": "speaker network",
-}
 SEX_COLOURS = {"female": "#5E3C99", "male": "#E08214"}
 
 
 def use_style() -> None:
     """Draw everything from now on in the book's style."""
     plt.style.use(Path(__file__).with_name("earwitness.mplstyle"))
+
+
+def known_looks() -> Mapping[str, looks.Look]:
+    """Return how each method, control and network looks, by name, those of other packages
+    included.
+    """
+    from earwitness import attribution  # torch takes seconds, and only named curves need it
+
+    attribution.methods()
+    return looks.declared()
 
 
 def method_style(name: str) -> dict:
@@ -86,11 +43,17 @@ def method_style(name: str) -> dict:
     Raises
     ------
     UnknownNameError
-        If no colour is declared for it in :data:`METHODS` or :data:`NETWORKS`.
+        If no method, control or network of that name is registered.
     """
-    looks = METHODS | NETWORKS
-    colour, marker, line = looks[check_choice(name, looks, "method or network with a colour")]
-    return {"color": colour, "marker": marker, "linestyle": line}
+    known_looks()
+    look = looks.find(name)
+    return {"color": look.colour, "marker": look.marker, "linestyle": look.line}
+
+
+def method_label(name: str) -> str:
+    """Return what legends call a method, control or network; another name stays as it is."""
+    look = known_looks().get(name)
+    return look.label if look else name
 
 
 def panels(rows: int = 1, columns: int = 1, height: float | None = None, **options):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from earwitness.errors import ParameterError
-from earwitness.figures.style import METHODS, NAMES, method_style
+from earwitness.figures.style import known_looks, method_label, method_style
 
 _PLACES = {"female": -0.22, "male": 0.22}
 _ASIDE = {
@@ -29,8 +29,8 @@ def vowel_shares(ax, shares: pd.DataFrame, ours: str = "guided-backprop", legend
     shares : DataFrame
         A row per vowel, sex and signal: ``vowel``, ``sex`` (female, male), ``signal``, ``share`` in
         per cent (NaN is left out), and, where an interval is drawn, ``low`` and ``high``. Signals:
-        ``"paper"`` and names of :data:`METHODS`; ``"original"`` is the ceiling, random weights,
-        noise and permuted are floors, oracle knows vowel and sex.
+        ``"paper"`` and names that have a look (:mod:`earwitness.looks`); ``"original"`` is the
+        ceiling, random weights, noise and permuted are floors, oracle knows vowel and sex.
     ours : str
         The signal drawn large and with its interval.
     legend : bool
@@ -76,7 +76,7 @@ def _check(shares: pd.DataFrame) -> None:
             f"The shares need the columns {', '.join(_NEEDED)}; missing: {', '.join(missing)}."
         )
     if unknown := sorted(set(shares["sex"]) - set(_PLACES)) + sorted(
-        set(shares["signal"]) - {"paper", *METHODS}
+        set(shares["signal"]) - {"paper", *known_looks()}
     ):
         raise ParameterError(
             f"The shares hold the unknown sex or signal {', '.join(map(repr, unknown))}."
@@ -114,7 +114,7 @@ def _dots(ax, signal: str, rows: pd.DataFrame, x: np.ndarray, ours: str):
             label="original (ceiling)",
             zorder=2,
         )[0]
-    name = NAMES.get(signal, signal)
+    name = method_label(signal)
     if signal == ours:
         if {"low", "high"} <= set(rows):
             ax.vlines(x, rows["low"], rows["high"], color=look["color"], linewidth=1.6, zorder=3)

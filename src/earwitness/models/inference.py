@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from earwitness import runtime
 from earwitness.errors import ParameterError
 from earwitness.models import layout
 
@@ -91,7 +92,7 @@ def for_prediction(model: nn.Module, probe: torch.Tensor) -> nn.Module:
 @torch.no_grad()
 def agree(twin: nn.Module, model: nn.Module, inputs: torch.Tensor) -> bool:
     """Tell whether two networks, in evaluation mode, return the same to rounding."""
-    exact = torch.autocast(inputs.device.type, enabled=False)
+    exact = runtime.autocast(inputs.device, False)
     with evaluation_mode(model), evaluation_mode(twin), exact:
         wanted = model(inputs.to(device_of(model)))
         try:

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from earwitness import looks
 from earwitness.errors import ParameterError
 from earwitness.models.registry import register
 from earwitness.models.shape import check_shape
@@ -122,3 +123,7 @@ class SpeakerCNN(_RawWaveform):
 
     def __init__(self, n_classes: int, n_samples: int = N_SAMPLES):
         super().__init__(*_SPEAKER, n_classes, n_samples)
+
+
+looks.declare("phone-cnn", "phone network", "#08519C", "o")
+looks.declare("speaker-cnn", "speaker network", "#D4A017", "s", "--")

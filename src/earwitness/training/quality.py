@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from earwitness import cache, corpora, features
+from earwitness import cache, corpora, features, runtime
 from earwitness.acoustics.degradations import degrade
 from earwitness.corpora import transmission
 from earwitness.corpora.transmission import SAMPLE_RATE, Speech
@@ -293,7 +293,7 @@ class Quality(Experiment):
         segments, wanted = batch
         pictures = segments.flatten(0, 1)[:, None]  # (batch * n_segments, 1, 48, 15)
         cnn_features = network.cnn(pictures.contiguous(memory_format=torch.channels_last))
-        with torch.autocast(segments.device.type, enabled=False):  # over time in float32
+        with runtime.autocast(segments.device, False):  # over time in float32
             guess = network.rate(cnn_features.float().reshape(*segments.shape[:2], -1))[:, 0]
             return nn.functional.mse_loss(guess, wanted)
 

@@ -23,7 +23,8 @@ from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution import endings
 from earwitness.attribution.lrp.steps import Step, away
-from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
+from earwitness.attribution.validation import find_layer
+from earwitness.errors import ParameterError, UnsupportedOperationError
 
 _ALIASES = {
     "__radd__": "add",
@@ -258,9 +259,7 @@ class Linearised(TorchFunctionMode):
         self.model, self.composite, self.table, self.record = model, composite, table, record
         self.ledger, self.at, self.stops = Ledger(), at, []
         if at is not None:
-            check_choice(
-                at, [name for name, _ in model.named_modules() if name], "layer of the model"
-            )
+            find_layer(model, at)
         self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
         self.stack: list[tuple[str, nn.Module]] = [("", model)]
         self.holders: dict[int, list[Step]] = {}

@@ -4,10 +4,10 @@ as LRP follows it.
 
 from torch import nn
 
-from earwitness.attribution.validation import frozen
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
+from earwitness.attribution.validation import frozen
 
 
 def sums(epsilon: float, bias_factor: float) -> dict:

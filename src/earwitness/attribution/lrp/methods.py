@@ -21,7 +21,7 @@ from earwitness.errors import ConservationError, UnsupportedOperationError
 _OFF = 1e-3  # of what flows
 
 
-@method("lrp-epsilon", "LRP-ε", "lrp")
+@method("lrp-epsilon", "LRP-ε", "lrp", "#009E73", "o")
 def lrp_epsilon(
     model,
     inputs,
@@ -42,7 +42,7 @@ def lrp_epsilon(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
-@method("lrp-epsilon-plus", "LRP-ε, z⁺ in convolutions", "lrp")
+@method("lrp-epsilon-plus", "LRP-ε+", "lrp", "#0B5345", "D")
 def lrp_epsilon_plus(
     model,
     inputs,
@@ -71,7 +71,7 @@ def lrp_epsilon_plus(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
-@method("lrp-alpha1-beta0", "LRP-α1β0", "lrp")
+@method("lrp-alpha1-beta0", "LRP-α1β0", "lrp", "#44AA99", "v", "-.")
 def lrp_alpha1_beta0(
     model,
     inputs,
@@ -99,7 +99,7 @@ def lrp_alpha1_beta0(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
-@method("lrp-gamma", "LRP-γ", "lrp")
+@method("lrp-gamma", "LRP-γ", "lrp", "#117733", "P", (0, (5, 1)))
 def lrp_gamma(
     model,
     inputs,
@@ -128,7 +128,9 @@ def lrp_gamma(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
-@method("lrp-kiyan2022", "LRP as in Kiyan et al. (2022)", "lrp")
+@method(
+    "lrp-kiyan2022", "LRP as in Kiyan et al. (2022)", "lrp", "#2A7F9E", "2", (0, (6, 1, 1, 1))
+)
 def lrp_kiyan2022(
     model,
     inputs,
