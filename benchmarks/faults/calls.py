@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmarks.faults import Try
 from earwitness import attribution, audition, evaluation, features
+from earwitness_book.chapters import raw_waveform
 
 RATE = 16000
 _RNG = np.random.default_rng(0)
@@ -148,7 +149,7 @@ CALLS: list[tuple[Callable, dict]] = [
     (s.envelope_correlation, PAIR | {"time_s": 0.2, "max_hz": 5000.0}),
     (s.harmonic_correlation, PAIR | {"time_s": 0.2, "max_hz": 2000.0}),
     (s.formant_agreement, PAIR | {"times_s": [0.1, 0.2], "tolerance": 0.1}),
-    (s.grid_share, {"relevance": TONE, "sample_rate": RATE, "width_hz": 60.0}),
+    (raw_waveform.grid_share, {"relevance": TONE, "sample_rate": RATE, "width_hz": 60.0}),
     (
         st.bootstrap,
         {

@@ -93,7 +93,9 @@ NAMES = {
         "study": f"{_BOOK}.chapters.listening_study",
         "vowels": f"{_BOOK}.chapters.vowel_measurements",
     },
+    "earwitness.evaluation.scenes": {"roc_area": "earwitness.evaluation:roc_area"},
     "earwitness.evaluation.speech": {
+        "grid_share": f"{_BOOK}.chapters.raw_waveform:grid_share",
         "likeness": "earwitness.evaluation.speech:waveform_correlation",
         "envelope_likeness": "earwitness.evaluation.speech:envelope_correlation",
         "harmonic_likeness": "earwitness.evaluation.speech:harmonic_correlation",

@@ -82,33 +82,6 @@ def test_direct_dominated_bins_are_those_of_the_louder_tone():
     assert not mask[30:, 63].any()
 
 
-@pytest.mark.parametrize(
-    ("scores", "truth", "area"),
-    [
-        ([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], 0.75),
-        ([3, 2, 1], [1, 1, 0], 1.0),
-        ([1, 2, 3], [1, 1, 0], 0.0),
-        ([5, 5, 5, 5], [1, 0, 1, 0], 0.5),
-        ([2, 1, 1, 0], [1, 1, 0, 0], 0.875),
-    ],
-)
-def test_the_area_under_the_roc_curve_is_the_share_of_pairs_in_order(scores, truth, area):
-    assert evaluation.roc_area(scores, truth) == pytest.approx(area)
-
-
-@pytest.mark.parametrize(
-    ("scores", "truth", "message"),
-    [
-        ([1.0, 2.0], [1, 1], "all are the same"),
-        ([1.0], [1, 0], "for each of 2"),
-        ([np.nan, 1.0], [1, 0], "finite"),
-    ],
-)
-def test_what_has_no_roc_curve_is_refused(scores, truth, message):
-    with pytest.raises(ParameterError, match=message):
-        evaluation.roc_area(scores, truth)
-
-
 def test_the_signal_to_distortion_ratio_is_that_of_the_mixture_at_any_scale():
     speech, other = noise(0), noise(1)
     other -= (other @ speech) / (speech @ speech) * speech

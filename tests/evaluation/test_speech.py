@@ -69,15 +69,6 @@ def test_f0_agreement_is_not_defined_without_a_voice():
     assert np.isnan(evaluation.speech.f0_agreement(NOISE, OH, RATE))
 
 
-def test_the_grid_holds_its_share_of_noise_and_all_of_a_pulse_every_thirty_samples():
-    noise = np.random.default_rng(0).standard_normal(160_000)
-    pulses = np.zeros(16_000)
-    pulses[::30] = 1
-    assert evaluation.speech.grid_share(noise) == pytest.approx(0.114, abs=0.005)
-    assert evaluation.speech.grid_share(pulses) > 0.95
-    assert evaluation.speech.grid_share(np.zeros(1000)) == 0
-
-
 @pytest.mark.parametrize("relevance", [np.ones(10), np.full(len(OH), np.nan)])
 def test_signals_that_do_not_fit_are_refused(relevance):
     with pytest.raises(ParameterError):

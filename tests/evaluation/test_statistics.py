@@ -100,3 +100,30 @@ def test_holm_corrects_the_smallest_the_most_and_keeps_the_order():
 def test_what_has_no_interval_is_refused(call, said):
     with pytest.raises(ParameterError, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "area"),
+    [
+        ([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1], 0.75),
+        ([3, 2, 1], [1, 1, 0], 1.0),
+        ([1, 2, 3], [1, 1, 0], 0.0),
+        ([5, 5, 5, 5], [1, 0, 1, 0], 0.5),
+        ([2, 1, 1, 0], [1, 1, 0, 0], 0.875),
+    ],
+)
+def test_the_area_under_the_roc_curve_is_the_share_of_pairs_in_order(scores, truth, area):
+    assert statistics.roc_area(scores, truth) == pytest.approx(area)
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "message"),
+    [
+        ([1.0, 2.0], [1, 1], "all are the same"),
+        ([1.0], [1, 0], "for each of 2"),
+        ([np.nan, 1.0], [1, 0], "finite"),
+    ],
+)
+def test_what_has_no_roc_curve_is_refused(scores, truth, message):
+    with pytest.raises(ParameterError, match=message):
+        statistics.roc_area(scores, truth)

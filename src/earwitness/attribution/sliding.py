@@ -107,8 +107,7 @@ def relevance_signal(
     the 25 or 26 windows that see a sample see it in different ones of the 30 phases (with 133 they
     are 30, in all phases, for a fifth more work). Share of the 465 recordings of Table 2 whose F0 |
     F1 | F2 lie within one standard deviation, with one and the same network: 86 | 21 | 27 % with
-    hop 160 or 80, 98 | 62 | 62 % with 157. :func:`earwitness.evaluation.speech.grid_share` measures
-    the grid.
+    hop 160 or 80, 98 | 62 | 62 % with 157. The grid is measured by the chapter raw-waveform.
     """
     return relevance_signals(
         model,

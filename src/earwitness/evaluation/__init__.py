@@ -5,9 +5,10 @@ from earwitness.evaluation import scenes, shares, speech, statistics, units
 from earwitness.evaluation.controls import randomised
 from earwitness.evaluation.flipping import FlippingCurve, bin_flipping, pixel_flipping
 from earwitness.evaluation.listening import informedness, markedness
-from earwitness.evaluation.scenes import direct_dominated, musical_noise, roc_area, sdr_db
+from earwitness.evaluation.scenes import direct_dominated, musical_noise, sdr_db
 from earwitness.evaluation.shares import Share, relevance_share_below, relevance_share_on_harmonics
 from earwitness.evaluation.speech import band_levels, f_ratio, stoi
+from earwitness.evaluation.statistics import roc_area
 
 __all__ = [
     "FlippingCurve",

@@ -103,30 +103,6 @@ class Share(NamedTuple):
     area: np.ndarray
 
 
-def _share(relevance_map: np.ndarray, mask: np.ndarray) -> Share:
-    """Return the share of positive relevance (batch, freq, time) that lies on ``mask`` of the same
-    shape.
-    """
-    positive = np.clip(relevance_map, 0, None)
-    total = positive.sum(axis=(1, 2))
-    share = np.divide(
-        (positive * mask).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0
-    )
-    return Share(share, mask.mean(axis=(1, 2)))
-
-
-def _check_map(relevance_map: np.ndarray, freqs_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values, freqs = np.asarray(relevance_map, dtype=float), np.asarray(freqs_hz, dtype=float)
-    if values.ndim != 3 or freqs.shape != values.shape[1:2] or 0 in values.shape:
-        raise ParameterError(
-            f"A relevance map must be (batch, freq, time) with a frequency for each row, "
-            f"got {values.shape} and {freqs.shape}."
-        )
-    if not np.isfinite(values).all():
-        raise ParameterError("The relevance map holds NaN or infinite values.")
-    return values, freqs
-
-
 def relevance_share_below(
     relevance_map: np.ndarray, freqs_hz: np.ndarray, cutoff_hz: float
 ) -> Share:
@@ -257,3 +233,27 @@ def start_in_second(duration_s: float) -> float:
             f"{duration_s:.3f} s."
         )
     return (1 - duration_s) / 2
+
+
+def _share(relevance_map: np.ndarray, mask: np.ndarray) -> Share:
+    """Return the share of positive relevance (batch, freq, time) that lies on ``mask`` of the same
+    shape.
+    """
+    positive = np.clip(relevance_map, 0, None)
+    total = positive.sum(axis=(1, 2))
+    share = np.divide(
+        (positive * mask).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0
+    )
+    return Share(share, mask.mean(axis=(1, 2)))
+
+
+def _check_map(relevance_map: np.ndarray, freqs_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values, freqs = np.asarray(relevance_map, dtype=float), np.asarray(freqs_hz, dtype=float)
+    if values.ndim != 3 or freqs.shape != values.shape[1:2] or 0 in values.shape:
+        raise ParameterError(
+            f"A relevance map must be (batch, freq, time) with a frequency for each row, "
+            f"got {values.shape} and {freqs.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ParameterError("The relevance map holds NaN or infinite values.")
+    return values, freqs

@@ -15,7 +15,7 @@ from earwitness.errors import AudioError, ParameterError, check_number
 FRAME_S = 0.025
 _SEGMENT_S = 0.05
 _F0_RANGE_HZ = (75.0, 500.0)
-_LINE_HZ = 16000 / 30  # three steps of a first convolution with stride 10, pooled by 3
+_SHORTEST_S = 0.41  # 30 frames of 25.6 ms, every 12.8 ms
 
 
 def waveform_correlation(sound: np.ndarray, relevance: np.ndarray) -> float:
@@ -24,41 +24,6 @@ def waveform_correlation(sound: np.ndarray, relevance: np.ndarray) -> float:
     if not (sound.any() and relevance.any()):
         return 0.0
     return float(abs(sound @ relevance) / (np.linalg.norm(sound) * np.linalg.norm(relevance)))
-
-
-def f0_agreement(
-    sound: np.ndarray, relevance: np.ndarray, sample_rate: int, tolerance: float = 0.05
-) -> float:
-    """Return the share of the sound's voiced frames in which the relevance signal has the same F0.
-
-    Parameters
-    ----------
-    sound, relevance : ndarray, shape (T,)
-    sample_rate : int
-        In Hz.
-    tolerance : float
-        Largest difference, as a share of the sound's F0. A frame that is unvoiced in the relevance
-        signal is a miss.
-
-    Returns
-    -------
-    float
-        0 to 1; NaN if the sound has no voiced frame.
-
-    Notes
-    -----
-    Muckenhirn et al. (2019), Figures 4 and 6, which show contours and count nothing. F0 by Praat.
-    Chapter: raw-waveform.
-    """
-    sound, relevance = _pair(sound, relevance)
-    times_s, f0_hz = features.f0(sound, sample_rate)
-    voiced = np.isfinite(f0_hz)
-    if not voiced.any():
-        return float("nan")
-    if not relevance.any():
-        return 0.0
-    found_hz = features.f0_at(relevance, sample_rate, times_s[voiced])
-    return float(np.mean(np.abs(found_hz / f0_hz[voiced] - 1) <= tolerance))  # NaN counts as a miss
 
 
 def period_agreement(
@@ -97,6 +62,41 @@ def period_agreement(
     ]
     ours, theirs = np.array(lags)
     return float(np.mean(np.abs(theirs / ours - 1) <= tolerance))
+
+
+def f0_agreement(
+    sound: np.ndarray, relevance: np.ndarray, sample_rate: int, tolerance: float = 0.05
+) -> float:
+    """Return the share of the sound's voiced frames in which the relevance signal has the same F0.
+
+    Parameters
+    ----------
+    sound, relevance : ndarray, shape (T,)
+    sample_rate : int
+        In Hz.
+    tolerance : float
+        Largest difference, as a share of the sound's F0. A frame that is unvoiced in the relevance
+        signal is a miss.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN if the sound has no voiced frame.
+
+    Notes
+    -----
+    Muckenhirn et al. (2019), Figures 4 and 6, which show contours and count nothing. F0 by Praat.
+    Chapter: raw-waveform.
+    """
+    sound, relevance = _pair(sound, relevance)
+    times_s, f0_hz = features.f0(sound, sample_rate)
+    voiced = np.isfinite(f0_hz)
+    if not voiced.any():
+        return float("nan")
+    if not relevance.any():
+        return 0.0
+    found_hz = features.f0_at(relevance, sample_rate, times_s[voiced])
+    return float(np.mean(np.abs(found_hz / f0_hz[voiced] - 1) <= tolerance))  # NaN counts as a miss
 
 
 def envelope_correlation(
@@ -193,85 +193,6 @@ def formant_agreement(
     return np.abs(ratio - 1) <= tolerance
 
 
-def grid_share(relevance: np.ndarray, sample_rate: int = 16000, width_hz: float = 60.0) -> float:
-    """Return the share of a signal's magnitude spectrum that lies on the lines of the network's own
-    steps.
-
-    A convolution that moves by 10 samples and a pooling by 3 treat every 30th sample alike:
-    whatever they do unevenly within these 30 samples appears in a relevance signal as lines at the
-    multiples of 533 Hz, speech or not.
-
-    Parameters
-    ----------
-    relevance : ndarray, shape (T,)
-    sample_rate : int
-        In Hz, 16000 for the networks of the chapter raw-waveform.
-    width_hz : float
-        Width of a line.
-
-    Returns
-    -------
-    float
-        0 to 1, of the frequencies from 300 to 7700 Hz. A flat spectrum gives the lines' share of
-        them, 0.114.
-    """
-    relevance = np.asarray(relevance, float)
-    check_finite(relevance, "The relevance")
-    check_rate(sample_rate)
-    if relevance.ndim != 1 or not len(relevance):
-        raise ParameterError(
-            f"Relevance must be (T,), with a value or more, got {relevance.shape}."
-        )
-    spectrum = np.abs(np.fft.rfft(relevance * np.hanning(len(relevance))))
-    freqs_hz = np.fft.rfftfreq(len(relevance), 1 / sample_rate)
-    kept = (freqs_hz >= 300) & (freqs_hz <= 7700)
-    lines = np.abs(freqs_hz - _LINE_HZ * np.round(freqs_hz / _LINE_HZ)) <= width_hz / 2
-    total = spectrum[kept].sum()
-    return float(spectrum[kept & lines].sum() / total) if total > 0 else 0.0
-
-
-def _pair(sound, relevance) -> tuple[np.ndarray, np.ndarray]:
-    """Return both as float64 with the relevance's largest magnitude at 1."""
-    sound, relevance = np.asarray(sound, float), np.asarray(relevance, float)
-    if sound.ndim != 1 or sound.shape != relevance.shape:
-        raise ParameterError(
-            f"A sound and its relevance signal must be (T,) and equally long, got {sound.shape} "
-            "and "
-            f"{relevance.shape}."
-        )
-    check_finite(sound, "The sound")
-    if not np.isfinite(relevance).all():
-        raise ParameterError("The relevance signal holds NaN or infinite values.")
-    largest = np.abs(relevance).max(initial=0.0)
-    return sound, relevance / largest if largest > 0 else relevance
-
-
-def _period(segment: np.ndarray, sample_rate: int) -> float:
-    """Return the lag in seconds of the highest autocorrelation among possible periods, NaN for
-    silence.
-    """
-    if np.ptp(segment) == 0:
-        return float("nan")
-    lags_s, values = features.autocorrelation(segment, sample_rate, 1 / _F0_RANGE_HZ[0])
-    inside = lags_s >= 1 / _F0_RANGE_HZ[1]
-    return float(lags_s[inside][values[inside].argmax()])
-
-
-def _frames(sound, relevance, sample_rate: int, time_s: float) -> list[np.ndarray] | None:
-    """Return 25 ms of both around a moment, None if one of them is silent there."""
-    sound, relevance = _pair(sound, relevance)
-    length = int(FRAME_S * check_rate(sample_rate))
-    check_number("time_s", time_s, 0, len(sound) / sample_rate)
-    start = min(max(0, round(time_s * sample_rate) - length // 2), len(sound) - length)
-    if start < 0:
-        raise ParameterError(
-            f"{len(sound)} samples are less than a frame of {1000 * FRAME_S:.0f} ms."
-        )
-    frames = [signal[start : start + length] for signal in (sound, relevance)]
-    frames = [frame / np.abs(frame).max(initial=1e-300) for frame in frames]
-    return frames if all(np.ptp(frame) > 0 for frame in frames) else None
-
-
 def band_levels(
     samples: np.ndarray,
     sample_rate: int,
@@ -356,30 +277,6 @@ def f_ratio(band_levels: np.ndarray, speakers: Sequence) -> np.ndarray:
     return np.divide(means.var(0), within, out=np.full(levels.shape[1], np.inf), where=within > 0)
 
 
-def _by_band(values: np.ndarray, freqs_hz: np.ndarray, edges_hz: Sequence[float]) -> np.ndarray:
-    """Return the mean of ``values`` (n_freq,) over the bins of each band, (n_bands,)."""
-    edges_hz = np.asarray(edges_hz, float)
-    if edges_hz.ndim != 1 or len(edges_hz) < 2 or not (np.diff(edges_hz) > 0).all():
-        raise ParameterError(
-            f"Edges of sub-bands must rise, and be at least two, got {edges_hz.tolist()}."
-        )
-    members = [
-        (freqs_hz >= low) & (freqs_hz < high)
-        for low, high in zip(edges_hz[:-1], edges_hz[1:], strict=True)
-    ]
-    for member, low, high in zip(members, edges_hz[:-1], edges_hz[1:], strict=True):
-        if not member.any():
-            raise ParameterError(
-                f"No bin lies between {low:g} and {high:g} Hz: bins are {freqs_hz[1]:g} Hz apart "
-                "and "
-                f"reach to {freqs_hz[-1]:g} Hz; take wider bands or a longer window."
-            )
-    return np.array([values[member].mean() for member in members])
-
-
-_SHORTEST_S = 0.41  # 30 frames of 25.6 ms, every 12.8 ms
-
-
 def stoi(
     reference: np.ndarray, signal: np.ndarray, sample_rate: int, *, extended: bool = False
 ) -> float:
@@ -449,6 +346,69 @@ def stoi(
             )
         except RuntimeWarning:
             raise too_short from None
+
+
+def _pair(sound, relevance) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as float64 with the relevance's largest magnitude at 1."""
+    sound, relevance = np.asarray(sound, float), np.asarray(relevance, float)
+    if sound.ndim != 1 or sound.shape != relevance.shape:
+        raise ParameterError(
+            f"A sound and its relevance signal must be (T,) and equally long, got {sound.shape} "
+            "and "
+            f"{relevance.shape}."
+        )
+    check_finite(sound, "The sound")
+    if not np.isfinite(relevance).all():
+        raise ParameterError("The relevance signal holds NaN or infinite values.")
+    largest = np.abs(relevance).max(initial=0.0)
+    return sound, relevance / largest if largest > 0 else relevance
+
+
+def _period(segment: np.ndarray, sample_rate: int) -> float:
+    """Return the lag in seconds of the highest autocorrelation among possible periods, NaN for
+    silence.
+    """
+    if np.ptp(segment) == 0:
+        return float("nan")
+    lags_s, values = features.autocorrelation(segment, sample_rate, 1 / _F0_RANGE_HZ[0])
+    inside = lags_s >= 1 / _F0_RANGE_HZ[1]
+    return float(lags_s[inside][values[inside].argmax()])
+
+
+def _frames(sound, relevance, sample_rate: int, time_s: float) -> list[np.ndarray] | None:
+    """Return 25 ms of both around a moment, None if one of them is silent there."""
+    sound, relevance = _pair(sound, relevance)
+    length = int(FRAME_S * check_rate(sample_rate))
+    check_number("time_s", time_s, 0, len(sound) / sample_rate)
+    start = min(max(0, round(time_s * sample_rate) - length // 2), len(sound) - length)
+    if start < 0:
+        raise ParameterError(
+            f"{len(sound)} samples are less than a frame of {1000 * FRAME_S:.0f} ms."
+        )
+    frames = [signal[start : start + length] for signal in (sound, relevance)]
+    frames = [frame / np.abs(frame).max(initial=1e-300) for frame in frames]
+    return frames if all(np.ptp(frame) > 0 for frame in frames) else None
+
+
+def _by_band(values: np.ndarray, freqs_hz: np.ndarray, edges_hz: Sequence[float]) -> np.ndarray:
+    """Return the mean of ``values`` (n_freq,) over the bins of each band, (n_bands,)."""
+    edges_hz = np.asarray(edges_hz, float)
+    if edges_hz.ndim != 1 or len(edges_hz) < 2 or not (np.diff(edges_hz) > 0).all():
+        raise ParameterError(
+            f"Edges of sub-bands must rise, and be at least two, got {edges_hz.tolist()}."
+        )
+    members = [
+        (freqs_hz >= low) & (freqs_hz < high)
+        for low, high in zip(edges_hz[:-1], edges_hz[1:], strict=True)
+    ]
+    for member, low, high in zip(members, edges_hz[:-1], edges_hz[1:], strict=True):
+        if not member.any():
+            raise ParameterError(
+                f"No bin lies between {low:g} and {high:g} Hz: bins are {freqs_hz[1]:g} Hz apart "
+                "and "
+                f"reach to {freqs_hz[-1]:g} Hz; take wider bands or a longer window."
+            )
+    return np.array([values[member].mean() for member in members])
 
 
 __getattr__ = former.names_of(__name__)

@@ -1,5 +1,5 @@
-"""Is a difference more than chance? Intervals and tests over speakers or clips, never over
-frames.
+"""Is a difference more than chance, and does a score tell two kinds apart? Intervals and tests over
+speakers or clips, never over frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -181,6 +181,39 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     corrected = np.empty_like(p_values)
     corrected[order] = np.minimum(stepped, 1)
     return corrected
+
+
+def roc_area(scores, truth) -> float:
+    """Return the area under the ROC curve: how likely a true value scores above a false one; 0.5 is
+    chance.
+
+    Parameters
+    ----------
+    scores : array_like
+        Higher for what is taken to be true; equal scores count half.
+    truth : array_like of bool, shape of ``scores``
+
+    Raises
+    ------
+    ParameterError
+        If shapes differ, scores are not finite, or all of the truth is the same.
+    """
+    scores, truth = _array(scores).ravel(), np.asarray(truth, bool).ravel()
+    if scores.shape != truth.shape or not np.isfinite(scores).all():
+        raise ParameterError(
+            f"A ROC curve needs a finite score for each of {truth.size} values, got {scores.size}."
+        )
+    n_true = int(truth.sum())
+    if n_true in (0, truth.size):
+        raise ParameterError("A ROC curve needs true and false values; here all are the same.")
+    ranks = scipy.stats.rankdata(scores)
+    return float(
+        (ranks[truth].sum() - n_true * (n_true + 1) / 2) / (n_true * (truth.size - n_true))
+    )
+
+
+def _array(values) -> np.ndarray:
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, np.float64)
 
 
 def _checked(values, groups, level: float) -> tuple[np.ndarray, np.ndarray]:

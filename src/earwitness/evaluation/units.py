@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from earwitness.errors import ParameterError, check_number
-from earwitness.evaluation.scenes import roc_area
+from earwitness.evaluation.statistics import roc_area
 
 ACTIVE = 0.05  # of a unit's range: less is not called a response
 CONSTANT = 0.001  # of the widest range: a unit that moves less never responds

@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 
 from earwitness import evaluation
+from earwitness.audio import check_finite, check_rate
+from earwitness.errors import ParameterError
+
+_LINE_HZ = 16000 / 30  # three steps of a first convolution with stride 10, pooled by 3
 
 
 def vowel_correlations(
@@ -100,3 +104,40 @@ def share_where(predicted: Sequence, others: Sequence, counted: Sequence, equal:
             for one, other, kept in zip(predicted, others, counted, strict=True)
         ]
     )
+
+
+def grid_share(relevance: np.ndarray, sample_rate: int = 16000, width_hz: float = 60.0) -> float:
+    """Return the share of a signal's magnitude spectrum that lies on the lines of the network's own
+    steps.
+
+    A convolution that moves by 10 samples and a pooling by 3 treat every 30th sample alike:
+    whatever they do unevenly within these 30 samples appears in a relevance signal as lines at the
+    multiples of 533 Hz, speech or not.
+
+    Parameters
+    ----------
+    relevance : ndarray, shape (T,)
+    sample_rate : int
+        In Hz, 16000 for the networks of the chapter raw-waveform.
+    width_hz : float
+        Width of a line.
+
+    Returns
+    -------
+    float
+        0 to 1, of the frequencies from 300 to 7700 Hz. A flat spectrum gives the lines' share of
+        them, 0.114.
+    """
+    relevance = np.asarray(relevance, float)
+    check_finite(relevance, "The relevance")
+    check_rate(sample_rate)
+    if relevance.ndim != 1 or not len(relevance):
+        raise ParameterError(
+            f"Relevance must be (T,), with a value or more, got {relevance.shape}."
+        )
+    spectrum = np.abs(np.fft.rfft(relevance * np.hanning(len(relevance))))
+    freqs_hz = np.fft.rfftfreq(len(relevance), 1 / sample_rate)
+    kept = (freqs_hz >= 300) & (freqs_hz <= 7700)
+    lines = np.abs(freqs_hz - _LINE_HZ * np.round(freqs_hz / _LINE_HZ)) <= width_hz / 2
+    total = spectrum[kept].sum()
+    return float(spectrum[kept & lines].sum() / total) if total > 0 else 0.0

@@ -52,3 +52,12 @@ def test_shares_count_only_the_frames_that_count():
     kept = [np.array([True, True, True, False])]
     assert raw_waveform.share_where(predicted, truth, kept) == pytest.approx([2 / 3])
     assert raw_waveform.share_where(predicted, truth, kept, equal=False) == pytest.approx([1 / 3])
+
+
+def test_the_grid_holds_its_share_of_noise_and_all_of_a_pulse_every_thirty_samples():
+    noise = np.random.default_rng(0).standard_normal(160_000)
+    pulses = np.zeros(16_000)
+    pulses[::30] = 1
+    assert raw_waveform.grid_share(noise) == pytest.approx(0.114, abs=0.005)
+    assert raw_waveform.grid_share(pulses) > 0.95
+    assert raw_waveform.grid_share(np.zeros(1000)) == 0
