@@ -34,6 +34,7 @@ _DRAWN = {
         "tally",
         "to_json",
     ),
+    ".sentences": ("finding", "three", "three_html"),
     ".tables": ("anchor", "closing_html", "picture", "tally_html", "to_html"),
     ".verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
     ".numbers": ("number", "quantity"),

@@ -208,7 +208,8 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
     named = claim.control or claim.beside
     if named in beside:
         other = beside[named]
-        return f"{number(other['value'])} {unit(other['unit'])} ({_words(named)})"
+        value = f"{number(other['value'])} {unit(other['unit'])}".strip()
+        return f"{value} ({_words(named)})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
     return _words(named)

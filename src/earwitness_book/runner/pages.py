@@ -3,12 +3,13 @@ place.
 """
 
 import json
+import re
 from html import escape
 
 from earwitness_book import project, records
 from earwitness_book.runner import parameters
 from earwitness_book.runner.execute import ANSI
-from earwitness_book.runner.notebooks import Notebook, tags
+from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -24,16 +25,85 @@ def page(notebook: Notebook, executed: dict | None) -> str:
     """
     content = json.loads(json.dumps(executed or notebook.content()))
     note = content["metadata"].pop("earwitness", None)
-    values, measured = (note["parameters"], note["records"]) if note else ({}, {})
-    table = _text_cell(parameter_table(notebook, values), "parameters-table")
+    measured = note["records"] if note else {}
     cells = [cell for cell in content["cells"] if "injected-parameters" not in tags(cell)]
-    cells = [table if "parameters" in tags(cell) else _clean(cell, measured) for cell in cells]
-    content["cells"] = [*cells[:1], _text_cell(_what_made_it(note), "what-made-it"), *cells[1:]]
+    content["cells"] = [*_beginning(notebook, cells, note), *_after_beginning(cells, measured)]
+    cells = content["cells"]
     if not any(
         _WIDGET in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])
     ):
         content["metadata"].pop("widgets", None)  # their scripts weigh megabytes
     return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _beginning(notebook: Notebook, cells: list[dict], note: dict | None) -> list[dict]:
+    """Return the first cells of a page: title and question, the finding, and one folded box."""
+    head, status = _split_table(text(cells[0]))
+    parts = [status, *(_unheaded(text(cell)) for cell in cells[1:] if _is_overview(cell))]
+    table = parameter_table(notebook, note["parameters"] if note else {})
+    made = [_made(note) if note else "", *_said_by_setup(cells)]
+    about = "\n\n".join(filter(None, [*parts, table, *made]))
+    box = f"::::::{{admonition}} About this page\n:class: note dropdown\n\n{about}\n::::::"
+    first = [_text_cell(head, "head")] if cells[0]["cell_type"] == "markdown" else [cells[0]]
+    said = [_finding(notebook, note), _wrong(note)]
+    return [*first, *(_text_cell(each, f"said-{n}") for n, each in enumerate(said) if each),
+            _text_cell(box, "about")]  # fmt: skip
+
+
+def _after_beginning(cells: list[dict], measured: dict) -> list[dict]:
+    for cell in _setup(cells):  # what it says stands in the box
+        cell["outputs"] = [each for each in cell["outputs"] if not _html(each)]
+    kept = [cell for cell in cells[1:] if not _is_overview(cell) and "parameters" not in tags(cell)]
+    return [_clean(cell, measured) for cell in kept]
+
+
+def _setup(cells: list[dict]) -> list[dict]:
+    """Return the folded cells of code before the first section."""
+    first = [n for n, cell in enumerate(cells) if n and text(cell).startswith("## ")]
+    first = [n for n in first if not _is_overview(cells[n])]
+    before = cells[: first[0]] if first else []
+    return [cell for cell in before if "hide-input" in tags(cell) and cell.get("outputs")]
+
+
+def _said_by_setup(cells: list[dict]) -> list[str]:
+    return [_html(each) for cell in _setup(cells) for each in cell["outputs"] if _html(each)]
+
+
+def _html(output: dict) -> str:
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def _is_overview(cell: dict) -> bool:
+    return cell["cell_type"] == "markdown" and text(cell).startswith("## Overview")
+
+
+def _unheaded(overview: str) -> str:
+    """Return the overview without its heading: a box has none."""
+    return overview.partition("\n")[2].strip()
+
+
+def _split_table(head: str) -> tuple[str, str]:
+    """Return what stands before the table of a notebook's first cell, and from the table on."""
+    before, bar, after = head.partition("\n| | |\n")
+    return (before, f"| | |\n{after}") if bar else (head, "")
+
+
+def _finding(notebook: Notebook, note: dict | None) -> str:
+    """Return what the paper says, what came out and what the control says, from this run."""
+    prefixes = closing_prefixes(notebook.content())
+    if note is None or note["failure"] or not prefixes:
+        return ""
+    return records.three_html(records.rows(prefixes, note["records"].values()))
+
+
+def closing_prefixes(content: dict) -> list[str]:
+    """Return the beginnings of ids that a notebook's closing tables show."""
+    calls = [
+        call[1]
+        for cell in content["cells"]
+        for call in re.finditer(r"records\.table\(([^)]*)\)", text(cell))
+    ]
+    return [prefix for call in calls for prefix in re.findall(r"[\"']([^\"']+)[\"']", call)]
 
 
 def parameter_table(notebook: Notebook, values: dict) -> str:
@@ -68,29 +138,29 @@ def _shown(value) -> str:
     return f"<code>{escape(words)}</code>"
 
 
-def _what_made_it(note: dict | None) -> str:
+def _made(note: dict) -> str:
+    return (
+        f"Made by profile `{note['profile']}`, commit `{note['commit']}`, executed "
+        f"{note['date'][:10]} in {note['seconds']:.0f} s with Python {note['python']} on "
+        f"{note['hardware']}."
+    )
+
+
+def _wrong(note: dict | None) -> str:
+    """Return that a notebook was not executed, or where it failed; nothing if all is well."""
     if note is None:
         return (
             ":::{warning}\nThis notebook was not executed in this build: figures, sounds and "
             "numbers are missing. "
             "`earwitness build` executes it.\n:::"
         )
-    failure, made = (
-        note["failure"],
-        (
-            f"Profile `{note['profile']}`, commit `{note['commit']}`, executed "
-            f"{note['date'][:10]} in "
-            f"{note['seconds']:.0f} s with Python {note['python']} on {note['hardware']}."
-        ),
-    )
-    made = f":::{{admonition}} What made this page\n:class: note dropdown\n{made}\n:::"
-    if not failure:
-        return made
+    if not (failure := note["failure"]):
+        return ""
     where = f"in cell {failure['cell']}" if failure["cell"] else "before its first cell"
     said = f"``````text\n{failure['error']}: {failure['message']}\n``````"
     return (
         f":::{{error}}\nThis notebook failed {where}. The error stands in its place below; "
-        f"nothing after it was executed.\n\n{said}\n:::\n\n{made}"
+        f"nothing after it was executed.\n\n{said}\n:::"
     )
 
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness_book import project
-from earwitness_book.runner import notebooks, pages, profiles
+from earwitness_book.runner import cards, notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
 
 PATIENCE_S = 1800  # for another process that renders the same profile
@@ -28,6 +28,8 @@ _KEPT = (
 )  # what a render leaves: the site, and what the next starts from
 MARK, PICTURE = "<!-- scoreboard -->", "<!-- picture -->"
 _TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
+_CARDS = re.compile(r"<!-- cards ([\w/ -]+) -->")  # of chapters, each by a notebook of it
+_ANSWER = re.compile(r"<!-- answer (\S+) -->")  # of a notebook: three sentences, picture, sound
 _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
 )  # of a page: what the cell with this tag of a notebook shows
@@ -255,7 +257,7 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
             ).encode()
     for name, content in wanted.items():
         if name.endswith(".md") and b"<!-- " in content:
-            wanted[name] = _filled(profile, name, content.decode()).encode()
+            wanted[name] = _filled(profile, name, content.decode(), listed).encode()
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
@@ -290,13 +292,32 @@ def _toc(path: Path, listed: Collection[str]) -> bytes:
     return yaml.safe_dump(kept(content), allow_unicode=True, sort_keys=False).encode()
 
 
-def _filled(profile: str, name: str, text: str) -> str:
-    """Return a page with the scoreboard, tallies and outputs of cells where it asks for them."""
-    address = "../" * name.count("/") + "scoreboard.html"
-    text = text.replace(MARK, scoreboard(profile)) if MARK in text else text
+def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
+    """Return a page with the scoreboard, tallies, findings and outputs where it asks for them."""
+    up = "../" * name.count("/")
+    address = f"{up}scoreboard.html"
+    text = text.replace(MARK, scoreboard(profile, listed)) if MARK in text else text
     text = text.replace(PICTURE, picture(profile, address)) if PICTURE in text else text
     text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
+    text = _CARDS.sub(lambda asked: _cards(profile, asked[1].split(), listed), text)
+    text = _ANSWER.sub(lambda asked: _answer(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
+
+
+def _answer(profile: str, name: str) -> str:
+    notebook = notebooks.find(name)
+    return cards.answer(notebook, executed(profile, notebook))
+
+
+def _cards(profile: str, names: list[str], listed: Collection[str]) -> str:
+    """Return a card for the chapter of each notebook that the site has."""
+    made = []
+    for notebook in (notebooks.find(name) for name in names):
+        page = f"{notebook.chapter}/intro"
+        if page in listed:
+            title = _heading(project.root() / "book" / f"{page}.md")
+            made.append(cards.card(notebook, executed(profile, notebook), title, f"{page}.html"))
+    return f'<div class="ew-cards">{"".join(made)}</div>'
 
 
 def _shown(profile: str, tag: str, name: str) -> str:
@@ -375,25 +396,30 @@ def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
     corpora = sorted(
         {note["parameters"]["corpus"] for note in notes if "corpus" in note["parameters"]}
     )
-    when = f", executed {max(note['date'] for note in notes)[:10]}" if notes else ""
+    when = f", {max(note['date'] for note in notes)[:10]}" if notes else ""
     parts = [
-        f"Made by profile {profile}. {profiles.about(profile)}".strip(),
-        f"Corpus: {', '.join(corpora)}." if corpora else "",
-        f"Commit {project.commit()}{when}.",
+        f"Profile {profile}",
+        f"corpus {', '.join(corpora)}" if corpora else "",
+        f"commit {project.commit()}{when}",
     ]
     rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
     link = "Rerun it yourself" if profile in ("real", "paper") else "See it with real recordings"
-    return {"text": " ".join(filter(None, parts)), "page": rerun[0] if rerun else "", "link": link}
+    return {
+        "text": " · ".join(filter(None, parts)),
+        "about": profiles.about(profile),
+        "page": rerun[0] if rerun else "",
+        "link": link,
+    }
 
 
 # --- the scoreboard
 
 
-def scoreboard(profile: str) -> str:
+def scoreboard(profile: str, listed: Collection[str] | None = None) -> str:
     """Return published, recorded and measured values of every claim as HTML."""
     from earwitness_book import records
 
-    return records.to_html(records.scoreboard(folder(profile)), titles(), places())
+    return records.to_html(records.scoreboard(folder(profile)), titles(), places(listed))
 
 
 def tally(profile: str, chapter: str = "", address: str = "scoreboard.html") -> str:
@@ -426,25 +452,18 @@ def titles() -> dict[str, str]:
     return {name: (path.exists() and _heading(path)) or name for name, path in found.items()}
 
 
-def places() -> dict[str, str]:
+def places(listed: Collection[str] | None = None) -> dict[str, str]:
     """Return where the closing table of a page shows a claim, by id: ``page.html#claim-...``."""
     from earwitness_book import records
 
     shown = {
-        prefix: notebook.page for notebook in chapters() for prefix in _prefixes(notebook.content())
+        prefix: notebook.page
+        for notebook in chapters()
+        if listed is None or notebook.page in listed
+        for prefix in pages.closing_prefixes(notebook.content())
     }
     found = {}
     for id in (id for chapter in records.chapters() for id in records.published(chapter)):
         if fitting := [prefix for prefix in shown if id.startswith(prefix)]:
             found[id] = f"{shown[max(fitting, key=len)]}.html#{records.anchor(id)}"
     return found
-
-
-def _prefixes(content: dict) -> list[str]:
-    """Return the beginnings of ids that a notebook's closing tables show."""
-    calls = [
-        call[1]
-        for cell in content["cells"]
-        for call in re.finditer(r"records\.table\(([^)]*)\)", notebooks.text(cell))
-    ]
-    return [prefix for call in calls for prefix in re.findall(r"[\"']([^\"']+)[\"']", call)]

@@ -107,7 +107,7 @@ def test_parameters_are_a_table_that_marks_what_the_profile_changed(built):
 def test_every_page_says_what_made_it_and_how_to_see_it_with_real_recordings(built):
     for name in notebooks.toc_pages():
         banner = page(built[1], name).split("ew-banner")[1].split("</aside>")[0]
-        assert "profile smoke" in banner and "Corpus: voices" in banner and "Commit " in banner
+        assert "Profile smoke" in banner and "corpus voices" in banner and "commit " in banner
         assert "rerun.html" in banner or 'href="#"' in banner
 
 
