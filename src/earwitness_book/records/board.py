@@ -212,7 +212,8 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         return f"{value} ({_words(named)})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
-    return _words(named)
+    judged_alone = not (named or claim.order or claim.design or claim.ours)
+    return "nothing to beat" if judged_alone else _words(named)
 
 
 def _words(control: str) -> str:

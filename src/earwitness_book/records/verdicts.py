@@ -129,7 +129,9 @@ def _criterion(claim: Claim, entry: Mapping) -> Judgement:
         threshold = claim.at_least if rising else claim.at_most
         sign, weaker = (1 if rising else -1), threshold if claim.partly is None else claim.partly
         strict, weak = (sign * entry["value"] >= sign * limit for limit in (threshold, weaker))
-    return Judgement("reproduced" if strict else "partly" if weak else "not reproduced")
+    if not weak:
+        return Judgement("not reproduced", "the criterion is missed")
+    return Judgement("reproduced" if strict else "partly")
 
 
 def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
@@ -138,10 +140,12 @@ def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
     held = list(steps.values())
     open_steps = [_words(step, beside) for step, holds in steps.items() if holds is None]
     if all(held):
-        return Judgement("reproduced")
+        return Judgement("reproduced", "the interval of every step excludes zero")
     if False not in held or (True not in held and None in held and not claim.every_step):
         return Judgement("undecided", f"open: {'; '.join(open_steps)}")
-    return Judgement("partly" if True in held and not claim.every_step else "not reproduced")
+    failed = "; ".join(_words(step, beside) for step, holds in steps.items() if holds is False)
+    some = True in held and not claim.every_step
+    return Judgement("partly" if some else "not reproduced", f"not so: {failed}")
 
 
 def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:

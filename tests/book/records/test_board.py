@@ -7,7 +7,7 @@ import pytest
 from toy_claims import DECLARATION, PROVENANCE, executed
 
 from earwitness.errors import DamagedDataError, UnknownNameError
-from earwitness_book import project, records
+from earwitness_book import records
 
 
 def test_a_scoreboard_of_nothing_has_every_claim_as_not_run(checkout):
@@ -220,11 +220,65 @@ def test_a_changed_criterion_shows_its_history(checkout):
     assert "2026-11-21: some → all. A review." in records.to_html(records.scoreboard())
 
 
-def test_no_recorded_value_counts_as_reproduced_with_a_control_inside_its_interval():
-    board = records.scoreboard(project.root() / "nothing-built")
-    for row in board[board["verdict"] == "reproduced"].to_dict("records"):
-        claim = records.published(row["id"].split("/")[0])[row["id"]]
-        assert not claim.control or row["interval"], row["id"]
+def sets(chapter):
+    """Yield the entries of each corpus and protocol by id."""
+    found = {}
+    for entry in records.recorded(chapter):
+        found.setdefault((entry["corpus"], entry["protocol"]), {})[entry["id"]] = entry
+    return found.values()
+
+
+def apart(one, other) -> bool:
+    """Tell whether two values differ: by the interval of the difference, else each by the other's
+    and its own.
+    """
+    ends = one.get("against", {}).get(other.get("id")) or other.get("against", {}).get(one["id"])
+    if ends:
+        return ends[0] > 0 or ends[1] < 0
+    known = [entry["interval"] for entry in (one, other) if entry.get("interval")]
+    values = [entry["value"] for entry in (one, other) if not entry.get("interval")]
+    assert known, f"{one['id']} is judged without any interval"
+    outside = [value for value in values if not known[0][0] <= value <= known[0][1]]
+    return outside == values and not any(
+        low <= each["value"] <= high
+        for (low, high), each in zip(known, (other, one), strict=False)
+        if len(known) == 2
+    )
+
+
+def reproduced(chapter):
+    """Yield claim, entry and the entries beside it of every recorded row that is reproduced."""
+    for beside in sets(chapter):
+        for claim in records.published(chapter).values():
+            steps = {id for step in claim.steps for id in step[::2]}
+            entry = beside.get(claim.id) or (steps and steps <= set(beside) and {"id": claim.id})
+            if entry and not claim.design and not claim.ours:
+                entry = {**next(iter(beside.values())), **entry} if claim.order else entry
+                if records.judge(claim, entry, beside) == "reproduced":
+                    yield claim, entry, beside
+
+
+@pytest.mark.parametrize("chapter", records.chapters())
+def test_nothing_recorded_is_reproduced_with_its_control_inside_its_interval(chapter):
+    for claim, entry, beside in reproduced(chapter):
+        for lower, sign, upper in claim.steps:
+            held = sign == "<=" and beside[lower]["value"] <= beside[upper]["value"]
+            assert held or apart(beside[upper], beside[lower]), claim.id
+        control = beside.get(claim.control) or (
+            {"value": entry["control"]} if isinstance(entry.get("control"), float) else None
+        )
+        if control and not claim.order and not claim.beside:
+            assert apart(entry, control), claim.id
+
+
+def test_every_row_has_n_interval_and_control_or_says_why_not():
+    board = records.scoreboard()
+    judged = board[~board["design"] & ~board["verdict"].isin(["", "not run"])]
+    complete = judged[["n", "interval"]].notna().all(axis=1) & (judged["control"] != "")
+    shown_only = judged["id"].map(lambda id: bool(records.published(id.split("/")[0])[id].beside))
+    said = (judged["why"] != "") | (judged["control"] == "nothing to beat") | shown_only
+    silent = judged[~complete & ~said]
+    assert not len(silent), silent[["id", "corpus", "verdict"]].to_string()
 
 
 def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last(checkout):
