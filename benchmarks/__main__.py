@@ -16,6 +16,7 @@ NAMES = [
     "recurrent",
     "quality",
     "scenes",
+    "maps",
 ]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from earwitness.cli import data
+from earwitness.cli.attribute import attribute
 from earwitness.cli.explain import explain
 from earwitness.cli.output import join_pairs
 from earwitness.cli.train import train
@@ -50,6 +51,7 @@ def options(
 
 app.command()(train)
 app.command()(explain)
+app.command()(attribute)
 app.add_typer(data.app, name="data")
 for _entry in entry_points(group="earwitness.commands"):
     _entry.load()(app)

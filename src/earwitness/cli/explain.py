@@ -94,8 +94,8 @@ def explain(
         n_samples=samples,
         classes=classes.split(",") if classes else None,
     )
-    options = {name: _value(text) for name, text in typed_pairs(parameter).items()}
-    picked = int(output) if output and output.lstrip("-").isdigit() else output
+    options = {name: value_of(text) for name, text in typed_pairs(parameter).items()}
+    picked = number_or_name(output)
     requests = [
         explaining.Request(sound, network, method, target, channel, picked, seed, options)
         for sound in sounds
@@ -112,7 +112,12 @@ def explain(
         typer.echo(folder / "report.html")
 
 
-def _value(text: str):
+def number_or_name(output: str | None) -> int | str | None:
+    """Return which output is meant: a number if it is one."""
+    return int(output) if output and output.lstrip("-").isdigit() else output
+
+
+def value_of(text: str):
     """Return a typed value as Python reads it; what it does not read is text."""
     try:
         return ast.literal_eval(text)

@@ -80,7 +80,7 @@ def train(
     runtime.tune()
     kind = training.experiment.find(model)
     corpus = kind.default_corpus if corpus is None else corpus
-    options = _options(option or []) | ({"source": source} if source else {})
+    options = corpus_options(option or []) | ({"source": source} if source else {})
     how = {
         "recipe": recipe,
         "seed": seed,
@@ -116,7 +116,7 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _options(given: list[str]) -> dict:
+def corpus_options(given: list[str]) -> dict:
     """Return options of a corpus, each value read as YAML reads it: 6 is a number."""
     pairs = [one.partition("=") for one in given]
     if wrong := [name for name, equals, _ in pairs if not (name and equals)]:

@@ -85,7 +85,7 @@ class Request:
     @cached_property
     def part(self) -> tuple[np.ndarray, int]:
         """What of the sound the network takes, and its first sample (negative: silence before)."""
-        return _fitted(self.whole, self.network.n_samples)
+        return fitted(self.whole, self.network.n_samples)
 
     @cached_property
     def specification(self) -> dict:
@@ -154,7 +154,7 @@ def _text(value):
     )
 
 
-def _fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int]:
+def fitted(samples: np.ndarray, n_samples: int | None) -> tuple[np.ndarray, int]:
     """Return the loudest part of a sound, or all of it amid silence; and where it begins."""
     if n_samples is None or len(samples) == n_samples:
         return samples, 0
@@ -192,27 +192,36 @@ def _prepare(request: Request, found: dict) -> dict:
     return {"prepared": prepared}
 
 
-def _predict(request: Request, found: dict) -> dict:
-    """Ask the network, and find out which output is meant."""
-    inputs = found["prepared"].inputs
+def logits_of(network: Network, output, inputs: torch.Tensor) -> torch.Tensor:
+    """Return what a network returns for inputs, one row each (batch, n_outputs), on the CPU.
+
+    Raises
+    ------
+    ParameterError
+        If it fails, or returns values that are no numbers.
+    """
     try:
-        with frozen(request.network.model), torch.no_grad():
-            logits = _MeanOverTime(request.network.model, request.output)(inputs)[0].double().cpu()
+        with frozen(network.model), torch.no_grad():
+            logits = _MeanOverTime(network.model, output)(inputs).double().cpu()
     except (RuntimeError, TypeError, IndexError, ValueError) as error:
         if isinstance(error, ParameterError):
             raise
         raise ParameterError(
             f"The network fails on inputs {tuple(inputs.shape)}: {str(error).splitlines()[0]}. "
-            f"Does it take samples "
-            "(1, time)? Then the front end is 'flat'. Does it take a spectrogram? Then name a "
-            "front end that makes "
-            "it (--front-end package.module:function). Does it take one length only? Then give "
-            "its number of samples "
-            "(--samples)."
+            "Does it take samples (1, time)? Then the front end is 'flat'. Does it take a "
+            "spectrogram? Then name a front end that makes it (--front-end "
+            "package.module:function). Does it take one length only? Then give its number of "
+            "samples (--samples)."
         ) from error
     if not torch.isfinite(logits).all():
-        raise ParameterError("The network returns NaN or infinite values to this sound.")
-    index = _index(request, logits)
+        raise ParameterError("The network returns NaN or infinite values for this sound.")
+    return logits
+
+
+def _predict(request: Request, found: dict) -> dict:
+    """Ask the network, and find out which output is meant."""
+    logits = logits_of(request.network, request.output, found["prepared"].inputs)[0]
+    index = index_of(request.target, request.network.classes, logits)
     best = int(logits.argmax())
     prediction = {
         "output": best,
@@ -227,9 +236,9 @@ def _predict(request: Request, found: dict) -> dict:
     return {"index": index, "logits": logits.numpy(), "prediction": prediction, "explained": label}
 
 
-def _index(request: Request, logits: torch.Tensor) -> int | tuple[int, int]:
-    """Return the output that the target stands for, or a pair of them."""
-    target, classes = request.target, list(map(str, request.network.classes or ()))
+def index_of(target, classes, logits: torch.Tensor) -> int | tuple[int, int]:
+    """Return the output that a target stands for, or a pair of them."""
+    classes = list(map(str, classes or ()))
 
     def one(said) -> int:
         if str(said) == "predicted":
