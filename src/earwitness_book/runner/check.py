@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -68,6 +69,14 @@ _INSTEAD = (
     "application/javascript",
     "text/html",
 )  # shown, not the image
+# What no reader should meet: a number that is none, and what Python prints for itself.
+_NO_NUMBER = re.compile(r"\b(?:(?i:nan)|NaT)\b|<NA>")
+_REPR = re.compile(
+    r"\b(?:np\.\w+\(|array\(\[|tensor\(|dict_(?:keys|values|items)\(|Timestamp\()"
+    r"|^\s*[\[(]?\{(?:['\"][^'\"]*['\"]|\d+): ",
+    re.MULTILINE,
+)
+_UNFILLED = re.compile(r"<!-- (?:scoreboard|picture|tally|cards|answer|cell)\b[^>]*-->")
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 
@@ -209,12 +218,14 @@ def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]
         if not (html / f"{name}.{'js' if name == 'searchindex' else 'html'}").exists():
             found.append(f"The page {name} is not in the site.")
     for path in sorted([*html.rglob("*.html"), *html.rglob("*.svg")]):
-        page = read(path.read_text(encoding="utf-8", errors="replace"))
+        source = path.read_text(encoding="utf-8", errors="replace")
+        page = read(source)
         name = (
             path.relative_to(html).with_suffix("" if path.suffix == ".html" else ".svg").as_posix()
         )
         found += [f"{name}: {said}" for said in _self_contained(page, path, html)]
         found += [f"{name}: {said}" for said in _described(page)]
+        found += [f"{name}: {left[0]} was not filled." for left in _UNFILLED.finditer(source)]
     for notebook in (notebook for notebook in site.chapters() if notebook.page in listed):
         path, content = html / f"{notebook.page}.html", site.executed(profile, notebook)
         if content and path.exists():
@@ -293,6 +304,7 @@ def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
                 "it."
             )
         for output in cell.get("outputs", []):
+            yield from (f"cell {number} {said}" for said in _readable(output))
             if (
                 not failure
                 and output["output_type"] == "error"
@@ -310,6 +322,32 @@ def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
             )
     if failure and not page.tracebacks:
         yield f"{notebook.id} failed, but the page shows no error."
+
+
+def _readable(output: dict) -> Iterator[str]:
+    """Yield what a reader cannot make sense of in an output, as the end of a sentence."""
+    words = _words(output)
+    if found := _NO_NUMBER.search(words):
+        yield f"shows {found[0]!r} instead of a number: {_around(words, found)}."
+    if found := _REPR.search(words):
+        yield f"shows Python's own way to write a value: {_around(words, found)}."
+
+
+def _words(output: dict) -> str:
+    """Return the text that a page shows for an output; of errors and closing tables none."""
+    if output["output_type"] == "stream":
+        return "".join(output["text"])
+    data = output.get("data", {})
+    if any(kind.startswith(("image/", "application/")) for kind in data):
+        return ""
+    if "text/html" in data:
+        html = re.sub(r"(?s)<(script|style)\b.*?</\1>", "", "".join(data["text/html"]))
+        return unescape(re.sub(r"<[^>]*>", "\n", html))
+    return "".join(data.get("text/plain", ""))
+
+
+def _around(text: str, found: re.Match) -> str:
+    return " ".join(text[max(0, found.start() - 30) : found.end() + 30].split())
 
 
 def _figures(output: dict) -> set[str]:

@@ -124,3 +124,38 @@ def test_a_policy_behind_what_it_should_hold_is_named(said):
         f'<meta http-equiv="Content-Security-Policy" content="{theme.POLICY}">'
     )
     assert "its policy stands behind what it should hold." in said(late, "")
+
+
+SHOWN = "text/html"
+UNREADABLE = [
+    ({"output_type": "stream", "text": "share: nan %"}, "'nan' instead of a number"),
+    ({"output_type": "display_data", "data": {SHOWN: "<td>1.0</td><td>NaN</td>"}}, "'NaN' instead"),
+    ({"output_type": "display_data", "data": {SHOWN: "<td>&lt;NA&gt;</td>"}}, "'<NA>' instead"),
+    (
+        {"output_type": "execute_result", "data": {"text/plain": "{'male': 1.4}"}},
+        "Python's own way",
+    ),
+    ({"output_type": "execute_result", "data": {"text/plain": "[{'n': 4},"}}, "Python's own way"),
+    ({"output_type": "stream", "text": "half at np.float64(0.7)"}, "Python's own way"),
+    (
+        {"output_type": "execute_result", "data": {"text/plain": "array([1, 2])"}},
+        "Python's own way",
+    ),
+]
+READABLE = [
+    {"output_type": "stream", "text": "banana, 3 nanoseconds, {curly} and 1.5 nat"},
+    {"output_type": "display_data", "data": {SHOWN: '<td class="nan">–</td>', "text/plain": "NaN"}},
+    {"output_type": "display_data", "data": {SHOWN: "<script>NaN</script><style>nan{}</style>"}},
+    {"output_type": "display_data", "data": {"image/png": "", "text/plain": "array([1])"}},
+    {"output_type": "error", "ename": "ValueError", "evalue": "nan", "traceback": []},
+]
+
+
+@pytest.mark.parametrize("output, said", UNREADABLE)
+def test_a_cell_that_shows_no_number_or_what_python_prints_for_itself_is_named(output, said):
+    assert any(said in sentence for sentence in check._readable(output))
+
+
+@pytest.mark.parametrize("output", READABLE)
+def test_what_a_reader_understands_is_left_alone(output):
+    assert not list(check._readable(output))
