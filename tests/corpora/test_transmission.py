@@ -160,3 +160,20 @@ def test_wrong_options_get_a_sentence(corpus):
         corpus.truth(12)
     with pytest.raises(FoldError, match="transmission has no folds"):
         corpus.folds("condition")
+
+
+def test_silences_are_gaps_and_packets_that_nothing_replaces():
+    def one(kind, *intervals_s):
+        return Disturbance(kind, intervals_s, ((0.0, 8000.0),))
+
+    truth = Truth(
+        (
+            one("interruption", (0.1, 0.2)),
+            one("packet loss", (0.15, 0.3), (0.5, 0.52)),
+            one("concealed loss", (0.7, 0.72)),
+            one("noise", (0.0, 1.0)),
+        ),
+        1.0,
+        ((0.0, 1.0),),
+    )
+    assert truth.silences_s == [(0.1, 0.3), (0.5, 0.52)]

@@ -108,3 +108,23 @@ def test_inverted_maps_correlate_at_minus_one_and_empty_maps_are_left_out():
         np.stack([pattern, 5 - 2 * pattern, np.zeros((3, 4))])
     ).tolist() == pytest.approx([-1.0])
     assert len(units.correlations(np.zeros((3, 3, 4)))) == 0
+
+
+def test_areas_of_drawn_clips_are_those_of_the_clips_put_together():
+    rng = np.random.default_rng(1)
+    clips = np.repeat(np.arange(4), [5, 8, 3, 6])
+    output, truth = np.round(rng.normal(size=22), 1), rng.random(22) < 0.4
+    drawn = units.drawn_areas(output, truth, clips, n_resamples=50, seed=3)
+    counts = np.random.default_rng(3).multinomial(4, np.full(4, 0.25), 50)
+    for area, times in zip(drawn, counts, strict=True):
+        chosen = [np.flatnonzero(clips == clip) for clip in np.arange(4).repeat(times)]
+        rows = np.concatenate(chosen)
+        expected = units.roc_areas(output[rows, None], truth[rows])[0]
+        assert area == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_draw_without_both_kinds_has_no_area_and_wrong_shapes_are_refused():
+    drawn = units.drawn_areas([0.0, 1.0], np.array([True, False]), [0, 1], n_resamples=40)
+    assert np.isnan(drawn).any() and set(drawn[np.isfinite(drawn)]) == {0}
+    with pytest.raises(ParameterError, match="as many"):
+        units.drawn_areas([0.0, 1.0], np.array([True, False]), [0])

@@ -162,6 +162,9 @@ FEW = (
 )
 
 
+_SILENT = ("interruption", "packet loss")  # kinds of disturbances
+
+
 @dataclass(frozen=True)
 class Truth:
     """What happened to a clip.
@@ -208,6 +211,14 @@ class Truth:
         return Truth(
             tuple(filter(leaves_something, self.disturbances)), self.duration_s, self.speech_s
         )
+
+    @property
+    def silences_s(self) -> list[tuple[float, float]]:
+        """When speech was cut out and nothing put in its place, in seconds: gaps, and packets that
+        were lost and not concealed.
+        """
+        silent = [one for one in self.disturbances if one.kind in _SILENT]
+        return _union(interval for one in silent for interval in one.intervals_s)
 
     def mask(self, n_frames: int, hop_s: float = 0.01) -> np.ndarray:
         """Return for each frame, centred on multiples of ``hop_s``, whether it was disturbed,

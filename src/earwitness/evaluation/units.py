@@ -83,6 +83,54 @@ def best_unit(outputs, truth, chosen_on, rising: bool = False) -> Best:
     return Best(unit, direction, float(roc_areas(others, truth[~chosen_on])[0]))
 
 
+def drawn_areas(
+    output, truth, clips: Sequence, n_resamples: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """Return the area under the ROC curve of a unit when whole clips are drawn anew,
+    (n_resamples,).
+
+    Parameters
+    ----------
+    output : array_like, shape (n,)
+    truth : array_like of bool, shape (n,)
+    clips : sequence, length n
+        The clip of each moment: moments of one clip are not independent. The same clips and seed
+        give the same draws, so that units of several networks can be compared draw by draw.
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n_resamples,)
+        NaN where a draw holds the truth everywhere or nowhere.
+    """
+    output, truth = np.asarray(output, float), np.asarray(truth)
+    members = np.unique(np.asarray(clips), return_inverse=True)[1]
+    if output.ndim != 1 or truth.dtype != bool or not output.shape == truth.shape == members.shape:
+        raise ParameterError(
+            "A unit's outputs, a bool truth and the clip of each moment must be as many, got "
+            f"{output.shape}, {truth.dtype} {truth.shape} and {members.shape}."
+        )
+    for name, number, low in (("n_resamples", n_resamples, 1), ("seed", seed, 0)):
+        check_number(name, number, low, 2**31, whole=True)
+    n_clips = int(members.max()) + 1
+    held = [np.sort(output[(members == clip) & truth]) for clip in range(n_clips)]
+    others = [np.sort(output[(members == clip) & ~truth]) for clip in range(n_clips)]
+    wins = np.array([[_wins(one, other) for other in others] for one in held])
+    drawn = np.random.default_rng(seed).multinomial(
+        n_clips, np.full(n_clips, 1 / n_clips), n_resamples
+    )
+    pairs = (drawn @ list(map(len, held))) * (drawn @ list(map(len, others)))
+    won = np.einsum("ri,ij,rj->r", drawn, wins, drawn)
+    return np.where(pairs > 0, won / np.maximum(pairs, 1), np.nan)
+
+
+def _wins(held: np.ndarray, others: np.ndarray) -> float:
+    """Return in how many pairs the first of two sorted lists is above, a half for equal ones."""
+    below = np.searchsorted(others, held, "left") + np.searchsorted(others, held, "right")
+    return float(below.sum() / 2)
+
+
 def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray:
     """Return for each segment whether a truth known for each frame holds in it.
 
