@@ -10,14 +10,20 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
 from filelock import FileLock, Timeout
 
-from earwitness.errors import BusyError, EarwitnessError, ParameterError, StorageError
+from earwitness.errors import (
+    BusyError,
+    EarwitnessError,
+    ParameterError,
+    StorageError,
+    check_choice,
+)
 
 LOCK_LIMIT_S = 60.0  # a holder that gives no sign of life for so long is waited for no longer
 _DISK = {
@@ -295,3 +301,57 @@ def _holder(sign: Path) -> str:
         return sign.read_text(encoding="utf-8") or "another process"
     except (OSError, UnicodeDecodeError):
         return "another process"
+
+
+def inventory() -> list[dict]:
+    """Return what is kept: ``kind``, ``files``, ``megabytes``, ``last_used`` (days ago)."""
+    root, rows = place(), []
+    for folder in sorted(entry for entry in root.glob("*") if entry.is_dir()):
+        files = [(path, state) for path in folder.rglob("*") if (state := _state(path))]
+        size = sum(state.st_size for _, state in files)
+        used = min((_days_unused(state) for _, state in files), default=None)
+        rows.append(
+            {"kind": folder.name, "files": len(files), "megabytes": size / 1e6, "last_used": used}
+        )
+    return rows
+
+
+def clean(kinds: Iterable[str], unused_days: float = 0.0) -> float:
+    """Remove what is kept of these kinds and was not used for so many days; return megabytes.
+
+    The note of a result goes before the result: whoever looks meanwhile makes it again.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing of a kind is kept.
+    """
+    known, freed = [row["kind"] for row in inventory()], 0
+    for kind in kinds:
+        check_choice(kind, known, "kind of result in the cache")
+    for kind in kinds:
+        folder = place(kind)
+        paths = sorted(folder.rglob("*"), key=lambda path: (path.suffix != ".json", str(path)))
+        for path in paths:
+            state = _state(path)
+            if state and _days_unused(state) >= unused_days:
+                with storage(path):
+                    path.unlink(missing_ok=True)
+                freed += state.st_size
+        for left in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            in_use = time.time() - left.stat().st_mtime < 3600  # a training writes there again
+            if not any(left.iterdir()) and not in_use:
+                left.rmdir()
+    return freed / 1e6
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Return size and times of a file; None for a folder, a lock, and what is gone meanwhile."""
+    try:
+        return None if path.is_dir() or path.suffix == ".lock" else path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _days_unused(state: os.stat_result) -> float:
+    return max(0.0, (time.time() - max(state.st_atime, state.st_mtime)) / 86_400)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from earwitness.cli import data
+from earwitness.cli import cache, data
 from earwitness.cli.attribute import attribute
 from earwitness.cli.explain import explain
 from earwitness.cli.output import join_pairs
@@ -53,6 +53,7 @@ app.command()(train)
 app.command()(explain)
 app.command()(attribute)
 app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
 for _entry in entry_points(group="earwitness.commands"):
     _entry.load()(app)
 
