@@ -28,13 +28,15 @@ CHOICES = set(
     "index_select gather where masked_fill masked_select repeat repeat_interleave flip roll "
     "copy fill zero index_put slice_scatter select_scatter tril triu im2col unfold_copy "
     "embedding take_along_dim scatter _pack_padded_sequence _pad_packed_sequence index_copy "
-    "index_fill".split()
+    "index_fill cummax cummin fractional_max_pool2d pixel_shuffle rot90 channel_shuffle "
+    "max_unpool2d aminmax".split()
 )
 SUMS = set(
     "add sub rsub sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
     "adaptive_avg_pool2d _adaptive_avg_pool2d upsample_linear1d upsample_nearest1d "
     "upsample_nearest2d upsample_bilinear2d upsample_bicubic2d batch_norm fft_rfft fft_fft "
-    "fft_irfft fft_ifft stft istft col2im diff trapezoid _upsample_nearest_exact1d".split()
+    "fft_irfft fft_ifft stft istft col2im diff trapezoid _upsample_nearest_exact1d "
+    "index_add nansum grid_sampler_2d _fft_c2c".split()
 )
 CONVOLUTIONS = set("conv1d conv2d conv3d conv_transpose1d conv_transpose2d".split())
 NORMS = set("layer_norm group_norm instance_norm".split())
@@ -367,7 +369,19 @@ def _glu(step: Step, relevance, method: Method):
     return [torch.cat([relevance, torch.zeros_like(relevance)], step.arguments()["dim"])]
 
 
+def _limits_like_hardtanh(step: Step) -> bool:
+    """Return whether a clamp keeps zero where it is: an activation, however it is spelled."""
+    named = step.arguments() if step.name.startswith("clamp") else {}
+    low, high = named.get("min"), named.get("max")
+    limits = [limit for limit in (low, high) if limit is not None]
+    if not limits or any(isinstance(limit, torch.Tensor) for limit in limits):
+        return False
+    return (low is None or low <= 0) and (high is None or high >= 0)
+
+
 def _of(step: Step):
+    if _limits_like_hardtanh(step):
+        return _elementwise
     kinds = (
         (ELEMENTWISE, _elementwise),
         (CHOICES, _choice),
@@ -486,6 +500,11 @@ REWRITTEN = {
     "linalg_vector_norm": _norm_of_vector,
     "norm": lambda x, p=2, dim=None, keepdim=False: _norm_of_vector(x, p, dim, keepdim),
     "lerp": lambda a, b, weight: a * (1 - weight) + b * weight,
+    "addmm": lambda b, x, w, beta=1, alpha=1: F.linear(x, (alpha * w).mT, beta * b),
+    "baddbmm": lambda b, x, w, beta=1, alpha=1: beta * b + alpha * torch.bmm(x, w),
+    "addcdiv": lambda x, a, b, value=1: x + value * a / b,
+    "logsumexp": lambda x, dim, keepdim=False: x.exp().sum(dim, keepdim=keepdim).log(),
+    "hypot": lambda a, b: torch.sqrt(a * a + b * b),
     "addcmul": lambda x, a, b, value=1: x + value * a * b,
 }
 """Operations that consist of others, written out."""

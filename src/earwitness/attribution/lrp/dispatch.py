@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution import endings
@@ -409,18 +410,36 @@ class Linearised(TorchFunctionMode):
         return rule(self, call)
 
     def _unknown(self, call: Call):
+        """Run an operation without a rule, which is refused where relevance comes down to it: a
+        search for the nearest code may end in an index.
+        """
         result = call.native()
-        if any(value.requires_grad for value in tensors_of(result)):
-            self._refuse(call, "it is not in the table of operations")
+        known = [value for value in tensors_of(result) if value.requires_grad]
+        if not known:
+            return result
+        why = "it is not in the table of operations"
+        if self.record is not None or call.in_place:
+            self._refuse(call, why)
+            return result
+        error = self._missing(call, why)
+
+        def refuse(_):
+            raise error
+
+        for value in known:
+            value.register_hook(refuse)
         return result
+
+    def _missing(self, call: Call, why: str) -> UnsupportedOperationError:
+        return UnsupportedOperationError(
+            f"LRP has no rule for the operation {call.name!r} in {self._in(call)}: {why}"
+            f"{_at()}. Register one with "
+            f"earwitness.attribution.lrp.operation({call.name!r}), or choose another method."
+        )
 
     def _refuse(self, call: Call, why: str) -> None:
         if self.record is None:
-            raise UnsupportedOperationError(
-                f"LRP has no rule for the operation {call.name!r} in {self._in(call)}: {why}"
-                f"{_at()}. Register one with "
-                f"earwitness.attribution.lrp.operation({call.name!r}), or choose another method."
-            )
+            raise self._missing(call, why)
         self.record.append((call.place, call.name, f"missing: {why}", where()))
 
     def _in(self, call: Call) -> str:
@@ -457,9 +476,9 @@ class Linearised(TorchFunctionMode):
 
     def is_weight(self, tensor) -> bool:
         """Tell whether a tensor is a parameter of the model, or was computed from one."""
-        return isinstance(tensor, torch.Tensor) and (
-            hasattr(tensor, "_learned") or tensor.untyped_storage().data_ptr() in self.weights
-        )
+        if not isinstance(tensor, torch.Tensor) or is_functorch_wrapped_tensor(tensor):
+            return False
+        return hasattr(tensor, "_learned") or (tensor.untyped_storage().data_ptr() in self.weights)
 
     def layer(self, call: Call, step, source: torch.Tensor, learned: bool = True) -> torch.Tensor:
         """Run a layer with weights by the rule that the composite has for it."""

@@ -30,6 +30,7 @@ class Layer(Step):
     """
 
     kind = ""
+    inside: torch.Tensor | None = None  # 1 where x is no padding, where x has any
 
     def __init__(self, x, weight, bias, name="", module=None):
         super().__init__(x)
@@ -67,8 +68,8 @@ class Layer(Step):
     def evenly(self, share):
         """Hand the ``share`` of every output to its inputs evenly; padded zeros get none."""
         ones = torch.ones_like(self.weight)
-        n_inputs = self.run(torch.ones_like(self.x), ones)
-        return self.transposed(share / n_inputs, ones)
+        inside = torch.ones_like(self.x) if self.inside is None else self.inside
+        return self.transposed(share / self.run(inside, ones), ones) * inside
 
     def scaled(self, scale, shift):
         """Return the same layer with its output times ``scale`` plus ``shift``, vectors over
@@ -77,7 +78,7 @@ class Layer(Step):
         raise NotImplementedError
 
     def _like(self, other):
-        other.note, other.label = self.note, self.label
+        other.note, other.label, other.inside = self.note, self.label, self.inside
         return other
 
 

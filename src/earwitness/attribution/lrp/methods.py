@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
-from earwitness.attribution.lrp.audit import Audited
+from earwitness.attribution.lrp.audit import Audited, Guarded
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
@@ -19,6 +20,10 @@ from earwitness.attribution.validation import explained, frozen, in_batches, ori
 from earwitness.errors import ConservationError, UnsupportedOperationError
 
 _OFF = 1e-3  # of what flows
+
+
+class _OverwrittenError(UnsupportedOperationError):
+    """The model has overwritten what the way back needs."""
 
 
 @method("lrp-epsilon", "LRP-ε", "lrp", "#009E73", "o")
@@ -177,7 +182,12 @@ def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
     model = original(model)
 
     def explain(x, index):
-        mode, logit, relevance = _pass(Linearised(model, chosen, TABLE, at=at), question, x, index)
+        try:
+            mode, logit, relevance = _pass(
+                Linearised(model, chosen, TABLE, at=at), question, x, index
+            )
+        except _OverwrittenError:
+            mode, logit, relevance = _pass(Guarded(model, chosen, TABLE, at=at), question, x, index)
         if _is_off(logit, relevance, mode.ledger):
             _name_the_cause(_pass(Audited(model, chosen, TABLE, at=at), question, x, index))
         if ledger is not None:
@@ -206,10 +216,15 @@ def _derivative(logit, start):
         )
     try:
         (derivative,) = torch.autograd.grad(logit.sum(), start, allow_unused=True)
+    except torch.utils.checkpoint.CheckpointError as error:
+        raise UnsupportedOperationError(
+            "Part of the model is computed again on the way back (torch.utils.checkpoint), where "
+            "LRP does not follow it: switch checkpoints off for the explanation."
+        ) from error
     except RuntimeError as error:
         if "inplace operation" not in str(error):
             raise
-        raise UnsupportedOperationError(
+        raise _OverwrittenError(
             "The model overwrites in place a value that the way back through the operation before "
             "it needs; PyTorch "
             f"says: {str(error).splitlines()[0]}"

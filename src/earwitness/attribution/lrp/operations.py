@@ -163,6 +163,7 @@ def operation(*names: str, title: str = "", keeps_gates: bool = False):
     "retain_grad",
     "identity",
     "view_copy",
+    "complex",
     title="as it is: moves values",
     keeps_gates=True,
 )
@@ -233,6 +234,9 @@ def _carry(mode, source, result, call):
     "fft_fftshift",
     "fft_ifftshift",
     "istft",
+    "trapezoid",
+    "trapz",
+    "cumulative_trapezoid",
     title="as it is: linear",
     keeps_gates=True,
 )
@@ -347,10 +351,11 @@ def _piecewise(mode, call):
     return result
 
 
-def _even(mode, call, result, of_ones):
+def _even(mode, call, result, of_ones, keeps=True):
     """Let relevance of a value that is exactly zero go evenly to what it was summed from.
 
-    ``of_ones`` returns what the operation makes of ones; where that is nothing, relevance is kept.
+    ``of_ones`` returns what the operation makes of ones; where that is nothing, relevance is kept,
+    unless something else hands it on.
     """
     zero = result.detach() == 0
     if not mode.additive or not result.requires_grad or not zero.any():
@@ -361,7 +366,7 @@ def _even(mode, call, result, of_ones):
     factor = torch.where(zero & ~lost, 1 / count, 1).to(result.dtype)
 
     def hand(c):
-        if lost.any():
+        if keeps and lost.any():
             mode.ledger.note(call.label, tiny * c[lost].real.sum())
         return torch.where(lost, 0, c * factor)
 
@@ -479,7 +484,7 @@ def _activation(mode, call):
     if x.is_complex() and call.name != "abs":
         mode.refuse(call, "LRP has no rule for it on complex values; take their magnitude first.")
     kwargs = {name: value for name, value in call.kwargs.items() if name != "input"}
-    function, arguments = _out_of_place(call), call.args[1:]
+    function, arguments = out_of_place(call), call.args[1:]
     note = None if call.name in _ZERO_TO_ZERO else (lambda kept: mode.ledger.note(call.label, kept))
     source = x.clone() if call.in_place else x
     result = mode.run(
@@ -490,7 +495,8 @@ def _activation(mode, call):
     return x.copy_(result) if call.in_place else result
 
 
-def _out_of_place(call):
+def out_of_place(call):
+    """Return the function of a call that leaves what it reads as it is."""
     if not call.in_place:
         return call.function
     return (
@@ -507,7 +513,7 @@ def _power(mode, call):
     if (
         not isinstance(base, torch.Tensor) or not base.requires_grad
     ):  # a constant to the power of a value
-        function = _out_of_place(call)
+        function = out_of_place(call)
         step = Elementwise(exponent, lambda e: function(base, e), mode.additive)
         return mode.run(step, exponent)
     exponent = exponent.detach() if isinstance(exponent, torch.Tensor) else exponent
@@ -524,7 +530,7 @@ def _logarithm(mode, call):
     silence, 1 without.
     """
     x = call.args[0]
-    floor, function = x._trace.floor, _out_of_place(call)
+    floor, function = x._trace.floor, out_of_place(call)
     start = 0.0 if floor is None else float(function(torch.tensor(floor, dtype=torch.float64)))
     start *= 1 - mode.composite.bias_factor  # what silence would keep is handed down
     source = x.clone() if call.in_place else x
@@ -654,27 +660,28 @@ def _affine(mode, call, keeps=1):
     keeps.
     """
     args, kwargs = call.replaced(torch.zeros_like)
-    if (call.in_place or call.name == "setitem") and not call.args[0].requires_grad:
+    changes, start = call.in_place or call.name == "setitem", None
+    if changes and not call.args[0].requires_grad:
         args = (call.args[0].clone(), *args[1:])
+    if changes and mode.additive:
+        start = torch.ones_like(args[0]) if call.args[0].requires_grad else args[0].clone()
     with torch.no_grad():
         constant = call.function(*args, **kwargs)
         constant = args[0] if call.name == "setitem" else constant
-    before = call.args[0].detach().clone() if mode.additive and call.in_place else None
     result = call.native()
     if mode.additive and call.name not in ("add", "sub", "rsub"):
-        constant = _with_zeros(call, result, constant, before)
+        constant = _with_zeros(call, result, constant, start)
     mode.on_way_back(call, call.args[0] if call.name == "setitem" else result, keeps * constant)
     return result
 
 
-def _with_zeros(call, result, constant, before):
+def _with_zeros(call, result, constant, start):
     """Return the constant part of an output, a tiny value where a constant is zero: relevance can
     reach it.
     """
     args, kwargs = call.replaced(torch.ones_like)
     target = call.args[0] if call.name == "setitem" else result
-    if call.name == "setitem" or call.in_place:
-        start = torch.zeros_like(target) if before is None else torch.ones_like(target)
+    if start is not None:
         args = (start, *args[1:])
     with torch.no_grad():
         of_ones = call.function(*args, **kwargs)
@@ -769,6 +776,13 @@ def _product(mode, call):
             return _dense(mode, call, call.args[0], other.mT, None)
     if call.name in _MATRICES and len(call.dependent) == 1:
         learned = [value for value in _tensors(call.args) if mode.is_weight(value)]
+        if (
+            len(learned) > 1
+            and mode.composite.kinds["dense"] is not mode.composite.named["epsilon"]
+        ):
+            mode.refuse(
+                call, "several learned tensors at once are no layer: multiply by one after another."
+            )
         if len(learned) == 1:
             return _learned_product(mode, call, call.dependent[0], learned[0])
     result = _shared_product(mode, call)
@@ -812,7 +826,7 @@ def _shared_product(mode, call):
     args, kwargs = call.replaced(lambda value: value if id(value) in kept else value.detach())
     into_gate = call.in_place and any(value is call.args[0] for value in frozen)
     if len(signals) > 1 or into_gate:
-        function = _out_of_place(call)
+        function = out_of_place(call)
         result = (
             _halves(mode, call, function, args, kwargs, signals)
             if len(signals) > 1
@@ -825,7 +839,7 @@ def _shared_product(mode, call):
 
         def of_ones(_):
             ones = (torch.ones_like(given) if given is signal else given for given in args)
-            return _out_of_place(call)(
+            return out_of_place(call)(
                 *(
                     _swapped(given, lambda v: torch.ones_like(v) if v is signal else v)
                     for given in ones
@@ -833,9 +847,22 @@ def _shared_product(mode, call):
                 **kwargs,
             )
 
+        if not call.in_place and mode.additive and call.name == "mul":
+            _even(mode, call, result, of_ones, keeps=False)
+            return _through_mask(mode, result, signal, of_ones)
         if not call.in_place:
             _even(mode, call, result, of_ones)
     return result
+
+
+def _through_mask(mode, result, signal, of_ones):
+    """Let relevance of what a mask makes zero go to what is masked."""
+    with torch.no_grad():
+        masked = of_ones(result) == 0
+    if not masked.any():
+        return result
+    nothing = mode.run(Elementwise(signal, torch.zeros_like, additive=True), signal)
+    return result + masked.to(result.dtype) * nothing
 
 
 def _halves(mode, call, function, args, kwargs, signals):
@@ -898,15 +925,9 @@ def _product_and_sum(mode, call):
     """A product that is added to something."""
     start, first, second = call.args[:3]
     beta, alpha = call.kwargs.get("beta", 1), call.kwargs.get("alpha", call.kwargs.get("value", 1))
-    if (
-        call.name == "addmm"
-        and beta == alpha == 1
-        and not start.requires_grad
-        and mode.is_weight(second)
-    ):
-        bias = start if start.ndim == 1 else None
-        if bias is not None:
-            return _dense(mode, call, first, second.mT, bias)
+    fixed = not start.requires_grad and start.ndim == 1
+    if call.name == "addmm" and fixed and mode.is_weight(second):
+        return _dense(mode, call, first, _times(second.mT, alpha), _times(start, beta))
     with mode:
         product = {
             "addmm": torch.matmul,
@@ -920,6 +941,15 @@ def _product_and_sum(mode, call):
             return product * alpha
         result = start * beta + product * alpha
     return call.args[0].copy_(result) if call.in_place else result
+
+
+def _times(values, factor):
+    """Return learned values times a number, still known as learned."""
+    if factor == 1:
+        return values
+    result = values * factor
+    result._learned = True
+    return result
 
 
 @operation("var", title="activation: x times f(x) / x")
@@ -937,6 +967,46 @@ def _variance_and_mean(mode, call):
     mean = {name: value for name, value in options.items() if name in ("dim", "keepdim")}
     with mode:
         return getattr(torch, call.name.removesuffix("_mean"))(x, **options), torch.mean(x, **mean)
+
+
+@operation("logsumexp", "special_logsumexp", title="in proportion to exp(x)")
+def _log_of_sum(mode, call):
+    """The logarithm of a sum of exponentials: each passes all, the sum shares."""
+    x, keeps = call.args[0], call.argument(2, "keepdim", False)
+    axes = call.argument(1, "dim")
+    with torch.no_grad():
+        y = torch.logsumexp(x, axes, keepdim=True)
+        shares = (x - y).exp() * y  # sums to y
+
+    def note(kept):
+        mode.ledger.note(call.label, kept)
+
+    parts = mode.run(Elementwise(x, lambda _: shares.clone(), mode.additive, note), x)
+    return parts.sum(axes, keepdim=keeps)
+
+
+@operation("bilinear", title="product: signals share")
+def _bilinear(mode, call):
+    """A product of two inputs with learned weights."""
+    first, second, weight = call.args[:3]
+    bias = call.argument(3, "bias")
+    with mode:
+        product = torch.einsum("...i,oij,...j->...o", first, weight, second)
+        return product if bias is None else product + bias
+
+
+@operation("cosine_similarity", title="norm: its scale is constant")
+def _cosine(mode, call):
+    """A product of values over their norms, which are constants."""
+    given = {"dim": 1, "eps": 1e-8} | dict(zip(("x1", "x2", "dim", "eps"), call.args, strict=False))
+    given |= call.kwargs
+
+    def over_norm(x):
+        size = torch.linalg.vector_norm(x, dim=given["dim"], keepdim=True)
+        return x / size.clamp(min=given["eps"])
+
+    with mode:
+        return (over_norm(given["x1"]) * over_norm(given["x2"])).sum(given["dim"])
 
 
 @operation("glu", title="gate: the signal takes all")
@@ -981,6 +1051,15 @@ def _dense(mode, call, x, weight, bias):
     return mode.layer(call, step, x, learned=mode.is_weight(weight))
 
 
+@operation("convolution", title="layer")
+def _any_convolution(mode, call):
+    """A convolution as ATen calls it."""
+    x, weight, bias, *sizes = call.args
+    if weight.requires_grad or len(sizes) != 6:
+        mode.refuse(call, "write it as conv1d, conv2d or conv_transpose1d.")
+    return _convolved(mode, call, x, weight, bias, sizes)
+
+
 _AXES = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 
 
@@ -997,7 +1076,7 @@ def _convolution(mode, call):
     )
     if weight.requires_grad:
         return _shared_product(mode, call)
-    dilation = _sizes(dilation, n)
+    dilation, inside = _sizes(dilation, n), None
     if isinstance(padding, str):
         total = [
             d * (k - 1) if padding == "same" else 0
@@ -1005,11 +1084,13 @@ def _convolution(mode, call):
         ]
         odd = [width % 2 for width in total]
         if any(odd):
+            more = [side for extra in reversed(odd) for side in (0, extra)]
+            inside = F.pad(torch.ones_like(x), more).detach()
             with mode:
-                x = F.pad(x, [side for extra in reversed(odd) for side in (0, extra)])
+                x = F.pad(x, more)
         padding = [width // 2 for width in total]
     sizes = _sizes(stride, n), _sizes(padding, n), dilation, False, [0] * n, groups
-    return _convolved(mode, call, x, weight, bias, sizes)
+    return _convolved(mode, call, x, weight, bias, sizes, inside)
 
 
 @operation("conv_transpose1d", "conv_transpose2d", "conv_transpose3d", title="layer")
@@ -1049,12 +1130,14 @@ def _sizes(value, n):
     return [value] * n if isinstance(value, int) else list(value) * (n if len(value) == 1 else 1)
 
 
-def _convolved(mode, call, x, weight, bias, sizes):
+def _convolved(mode, call, x, weight, bias, sizes, inside=None):
     alone = x.ndim == weight.ndim - 1  # no axis of clips
     if alone:
         with mode:
             x = x[None]
+        inside = None if inside is None else inside[None]
     step = layers.Convolution(x, weight, bias, *sizes, name=call.place, module=call.module)
+    step.inside = inside
     y = mode.layer(call, step, x, learned=mode.is_weight(weight))
     if alone:
         y._trace = mode.trace(deep=True)
