@@ -52,7 +52,7 @@ ALL |= LOGARITHMS | {"glu"}
 _AVERAGES = {name for name in SUMS if "avg_pool" in name or "upsample" in name} | {"mean", "sum"}
 """Sums whose weights are positive: what zeros hand down goes by these, as it does for equal terms.
 """
-_SQUASH = set("sigmoid hardsigmoid softmax _softmax rsqrt reciprocal".split())
+_SQUASH = set("sigmoid hardsigmoid softmax _softmax rsqrt reciprocal exp".split())
 _KEEPS = (ELEMENTWISE | CHOICES | SUMS | {"mul", "div"}) - {"relu", "tanh", "batch_norm"}
 
 

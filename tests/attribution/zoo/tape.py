@@ -63,7 +63,7 @@ class Memory:
     def take(self, at: Address) -> torch.Tensor:
         """Return the relevance of these cells, and leave none."""
         cells = at.cells()
-        values = self._storage(at)[cells]
+        values = self._storage(at)[cells].clone()  # of one number it would be a view
         self._storage(at)[cells] = 0.0
         return values
 
