@@ -155,3 +155,4 @@ class TrainedClassifier(OnFold, Trained):
                 set(speakers[fold.test].tolist()) - set(speakers[fold.train].tolist())
             ),
         }
+
