@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import browser_players
+import browser_reader
 import browser_report
 import browser_study
 from tornado.websocket import websocket_connect
@@ -30,6 +31,8 @@ from tornado.websocket import websocket_connect
 from earwitness_book.runner import notebooks, site
 from earwitness_book.runner.server import server as make_server
 
+SECTION_PX = 900  # within which a notebook's first section begins, at a desk
+HEAVY_MB = 5  # no page is heavier; uncompressed, with everything that it loads
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = [
     "--headless=new",
@@ -73,10 +76,15 @@ INSPECT = """(async () => {
     players: players.length,
     mute: players.filter((player) => !(player.duration > 0)).length,
     widgets: document.querySelectorAll('.jupyter-widgets').length,
+    section: [...document.querySelectorAll('article h2')].map((h) =>
+      Math.round(h.getBoundingClientRect().top + scrollY))[0] ?? 0,
+    weight: performance.getEntries().reduce((sum, each) => sum + (each.decodedBodySize ?? 0), 0),
+    cut: %s,
+    nan: (document.querySelector('article')?.innerText.match(/\\bnan\\b/gi) ?? []).length,
     filters: [...document.querySelectorAll('article img')]
       .filter((i) => getComputedStyle(i).filter !== 'none').length,
   };
-})()"""
+})()""".replace("%s", browser_reader.CUT)
 FOUND = (
     "new Promise((done) => setTimeout(() => "
     "done(document.querySelectorAll('#search-results li').length), 2500))"
@@ -159,6 +167,18 @@ class Tab:
         await self.resize(form)
 
 
+async def attach(port: int) -> Tab:
+    """Return the browser's one tab, listening."""
+    (page,) = [
+        tab for tab in json.load(urlopen(f"http://127.0.0.1:{port}/json")) if tab["type"] == "page"
+    ]
+    tab = Tab(await websocket_connect(page["webSocketDebuggerUrl"], max_message_size=2**30))
+    tab.listening = asyncio.ensure_future(tab.listen())
+    for domain in ("Page", "Runtime", "Log", "Network"):
+        await tab.call(f"{domain}.enable")
+    return tab
+
+
 def problems(seen: dict, tab: Tab) -> list[str]:
     """Return what is wrong with a page, in words."""
     wrong = [f"console: {error}" for error in tab.errors]
@@ -169,6 +189,8 @@ def problems(seen: dict, tab: Tab) -> list[str]:
         "unset": "formulas are not set",
         "mute": "players have no sound",
         "filters": "figures are filtered",
+        "cut": "cells of claims are cut off",
+        "nan": "numbers are none",
     }
     for key, words in counts.items():
         number = len(seen[key]) if isinstance(seen[key], list) else seen[key]
@@ -176,15 +198,18 @@ def problems(seen: dict, tab: Tab) -> list[str]:
     return wrong
 
 
+def bounds(seen: dict, name: str, form: str) -> list[str]:
+    """Return which bounds a page exceeds: where its first section begins, what it weighs."""
+    is_notebook = name in {notebook.page for notebook in site.chapters()}
+    late = is_notebook and form == "desktop" and seen["section"] > SECTION_PX
+    wrong = [f"section 1 begins at {seen['section']} px"] if late else []
+    megabytes = seen["weight"] / 1e6
+    return wrong + ([f"weighs {megabytes:.1f} MB"] if megabytes > HEAVY_MB else [])
+
+
 async def look(base: str, port: int, folder: Path) -> int:
     """Visit every page in every form; print a line each; return how many have a problem."""
-    (page,) = [
-        tab for tab in json.load(urlopen(f"http://127.0.0.1:{port}/json")) if tab["type"] == "page"
-    ]
-    tab, bad = Tab(await websocket_connect(page["webSocketDebuggerUrl"], max_message_size=2**30)), 0
-    listening = asyncio.ensure_future(tab.listen())
-    for domain in ("Page", "Runtime", "Log", "Network"):
-        await tab.call(f"{domain}.enable")
+    tab, bad = await attach(port), 0
     for form in WIDTHS:
         await tab.resize(form)
         for mode in ("light", "dark"):
@@ -198,7 +223,7 @@ async def look(base: str, port: int, folder: Path) -> int:
                 await tab.open(f"{base}/{name}.html")
                 seen = await tab.evaluate(INSPECT)
                 await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png", form)
-                wrong = problems(seen, tab)
+                wrong = problems(seen, tab) + bounds(seen, name, form)
                 bad += bool(wrong)
                 counted = {
                     key: seen[key]
@@ -215,9 +240,10 @@ async def look(base: str, port: int, folder: Path) -> int:
     with browser_players.Served() as players:
         bad += await tried(tab, "players", browser_players.check(tab, players))
     bad += await tried(tab, "report of explain, from the disk", browser_report.check(tab))
+    bad += await tried(tab, "a reader", browser_reader.check(tab, base))
     if browser_study.PAGE in notebooks.toc_pages():
         bad += await tried(tab, "listening study", browser_study.check(tab, base))
-    listening.cancel()
+    tab.listening.cancel()
     return bad + (not found)
 
 
@@ -249,6 +275,11 @@ def main(profile: str = "demo") -> int:
         if os.environ.get("FILES")
         else f"http://127.0.0.1:{server.server_port}"
     )
+    return drive(lambda port: look(base, port, folder))
+
+
+def drive(work):
+    """Start Chromium without a network, and return what ``work(port)``, a coroutine, returns."""
     with tempfile.TemporaryDirectory() as home:
         command = ["chromium", f"--user-data-dir={home}", *ALONE]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser:
@@ -257,7 +288,7 @@ def main(profile: str = "demo") -> int:
                 threading.Thread(
                     target=browser.stderr.read, daemon=True
                 ).start()  # it blocks when the pipe is full
-                return asyncio.run(look(base, urlsplit(said.split()[-1]).port, folder))
+                return asyncio.run(work(urlsplit(said.split()[-1]).port))
             finally:
                 browser.terminate()
 
