@@ -174,7 +174,6 @@ ELSEWHERE = {
     ("training", "fitting"): "classifiers clips experiment loop recipes tasks trained",
     ("cli", "cli"): "output",
     ("", "audio"): "containers mpeg",
-    ("", "own_network_page"): "cli/train",
     ("book/cli", "execute"): "options progress",
     ("book/cli", "write"): "../runner/chapter",
     ("book/records", "board"): "closing ../project",
@@ -191,7 +190,9 @@ TOGETHER = {  # what is true of many modules at once
     "book/test_what_libraries_say.py",
     "corpora/test_damaged_tables.py", "corpora/test_registration.py",
     "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
-    "test_faults.py", "test_imports.py", "test_prose.py", "test_wheel.py", "test_words.py",
+    "test_faults.py", "test_imports.py", "test_own_data_page.py",
+    "test_own_network_page.py", "test_prose.py", "test_wheel.py",
+    "test_words.py",
 }  # fmt: skip
 
 

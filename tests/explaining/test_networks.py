@@ -6,11 +6,14 @@ import torch
 from small import RATE, chirp, explain, net
 
 import earwitness
+from earwitness import features
 from earwitness.errors import (
     DamagedDataError,
     MissingDataError,
     ParameterError,
 )
+from earwitness.explaining import networks
+from earwitness.models import weights
 
 
 def test_a_sound_is_resampled_to_what_the_model_declares():
@@ -50,3 +53,20 @@ def test_a_shipped_network_needs_its_name_alone():
         and found.explained == found.prediction["label"]
     )
     assert found.inputs.std() == pytest.approx(1, abs=1e-3)
+
+
+def test_exported_weights_need_no_more_than_their_file():
+    shipped = networks.find("phone-cnn")
+    exported = networks.find(str(weights.folder() / "phone-cnn.pt"))
+    assert exported.digest == shipped.digest and exported.classes == shipped.classes
+    assert (exported.sample_rate, exported.front_end) == (16000, "normalised")
+    with pytest.raises(ParameterError, match="takes no waveform"):
+        networks.find(str(weights.folder() / "quality.pt"))
+    with pytest.raises(MissingDataError, match="no model card"):
+        networks.find("nowhere.pt")
+
+
+def test_the_scaled_front_end_is_that_of_audionet():
+    network = networks.Network(net(), "net", RATE, "scaled")
+    inputs = network.prepare(chirp()).inputs
+    np.testing.assert_array_equal(inputs[0, 0], features.waveform(chirp()))

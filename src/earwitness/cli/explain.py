@@ -17,7 +17,7 @@ def explain(
         str,
         typer.Option(
             help="package.module:name of a network, a class or a function that returns one; a "
-            "file.onnx; or phone-cnn, speaker-cnn."
+            "file.onnx; a file.pt of earwitness train --export; or phone-cnn, speaker-cnn."
         ),
     ],
     out: Annotated[
@@ -46,8 +46,8 @@ def explain(
         typer.Option(
             "--front-end",
             "--prepare",
-            help="waveform (1, 1, time), flat (1, time), normalised, spectrogram, or "
-            "package.module:function of the samples.",
+            help="waveform (1, 1, time), flat (1, time), scaled, normalised, "
+            "spectrogram, or package.module:function of the samples.",
         ),
     ] = None,
     samples: Annotated[

@@ -1,5 +1,6 @@
 """Training a network."""
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -117,12 +118,17 @@ def _writable(path: Path) -> Path:
 
 
 def corpus_options(given: list[str]) -> dict:
-    """Return options of a corpus, each value read as YAML reads it: 6 is a number."""
+    """Return options of a corpus, each value read as YAML reads it: 6 is a number. A pattern is no
+    YAML: ``{digit}_{speaker}`` is text.
+    """
     pairs = [one.partition("=") for one in given]
     if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
         raise ParameterError(f"An option is written NAME=VALUE, got {wrong[0]!r}.")
     try:
-        return {name: yaml.safe_load(value) for name, _, value in pairs}
+        return {
+            name: value if re.match(r"\{\w+\}[^{}]", value) else yaml.safe_load(value)
+            for name, _, value in pairs
+        }
     except yaml.YAMLError as error:
         raise ParameterError(f"A value of --option cannot be read: {error}") from None
 

@@ -45,6 +45,10 @@ def _normalised(samples: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(features.normalised(samples.numpy()))[None, None]
 
 
+def _scaled(samples: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(features.waveform(samples.numpy()))[None, None]
+
+
 def _published_spectrogram(samples: torch.Tensor):
     levels = features.log_spectrogram(samples.double()).float()[None, None]
     return levels, spectrogram.frame_times_s(), spectrogram.frequencies_hz()
@@ -53,6 +57,7 @@ def _published_spectrogram(samples: torch.Tensor):
 FRONT_ENDS: dict[str, Callable] = {
     "waveform": lambda samples: samples[None, None],  # (1, 1, T)
     "flat": lambda samples: samples[None],  # (1, T)
+    "scaled": _scaled,  # (1, 1, T), over the 95th percentile of its magnitude
     "normalised": _normalised,  # (1, 1, T), mean 0 and variance 1
     "spectrogram": _published_spectrogram,  # (1, 1, 227, 227) in dB, of a second at 8 kHz
 }
@@ -160,8 +165,9 @@ def find(
     Parameters
     ----------
     model : str or nn.Module
-        A shipped network (``"phone-cnn"``), ``"package.module:name"`` of a module, a class or a
-        function that returns one, an ONNX file, or the network itself.
+        A shipped network (``"phone-cnn"``), a file of ``earwitness train --export`` that ends in
+        ``.pt``, ``"package.module:name"`` of a module, a class or a function that returns one, an
+        ONNX file, or the network itself.
     weights : path, optional
         A file of ``torch.save``; loaded with ``weights_only=True``.
     sample_rate : int, optional
@@ -185,7 +191,7 @@ def find(
     if weights is not None:
         _load(model, Path(weights).expanduser())
     if n_samples is None:
-        n_samples = getattr(model, "n_samples", None)
+        n_samples = own.get("n_samples", getattr(model, "n_samples", None))
     rate = (
         own.get("sample_rate", getattr(model, "sample_rate", None))
         if sample_rate is None
@@ -232,6 +238,8 @@ def _from_text(text: str) -> tuple[nn.Module, dict]:
         from earwitness.models import onnx
 
         return onnx.load(text), {}
+    if text.endswith(".pt"):
+        return _exported(text)
     if ":" not in text:
         return _shipped(text)
     made = _named(text, "model")
@@ -258,6 +266,21 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
         "front_end": "normalised",
         "classes": [str(label) for label in found.classes],
     }
+
+
+def _exported(path: str) -> tuple[nn.Module, dict]:
+    """Return a network by the file and card that ``training.export`` wrote."""
+    found = models.pretrained(path)
+    kind = models.find(found.card["network"])
+    if kind.audio != "waveform":
+        raise ParameterError(
+            f"{path} is a {found.card['network']}, which takes no waveform; load it with "
+            "earwitness.models.pretrained and explain its inputs with attribution.attribute."
+        )
+    own = {"sample_rate": kind.sample_rate, "classes": [str(label) for label in found.classes]}
+    if "clips" in kind.tasks:  # a second each; the others take any part of a sentence
+        return found.model, own | {"front_end": "scaled", "n_samples": kind.input_shape[-1]}
+    return found.model, own | {"front_end": "normalised"}
 
 
 def _named(text: str, what: str):
