@@ -168,6 +168,7 @@ ELSEWHERE = {
     ("attribution", "operations"): "lrp/dispatch lrp/operations",
     ("corpora", "store"): "../catalogue",
     ("corpora", "voices"): "sentences synthesizer",
+    ("explaining", "maps"): "../cli/attribute",
     ("features", "phonetics"): "steady",
     ("models", "networks"): "weights",
     ("models", "nisqa"): "sums",

@@ -28,7 +28,7 @@ class Clip:
     sample_rate : int
         Hz.
     answer : str
-        What the trained network heard.
+        What the trained network predicted.
     """
 
     samples: np.ndarray
