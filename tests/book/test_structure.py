@@ -187,7 +187,7 @@ ELSEWHERE = {
 TOGETHER = {  # what is true of many modules at once
     "attribution/test_attention.py", "attribution/zoo/test_reference.py",
     "attribution/zoo/test_table.py", "book/runner/test_notebook_times.py",
-    "book/test_structure.py", "book/test_what_a_tick_means.py",
+    "book/test_reader.py", "book/test_structure.py", "book/test_what_a_tick_means.py",
     "book/test_what_libraries_say.py",
     "corpora/test_damaged_tables.py", "corpora/test_registration.py",
     "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
