@@ -72,12 +72,21 @@ def test_flipped_bytes_differ_in_as_many_places_at_most():
     )
 
 
-@pytest.mark.parametrize("content", ["[]", "", "{", '{"a": []}', '{"a": {"id": "x"}}', "[" * 3000])
-def test_measurements_of_a_build_that_are_none_are_named(tmp_path, content):
-    path = tmp_path / "executed" / "a.records.json"
+@pytest.mark.parametrize("found", ["[]", '{"a": []}', '{"a": {"id": "x"}}', ""])
+@pytest.mark.parametrize("around", ['{"metadata": {"earwitness": {"records": %s}}}', "%s", "[%s"])
+def test_measurements_of_a_build_that_are_none_are_named(tmp_path, around, found):
+    _refused(tmp_path, around % found)
+
+
+def test_a_page_of_a_build_that_nests_without_end_is_named(tmp_path):
+    _refused(tmp_path, "[" * 3000)
+
+
+def _refused(tmp_path, content):
+    path = tmp_path / "executed" / "a.ipynb"
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(DamagedDataError, match="a.records.json is damaged"):
+    with pytest.raises(DamagedDataError, match="a.ipynb is damaged"):
         records.scoreboard(tmp_path)
 
 

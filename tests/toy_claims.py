@@ -55,10 +55,9 @@ def verdict(id, value, corpus="studio", beside=None, **entry):
 
 
 def executed(checkout, profile, entries, name="01-a"):
-    path = checkout / "_build" / profile / "executed" / "toy" / f"{name}.records.json"
+    path = checkout / "_build" / profile / "executed" / "toy" / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     common = {"unit": "%", "protocol": "speaker", "profile": profile}
-    path.write_text(
-        json.dumps({str(number): {**common, **entry} for number, entry in enumerate(entries)})
-    )
+    found = {str(number): {**common, **entry} for number, entry in enumerate(entries)}
+    path.write_text(json.dumps({"metadata": {"earwitness": {"records": found}}}))
     return path

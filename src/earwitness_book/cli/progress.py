@@ -74,9 +74,8 @@ def _put(job, result, folder: Path) -> None:
         execute.place(result, folder)
         plan.remember(job, result)
         return
-    old = folder / f"{job.page}.ipynb"  # an older result would pass for this build's
-    old.unlink(missing_ok=True)
-    old.with_suffix(".records.json").unlink(missing_ok=True)
+    # an older result would pass for this build's
+    (folder / f"{job.page}.ipynb").unlink(missing_ok=True)
 
 
 def _outcome(name: str, result) -> str:

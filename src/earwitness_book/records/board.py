@@ -46,8 +46,9 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     Parameters
     ----------
     folder : path, optional
-        Where executed notebooks lie (``.../executed/**/*.records.json``). Default:
-        ``_build/<profile>`` of the profile in ``EARWITNESS_PROFILE``, or all of ``_build``.
+        Where executed notebooks lie (``.../executed/**/*.ipynb``), which hold what they measured.
+        Default: ``_build/<profile>`` of the profile in ``EARWITNESS_PROFILE``, or all of
+        ``_build``.
     ours : bool
         With our own measurements, which have no published value and get no verdict.
 
@@ -112,13 +113,14 @@ def to_json(board: pd.DataFrame) -> str:
 
 
 def _built(folder: Path) -> Iterable[dict]:
-    files = [path for path in folder.rglob("*.records.json") if "executed" in path.parts]
+    files = [path for path in folder.rglob("*.ipynb") if "executed" in path.parts]
     for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):  # the latest of a key wins
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            entries = content["metadata"]["earwitness"]["records"]
             if not isinstance(entries, dict) or any(map(lacking, entries.values())):
                 raise ValueError("it holds no measured entries")
-        except (ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise DamagedDataError(
                 f"{path} is damaged ({error}); execute its notebook again."
             ) from None

@@ -157,16 +157,13 @@ def _persistently(job: Job, progress: Callable[[int, int], None]) -> Executed:
 
 
 def place(executed: Executed, folder: Path) -> Path:
-    """Write an executed notebook as ``folder/<chapter>/NN-name.ipynb``, its records beside it;
-    return its path.
+    """Write an executed notebook, which holds what it measured, as
+    ``folder/<chapter>/NN-name.ipynb``; return its path.
     """
     path = folder / f"{notebooks.find(executed.notebook).page}.ipynb"
     check_writable(folder)
-    records = json.loads(executed.content)["metadata"]["earwitness"]["records"]
-    _write_if_changed(
-        path.with_suffix(".records.json"), json.dumps(records, indent=1, ensure_ascii=False)
-    )
-    _write_if_changed(path, executed.content)
+    if not path.is_file() or path.read_bytes() != executed.content.encode():
+        cache.write_text(path, executed.content)
     return path
 
 
@@ -186,11 +183,6 @@ def check_writable(folder: Path) -> None:
         raise ParameterError(
             f"Nothing can be written to {folder}: {there} is read-only for this user."
         )
-
-
-def _write_if_changed(path: Path, content: str) -> None:
-    if not path.is_file() or path.read_bytes() != content.encode():
-        cache.write_text(path, content)
 
 
 @contextmanager

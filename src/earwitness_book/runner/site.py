@@ -223,14 +223,8 @@ def _forget_removed(executed: Path) -> None:
     Those that ``_toc.yml`` leaves out stay: they took long, and may come back.
     """
     known = {notebook.page for notebook in notebooks.every()}
-    for path in [*executed.glob("*/*.ipynb"), *executed.glob("*/*.records.json")]:
-        if (
-            path.relative_to(executed)
-            .as_posix()
-            .removesuffix(".ipynb")
-            .removesuffix(".records.json")
-            not in known
-        ):
+    for path in executed.glob("*/*.ipynb"):
+        if path.relative_to(executed).with_suffix("").as_posix() not in known:
             path.unlink()
 
 

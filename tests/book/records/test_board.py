@@ -65,7 +65,7 @@ def test_our_own_measurements_get_no_verdict_and_stay_out_unless_asked_for(check
     assert records.scoreboard(ours=True).set_index("id").loc["toy/ceiling", "verdict"] == ""
 
 
-def test_a_damaged_records_file_is_named(checkout):
+def test_a_damaged_notebook_of_a_build_is_named(checkout):
     path = executed(checkout, "real", [])
     path.write_text("{")
     with pytest.raises(DamagedDataError, match=path.name):

@@ -98,7 +98,8 @@ def test_records_travel_with_the_notebook(make_toy, tmp_path):
     make_toy({"toy/02-quick": [*quick(), toy.code("corpus = 'fsdd'\nn_clips = 3\n" + toy.RECORD)]})
     path = execute.place(execute.execute(job()), tmp_path / "executed")
     assert path == tmp_path / "executed" / "toy" / "02-quick.ipynb"
-    (entry,) = json.loads(path.with_suffix(".records.json").read_text()).values()
+    assert [file.name for file in path.parent.iterdir()] == ["02-quick.ipynb"]
+    (entry,) = json.loads(path.read_text())["metadata"]["earwitness"]["records"].values()
     assert (entry["id"], entry["value"], entry["corpus"], entry["profile"]) == (
         "toy/one",
         1.0,

@@ -411,9 +411,7 @@ def test_what_a_notebook_measured_goes_with_the_notebook_and_stays_when_the_cont
     site.build("smoke")
     assert {path.name for path in executed.iterdir()} == {
         "01-passes.ipynb",
-        "01-passes.records.json",
         "03-widget.ipynb",
-        "03-widget.records.json",
     }
     assert (
         not (copy / "toy" / "01-passes.html").exists()
