@@ -15,7 +15,7 @@
     const score = () => guesses.filter((guess, number) => guess === rounds[number].untrained).length;
 
     const shown = (round, side) => (round.form === "map"
-      ? make("img", { src: round.shown[side], alt: `Map ${NAMES[side]}: relevance over the waveform of “${round.answer}”`, className: "dark-light" })
+      ? make("img", { src: round.shown[side], alt: `Map ${NAMES[side]}: relevance over the waveform of “${round.predicted}”`, className: "dark-light" })
       : make("audio", { src: round.shown[side], controls: true, ariaLabel: `Sound ${NAMES[side]}` }));
 
     const show = (...parts) => {

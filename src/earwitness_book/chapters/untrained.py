@@ -27,25 +27,25 @@ class Clip:
         The waveform, and the relevance of each of its samples.
     sample_rate : int
         Hz.
-    answer : str
-        What the trained network predicted.
+    predicted : str
+        The trained network's class.
     """
 
     samples: np.ndarray
     trained: np.ndarray
     untrained: np.ndarray
     sample_rate: int
-    answer: str
+    predicted: str
 
     def __post_init__(self):
         shapes = {np.shape(self.samples), np.shape(self.trained), np.shape(self.untrained)}
         if len(shapes) > 1 or len(next(iter(shapes))) != 1:
             raise ParameterError(f"Samples and relevances of a clip differ in shape: {shapes}.")
         if not np.any(self.samples):
-            raise ParameterError("A silent clip has no explanation that could be heard.")
+            raise ParameterError("A silent clip has no explanation to listen to.")
 
     def audible(self, relevance: np.ndarray) -> np.ndarray:
-        """Return what of the clip spoke for the answer: ReLU(R) x, shape (T,)."""
+        """Return what of the clip spoke for the prediction: ReLU(R) x, shape (T,)."""
         return audition.relevance_times_signal(relevance, self.samples)
 
     def comparison(self) -> audition.Comparison:
@@ -53,11 +53,11 @@ class Clip:
         scale = _LEVEL / float(np.abs(self.samples).max())
         sounds = {
             "the recording": self.samples,
-            f"what the network used to hear “{self.answer}”": self.audible(self.trained),
+            f"what the network used to predict “{self.predicted}”": self.audible(self.trained),
             "the same from an untrained network": self.audible(self.untrained),
         }
         clips = [(scale * y, self.sample_rate, name) for name, y in sounds.items()]
-        return audition.compare(clips, label=f"Heard as “{self.answer}”", gain="match")
+        return audition.compare(clips, label=f"Predicted: “{self.predicted}”", gain="match")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Opening:
             figures.relevance_on_waveform(ax, clip.samples, relevance, clip.sample_rate)
             ax.set(title=title, yticks=[], ylabel="")
         words = (
-            f"The waveform of a spoken “{clip.answer}”, red where it spoke for the answer, blue "
+            f"The waveform of a spoken “{clip.predicted}”, red where it spoke for it, blue "
             f"where against. Half of what is red lies {_where(clip.trained, clip)}; for an "
             f"untrained network {_where(clip.untrained, clip)}."
         )
@@ -112,9 +112,9 @@ class Game:
         rounds = [
             {
                 "form": "sound" if number % 2 else "map",
-                "answer": clip.answer,
+                "predicted": clip.predicted,
                 "untrained": 0 if first else 1,
-                "shown": _heard(clip, first) if number % 2 else _seen(clip, first),
+                "shown": _sounds(clip, first) if number % 2 else _seen(clip, first),
             }
             for number, (clip, first) in enumerate(
                 zip(self.clips, self.untrained_first, strict=True)
@@ -163,7 +163,7 @@ def _map(clip: Clip, relevance: np.ndarray) -> str:
     return _png(figure)
 
 
-def _heard(clip: Clip, untrained_first: bool) -> list[str]:
+def _sounds(clip: Clip, untrained_first: bool) -> list[str]:
     """Return both audible explanations, as loud as the clip, as data: addresses."""
     scale = _LEVEL / float(np.abs(clip.samples).max())
     sounds = (clip.samples, clip.audible(clip.untrained), clip.audible(clip.trained))

@@ -26,10 +26,10 @@ def card(notebook: Notebook, executed: dict | None, title: str, address: str) ->
     )
 
 
-def answer(notebook: Notebook, executed: dict | None) -> str:
+def finding(notebook: Notebook, executed: dict | None) -> str:
     """Return what a notebook found in three sentences, with its picture and a sound, as HTML."""
     said = records.three_html(_rows(notebook, executed))
-    return f'<div class="ew-answer">{said}{picture(executed)}{sound(executed)}</div>'
+    return f'<div class="ew-finding">{said}{picture(executed)}{sound(executed)}</div>'
 
 
 def picture(executed: dict | None) -> str:

@@ -76,7 +76,7 @@ _REPR = re.compile(
     r"|^\s*[\[(]?\{(?:['\"][^'\"]*['\"]|\d+): ",
     re.MULTILINE,
 )
-_UNFILLED = re.compile(r"<!-- (?:scoreboard|picture|tally|cards|answer|cell)\b[^>]*-->")
+_UNFILLED = re.compile(r"<!-- (?:scoreboard|picture|tally|cards|finding|cell)\b[^>]*-->")
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 

@@ -29,7 +29,7 @@ _KEPT = (
 MARK, PICTURE = "<!-- scoreboard -->", "<!-- picture -->"
 _TALLY = re.compile(r"<!-- tally ?([\w-]*) -->")
 _CARDS = re.compile(r"<!-- cards ([\w/ -]+) -->")  # of chapters, each by a notebook of it
-_ANSWER = re.compile(r"<!-- answer (\S+) -->")  # of a notebook: three sentences, picture, sound
+_FINDING = re.compile(r"<!-- finding (\S+) -->")  # of a notebook: three sentences, picture, sound
 _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
 )  # of a page: what the cell with this tag of a notebook shows
@@ -294,13 +294,13 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = text.replace(PICTURE, picture(profile, address)) if PICTURE in text else text
     text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
     text = _CARDS.sub(lambda asked: _cards(profile, asked[1].split(), listed), text)
-    text = _ANSWER.sub(lambda asked: _answer(profile, asked[1]), text)
+    text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
 
 
-def _answer(profile: str, name: str) -> str:
+def _finding(profile: str, name: str) -> str:
     notebook = notebooks.find(name)
-    return cards.answer(notebook, executed(profile, notebook))
+    return cards.finding(notebook, executed(profile, notebook))
 
 
 def _cards(profile: str, names: list[str], listed: Collection[str]) -> str:

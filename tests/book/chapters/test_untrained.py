@@ -21,7 +21,7 @@ def clip(where=2000):
 
 def test_the_opening_has_three_sounds_and_says_where_relevance_lies():
     html = untrained.Opening(clip())._repr_html_()
-    assert html.count("<audio") == 3 and "what the network used to hear “nine”" in html
+    assert html.count("<audio") == 3 and "what the network used to predict “nine”" in html
     assert "Half of what is red lies between 0.28 and 0.33 s" in html
     assert "untrained network between 0.64 and 0.69 s" in html
 
@@ -38,8 +38,8 @@ def test_the_untrained_explanation_stands_where_the_answer_says():
     for first in (True, False):
         shown = untrained._seen(one, first)
         assert shown.index(untrained._map(one, one.untrained)) == (0 if first else 1)
-        heard = untrained._heard(one, first)
-        assert heard == untrained._heard(one, not first)[::-1] and heard[0] != heard[1]
+        heard = untrained._sounds(one, first)
+        assert heard == untrained._sounds(one, not first)[::-1] and heard[0] != heard[1]
 
 
 def test_rounds_alternate_between_maps_and_sounds():

@@ -356,7 +356,7 @@ def damaged(html, name, old, new):
             "gone.png, which is not in the site",
         ),
         ("toy/02-fails.html", "traceback", "backtrace", "the page shows no error"),
-        ("index.html", "<body", "<!-- answer toy/passes --><body", "was not filled"),
+        ("index.html", "<body", "<!-- finding toy/passes --><body", "was not filled"),
         (
             "_static/earwitness.css",
             ".ew-banner {",
