@@ -20,9 +20,6 @@ PERMITTED = {  # file: who it is that answers or hears there
     "earwitness/corpora/voices.py": "the word 'heard', spoken for its vowel",
     "earwitness/evaluation/speech.py": "people understand speech",
     "earwitness_book/chapters/untrained.py": "the book's first page, in its own voice",
-    "earwitness_book/runner/cards.py": "a notebook answers its question",
-    "earwitness_book/runner/check.py": "a notebook answers its question",
-    "earwitness_book/runner/site.py": "a notebook answers its question",
     "earwitness_book/chapters/listening_study.py": "participants answer",
     "earwitness_book/chapters/study_page.py": "participants answer",
 }
