@@ -19,7 +19,6 @@ PERMITTED = {  # file: who it is that answers or hears there
     "earwitness/corpora/sentences.py": "sentences to speak",
     "earwitness/corpora/voices.py": "the word 'heard', spoken for its vowel",
     "earwitness/evaluation/speech.py": "people understand speech",
-    "earwitness_book/chapters/untrained.py": "the book's first page, in its own voice",
     "earwitness_book/chapters/listening_study.py": "participants answer",
     "earwitness_book/chapters/study_page.py": "participants answer",
 }
