@@ -37,7 +37,7 @@ claims:
 
 RECORD = """\
 from earwitness_book import records
-records.record("toy/one", 1.0, unit="1", corpus=corpus, n=n_clips)"""
+_ = records.record("toy/one", 1.0, unit="1", corpus=corpus, n=n_clips)"""
 
 
 def code(source: str, tags=(), **metadata) -> dict:
