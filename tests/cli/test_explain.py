@@ -18,6 +18,12 @@ class Mine(nn.Sequential):
         super().__init__(nn.Conv1d(1, 4, 9, 2), nn.ReLU(), nn.AdaptiveAvgPool1d(2), nn.Flatten(),
         nn.Linear(8, 3))
 
+class Frames(nn.Sequential):
+    sample_rate = 4000
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(nn.Conv1d(1, 3, 9, 2))
+
 def spectrogram(samples):
     return torch.stft(samples, 128, 64, window=torch.hann_window(128),
     return_complex=True).abs()[None, None]
@@ -139,3 +145,15 @@ def test_sounds_of_one_name_get_folders_of_their_own():
         "a.flac-2",
         "b",
     ]
+
+
+def test_rules_and_the_axis_of_classes_reach_the_method(here, capsys):
+    ask = ["a.wav", "--model", "stranger_net:Frames", "--target", "1", "--channel", "mean"]
+    assert call(*ask, "--class-axis", "1", "--rule", "first layer=plus", "--out", "plus") == 0
+    assert call(*ask, "--class-axis", "1", "--rule", "0=linear", "--out", "linear") == 0
+    made_from = json.loads((here / "plus/a/numbers.json").read_text())["made_from"]
+    assert made_from["rules"] == {"first layer": "plus"} and made_from["class_axis"] == 1
+    maps = [np.load(here / f"{name}/a/arrays.npz")["relevance"] for name in ("plus", "linear")]
+    assert abs(maps[0] - maps[1]).max() > 0.1 * abs(maps[0]).max()
+    assert call(*ask, "--rule", "plus", "--out", "why") == 1
+    assert "--rule takes LAYERS=RULE" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.output import typed_pairs
+from earwitness.errors import ParameterError
 
 
 def explain(
@@ -63,6 +64,18 @@ def explain(
     output: Annotated[
         str | None, typer.Option(help="Name or number of one of several outputs.")
     ] = None,
+    class_axis: Annotated[
+        int | None,
+        typer.Option(help="Axis of the classes: 1 for (batch, classes, time), -1 for the last."),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYERS=RULE",
+            help="Rule of LRP for layers by a pattern of names or a kind, e.g. encoder.*=gamma, "
+            "'first layer=plus'; the first that fits holds.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Of the network with random weights, and of random orders.")
     ] = 0,
@@ -97,7 +110,9 @@ def explain(
     options = {name: value_of(text) for name, text in typed_pairs(parameter).items()}
     picked = number_or_name(output)
     requests = [
-        explaining.Request(sound, network, method, target, channel, picked, seed, options)
+        explaining.Request(
+            sound, network, method, target, channel, picked, seed, options, class_axis, _rules(rule)
+        )
         for sound in sounds
     ]
     folders = [out / name for name in _names(sounds)]
@@ -123,6 +138,15 @@ def value_of(text: str):
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def _rules(pairs: list[str] | None) -> dict[str, str] | None:
+    """Return selector -> rule from texts like ``encoder.*=gamma``."""
+    split = [pair.rpartition("=") for pair in pairs or ()]
+    for layers, _, rule in split:
+        if not layers or not rule:
+            raise ParameterError(f"--rule takes LAYERS=RULE, as encoder.*=gamma, got {rule!r}.")
+    return {layers: rule for layers, _, rule in split} or None
 
 
 def _names(sounds: list[Path]) -> list[str]:

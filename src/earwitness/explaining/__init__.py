@@ -1,6 +1,6 @@
 """Any sound, any network: the explanation as pictures, sounds, numbers, and a page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -23,6 +23,8 @@ def explain(
     n_samples: int | None = None,
     classes: Sequence[str] | None = None,
     output=None,
+    class_axis: int | None = None,
+    rules: Mapping | None = None,
     seed: int = 0,
     **options,
 ) -> Explanation:
@@ -56,7 +58,10 @@ def explain(
     classes : sequence of str, optional
         Names of the outputs.
     output : str, int or callable, optional
-        Which of several outputs, as for :func:`earwitness.attribution.attribute`.
+    class_axis : int, optional
+    rules : mapping, optional
+        Which of several outputs, the axis of its classes, and which rule of LRP treats which
+        layer, as for :func:`earwitness.attribution.attribute`.
     seed : int
         Of the network without anything learnt, and of the random orders.
     **options

@@ -1,6 +1,7 @@
 """From a sound and a network to an explanation, step by step."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +43,7 @@ class Request:
     ----------
     sound : path, or (samples (T,), sample rate in Hz)
     network : Network
-    method, target, channel, output, seed
+    method, target, channel, output, seed, class_axis, rules
         As for :func:`earwitness.explaining.explain`.
     options : dict
         The method's own.
@@ -56,6 +57,8 @@ class Request:
     output: object
     seed: int
     options: dict
+    class_axis: int | None = None
+    rules: Mapping | None = None
 
     def __post_init__(self):
         known = attribution.options(self.method)
@@ -106,7 +109,20 @@ class Request:
             "seed": self.seed,
             "version": __version__,
             "options": {name: _text(value) for name, value in sorted(self.options.items())},
+            **self._chosen,
         }
+
+    @property
+    def _chosen(self) -> dict:
+        """Axis of the classes and rules, where somebody has said them."""
+        said = {} if self.class_axis is None else {"class_axis": self.class_axis}
+        rules = {str(key): _text(rule) for key, rule in (self.rules or {}).items()}
+        return said | ({"rules": rules} if rules else {})
+
+    @property
+    def reading(self) -> dict:
+        """How the outputs are read, as :func:`earwitness.attribution.attribute` takes it."""
+        return {"output": self.output, "class_axis": self.class_axis}
 
     def explain(self) -> Explanation:
         """Return the explanation.
@@ -176,9 +192,9 @@ def _in_shares(request: Request) -> bool:
 class _MeanOverTime(nn.Module):
     """The network as one output for each clip, (batch, n_classes): its mean over time."""
 
-    def __init__(self, model: nn.Module, output):
+    def __init__(self, model: nn.Module, output=None, class_axis: int | None = None):
         super().__init__()
-        self.asked = Asked(model, Question(output))
+        self.asked = Asked(model, Question(output, class_axis))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         logits = self.asked(inputs)
@@ -266,7 +282,8 @@ def _attribute(request: Request, found: dict, model: nn.Module) -> torch.Tensor:
         found["prepared"].inputs,
         found["index"],
         request.method,
-        output=request.output,
+        request.rules,
+        **request.reading,
         **request.options,
     )
 
@@ -303,7 +320,8 @@ def _conserved(request: Request, found: dict) -> dict:
         found["prepared"].inputs,
         found["index"],
         request.method,
-        output=request.output,
+        request.rules,
+        **request.reading,
         **request.options,
     )
     absorbed = {name: float(part.sum()) for name, part in ledger.absorbed.items()}
@@ -319,7 +337,7 @@ def _conserved(request: Request, found: dict) -> dict:
 
 def _completed(request: Request, found: dict) -> dict:
     sums = attribution.completeness(
-        Asked(request.network.model, Question(request.output)),
+        Asked(request.network.model, Question(**request.reading)),
         found["prepared"].inputs,
         found["index"],
         found["raw"],

@@ -246,6 +246,10 @@ class Linearised(TorchFunctionMode):
     record : list, optional
         Receives (call, rule, where) of every operation; then what has no rule keeps its ordinary
         derivative, for :func:`earwitness.attribution.explain_support` alone.
+    at : str, optional
+        Name of the module at whose output relevance stops.
+    counts : bool
+        Whether the ledger counts what small stabilisers take.
     """
 
     def __init__(
@@ -255,10 +259,11 @@ class Linearised(TorchFunctionMode):
         table: dict[str, Callable],
         record: list | None = None,
         at: str | None = None,
+        counts: bool = True,
     ):
         super().__init__()
         self.model, self.composite, self.table, self.record = model, composite, table, record
-        self.ledger, self.at, self.stops = Ledger(), at, []
+        self.ledger, self.at, self.stops, self.counts = Ledger(), at, [], counts
         if at is not None:
             find_layer(model, at)
         self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
@@ -337,11 +342,11 @@ class Linearised(TorchFunctionMode):
             module,
         )
         self._check_known(call)
-        for value in dependent:
-            value._trace.n_readers += 1
         rule = self.table.get(call.name)
         if self.opens(call, rule):
             return self.open(call)
+        for value in dependent:
+            value._trace.n_readers += 1
         if (in_place or name == "setitem") and not self._keeps_what_matters(call):
             self.overwritten(args[0])
         result = self._unknown(call) if rule is None else self.applied(rule, call)
@@ -483,6 +488,7 @@ class Linearised(TorchFunctionMode):
     def layer(self, call: Call, step, source: torch.Tensor, learned: bool = True) -> torch.Tensor:
         """Run a layer with weights by the rule that the composite has for it."""
         step.first, step.additive = not source._trace.deep, self.additive
+        step.counts = self.counts
         step.rule = self.composite.rule_for(step, step.kind != "norm" and not learned)
         label = call.label
         self.ledger.expect(label)
@@ -500,6 +506,7 @@ class Linearised(TorchFunctionMode):
         """
         for step in (layer, norm):
             step.first, step.additive = not source._trace.deep, self.additive
+            step.counts = self.counts
         layer.rule, norm.rule = (
             self.composite.rule_for(layer, False),
             self.composite.rule_for(norm, False),
@@ -634,8 +641,8 @@ class Merged(Step):
     def keep(self, pointer):
         """Copy what either needs, once."""
         self.layer.keep(pointer)
-        self.norm.keep(pointer)
         self.norm.y = self.layer.y
+        self.norm.keep(pointer)
 
     def pull(self, c):
         """Return the derivatives of what the layer reads and of what the norm reads; one of them is

@@ -39,6 +39,7 @@ class Layer(Step):
         self.label = ""
         self.note: Callable[[torch.Tensor], None] = lambda kept: None
         self.additive = self.first = False
+        self.counts = True  # what small stabilisers take, in the ledger
 
     def run(self, x, weight=None, bias=None):
         """Return what the layer returns for ``x``; with other weights, and a bias, if given."""
@@ -265,7 +266,9 @@ def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
     R_i = sum_j x_i w_ij R_j / (z_j + epsilon sign z_j): Bach et al. (2015), Eq. (58) [bach2015].
     """
     y = away(layer.y) if layer.additive else layer.y
-    ratio, of_stabiliser = _stabilised(c, y, epsilon)
+    ratio, of_stabiliser = _stabilised(
+        c, y, epsilon, layer.counts or epsilon > _SMALL, layer.additive
+    )
     layer.note((1 - bias_factor) * (layer.of_bias(ratio) + of_stabiliser))
     result = layer.transposed(ratio)
     if bias_factor:
@@ -278,17 +281,26 @@ def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
 _BLOCK = 1 << 16  # values; what is computed from them stays in the cache of a processor
 
 
-def _stabilised(c, y, epsilon):
+_SMALL = 1e-4  # a stabiliser that takes too little to be counted in every pass
+
+
+def _stabilised(c, y, epsilon, counts=True, additive=False):
     """Return R / (z + epsilon sign z) with R = z c, and what the stabiliser takes of R; block by
     block.
+
+    It is c - c epsilon / (abs z + epsilon), but for z that stand for zero (``additive``), whose c
+    is huge.
     """
     result, kept = torch.empty_like(y, memory_format=torch.contiguous_format), 0.0
     blocks = (values.contiguous().view(-1).split(_BLOCK) for values in (c, y, result))
     for of_c, of_y, of_result in zip(*blocks, strict=True):
         size = of_y.abs()
-        torch.div(of_c, size + epsilon, out=of_result)
-        kept = kept + torch.dot(of_result, of_y)
-        of_result.mul_(size)
+        if additive:
+            torch.div(of_c, size + epsilon, out=of_result).mul_(size)
+        else:
+            torch.addcdiv(of_c, of_c, size.add_(epsilon), value=-epsilon, out=of_result)
+        if counts:
+            kept = kept + torch.dot(of_result, of_y.sign())
     return result, epsilon * kept
 
 

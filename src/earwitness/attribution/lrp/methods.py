@@ -133,9 +133,7 @@ def lrp_gamma(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
-@method(
-    "lrp-kiyan2022", "LRP as in Kiyan et al. (2022)", "lrp", "#2A7F9E", "2", (0, (6, 1, 1, 1))
-)
+@method("lrp-kiyan2022", "LRP as in Kiyan et al. (2022)", "lrp", "#2A7F9E", "2", (0, (6, 1, 1, 1)))
 def lrp_kiyan2022(
     model,
     inputs,
@@ -182,12 +180,12 @@ def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
     model = original(model)
 
     def explain(x, index):
+        options = {"at": at, "counts": ledger is not None}
         try:
-            mode, logit, relevance = _pass(
-                Linearised(model, chosen, TABLE, at=at), question, x, index
-            )
+            found = _pass(Linearised(model, chosen, TABLE, **options), question, x, index)
         except _OverwrittenError:
-            mode, logit, relevance = _pass(Guarded(model, chosen, TABLE, at=at), question, x, index)
+            found = _pass(Guarded(model, chosen, TABLE, **options), question, x, index)
+        mode, logit, relevance = found
         if _is_off(logit, relevance, mode.ledger):
             _name_the_cause(_pass(Audited(model, chosen, TABLE, at=at), question, x, index))
         if ledger is not None:
