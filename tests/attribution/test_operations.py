@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import kaiming, largest_error, signals, waveform_net
@@ -577,4 +578,37 @@ def test_rounding_in_low_precision_is_no_error(dtype):
     )
     assert (
         found.dtype == dtype and largest_error(found.double(), exact) < 500 * torch.finfo(dtype).eps
+    )
+
+
+def test_an_operation_without_a_rule_is_refused_only_where_relevance_reaches_it():
+    codes = torch.tensor([[1.0, 2.0], [-3.0, 0.5]], dtype=torch.float64)
+
+    def straight_through(x):
+        nearest = codes[torch.cdist(x, codes).argmin(-1)]
+        return total(x + (nearest - x).detach())
+
+    np.testing.assert_allclose(relevance(straight_through, [1.5, 2.5]), [1.5, 2.5], atol=1e-8)
+    with pytest.raises(ParameterError, match="no rule for the operation 'cdist'"):
+        relevance(lambda x: total(torch.cdist(x, codes)), [1.5, 2.5])
+
+
+def test_what_is_computed_again_on_the_way_back_is_refused():
+    def checkpointed(x):
+        layer = torch.utils.checkpoint.checkpoint(torch.tanh, 2 * x, use_reentrant=False)
+        return total(layer)
+
+    with pytest.raises(ParameterError, match="switch checkpoints off"):
+        relevance(checkpointed, [1.5, 2.5])
+
+
+def test_values_overwritten_in_place_are_explained_where_pytorch_fails():
+    def overwriting(x):
+        y = (2 * x).tanh()
+        z = y.relu()
+        z += y
+        return total(z)
+
+    np.testing.assert_allclose(
+        relevance(overwriting, [0.5, -1.0]), [2 * np.tanh(1.0), -np.tanh(2.0)], atol=1e-8
     )

@@ -155,5 +155,5 @@ def test_rules_and_the_axis_of_classes_reach_the_method(here, capsys):
     assert made_from["rules"] == {"first layer": "plus"} and made_from["class_axis"] == 1
     maps = [np.load(here / f"{name}/a/arrays.npz")["relevance"] for name in ("plus", "linear")]
     assert abs(maps[0] - maps[1]).max() > 0.1 * abs(maps[0]).max()
-    assert call(*ask, "--rule", "plus", "--out", "why") == 1
+    assert call(*ask, "--rule", "plus", "--out", "why") == 2
     assert "--rule takes LAYERS=RULE" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 import torch
-import torch.utils.checkpoint
 from torch import nn
+from torch.autograd.graph import disable_saved_tensors_hooks
 
 from earwitness.attribution.lrp.audit import Audited, Guarded
 from earwitness.attribution.lrp.composites import composite
@@ -166,10 +166,21 @@ def lrp_kiyan2022(
     return _propagate(model, inputs, target, chosen, batch_size, at, ledger)
 
 
+_COMPUTED_AGAIN = (
+    "Part of the model is computed again on the way back (torch.utils.checkpoint), where LRP does "
+    "not follow it: switch checkpoints off for the explanation."
+)
+
+
 def linearised(mode: Linearised, model: nn.Module, leaf: torch.Tensor, args: tuple = ()):
     """Return what the model returns, with the derivative of its frozen linearisation."""
-    with mode.places(), mode:
-        return model(mode.enter(leaf), *args)
+    try:
+        with disable_saved_tensors_hooks(_COMPUTED_AGAIN), mode.places(), mode:
+            return model(mode.enter(leaf), *args)
+    except RuntimeError as error:
+        if str(error) != _COMPUTED_AGAIN:
+            raise
+        raise UnsupportedOperationError(_COMPUTED_AGAIN) from error
 
 
 def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
@@ -214,11 +225,6 @@ def _derivative(logit, start):
         )
     try:
         (derivative,) = torch.autograd.grad(logit.sum(), start, allow_unused=True)
-    except torch.utils.checkpoint.CheckpointError as error:
-        raise UnsupportedOperationError(
-            "Part of the model is computed again on the way back (torch.utils.checkpoint), where "
-            "LRP does not follow it: switch checkpoints off for the explanation."
-        ) from error
     except RuntimeError as error:
         if "inplace operation" not in str(error):
             raise
