@@ -80,7 +80,8 @@ INSPECT = """(async () => {
       Math.round(h.getBoundingClientRect().top + scrollY))[0] ?? 0,
     weight: performance.getEntries().reduce((sum, each) => sum + (each.decodedBodySize ?? 0), 0),
     cut: %s,
-    nan: (document.querySelector('article')?.innerText.match(/\\bnan\\b/gi) ?? []).length,
+    nan: [...document.querySelectorAll('article :is(td, p, li, .output)')].filter((e) =>
+      !e.closest('.cell_input') && /^nan$|: nan|nan:|nan %/i.test(e.innerText.trim())).length,
     filters: [...document.querySelectorAll('article img')]
       .filter((i) => getComputedStyle(i).filter !== 'none').length,
   };

@@ -89,6 +89,14 @@ def tally(board: pd.DataFrame, chapter: str = "") -> dict[str, int]:
     return {verdict: int(counts.get(verdict, 0)) for verdict in RESULTS}
 
 
+def plain(row: Mapping) -> dict:
+    """Return a row of a board with ``None`` for everything that is missing: NaN is no word."""
+    return {
+        key: None if not isinstance(item, (list, tuple, dict)) and missing(item) else item
+        for key, item in row.items()
+    }
+
+
 def rows(prefixes: Iterable[str], entries: Iterable[Mapping]) -> pd.DataFrame:
     """Return the rows of a closing table: ids that begin so, this build being ``entries``."""
     board = _board(list(entries), ours=True)

@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 
 from earwitness.errors import MissingDataError
-from earwitness_book.records.board import MARKS, leading
+from earwitness_book.records.board import MARKS, leading, plain
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED
 
@@ -24,7 +24,7 @@ def finding(board: pd.DataFrame) -> dict | None:
     if not rows:
         return None
     mine = board[(board["id"] == rows[0]["id"]) & board["measured"].notna()]
-    return mine.to_dict("records")[0] if len(mine) else rows[0]
+    return plain(mine.to_dict("records")[0] if len(mine) else rows[0])
 
 
 def three(row: Mapping) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from html import escape
 
 import pandas as pd
 
-from earwitness_book.records.board import MARKS, leading, tally
+from earwitness_book.records.board import MARKS, leading, plain, tally
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS
 
@@ -52,19 +52,11 @@ def closing_html(board: pd.DataFrame) -> str:
 
 def _claims(board: pd.DataFrame) -> list[list[dict]]:
     """Return the rows of each claim, in the board's order."""
-    rows = [_plain(row) for row in board.to_dict("records")]
+    rows = [plain(row) for row in board.to_dict("records")]
     found: dict[str, list[dict]] = {}
     for row in rows:
         found.setdefault(row["id"], []).append(row)
     return list(found.values())
-
-
-def _plain(row: Mapping) -> dict:
-    """Return a row with ``None`` for everything that is missing."""
-    return {
-        key: None if not isinstance(item, (list, tuple, dict)) and missing(item) else item
-        for key, item in row.items()
-    }
 
 
 def _columns(board: pd.DataFrame) -> list[tuple[str, str]]:

@@ -77,6 +77,7 @@ _REPR = re.compile(
     re.MULTILINE,
 )
 _UNFILLED = re.compile(r"<!-- (?:scoreboard|picture|tally|cards|finding|cell)\b[^>]*-->")
+_SENTENCES = re.compile(r'(?s)class="ew-(?:three|card-finding)".*?</(?:ol|p)>')
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 
@@ -226,6 +227,7 @@ def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]
         found += [f"{name}: {said}" for said in _self_contained(page, path, html)]
         found += [f"{name}: {said}" for said in _described(page)]
         found += [f"{name}: {left[0]} was not filled." for left in _UNFILLED.finditer(source)]
+        found += [f"{name}: {said}" for said in _numberless(source)]
     for notebook in (notebook for notebook in site.chapters() if notebook.page in listed):
         path, content = html / f"{notebook.page}.html", site.executed(profile, notebook)
         if content and path.exists():
@@ -322,6 +324,14 @@ def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
             )
     if failure and not page.tracebacks:
         yield f"{notebook.id} failed, but the page shows no error."
+
+
+def _numberless(html: str) -> Iterator[str]:
+    """Yield which computed sentences of a page lack their number."""
+    for computed in _SENTENCES.finditer(html):
+        words = unescape(re.sub(r"<[^>]*>", " ", computed[0]))
+        if found := re.search(r"\bnan\b|\bNone\b", words):
+            yield f"a sentence lacks its number: {_around(words, found)}."
 
 
 def _readable(output: dict) -> Iterator[str]:

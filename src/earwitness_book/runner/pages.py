@@ -53,15 +53,22 @@ def _beginning(notebook: Notebook, cells: list[dict], note: dict | None) -> list
 def _after_beginning(cells: list[dict], measured: dict) -> list[dict]:
     for cell in _setup(cells):  # what it says stands in the box
         cell["outputs"] = [each for each in cell["outputs"] if not _html(each)]
+    for cell in _before_sections(cells):  # section 1 begins on the first screen
+        cell["metadata"]["tags"] = [*dict.fromkeys([*tags(cell), "hide-input"])]
     kept = [cell for cell in cells[1:] if not _is_overview(cell) and "parameters" not in tags(cell)]
     return [_clean(cell, measured) for cell in kept]
 
 
+def _before_sections(cells: list[dict]) -> list[dict]:
+    """Return the cells of code before the first section."""
+    heads = [n for n, cell in enumerate(cells) if n and text(cell).startswith("## ")]
+    heads = [n for n in heads if not _is_overview(cells[n])]
+    return [cell for cell in cells[: heads[0] if heads else 0] if cell["cell_type"] == "code"]
+
+
 def _setup(cells: list[dict]) -> list[dict]:
-    """Return the folded cells of code before the first section."""
-    first = [n for n, cell in enumerate(cells) if n and text(cell).startswith("## ")]
-    first = [n for n in first if not _is_overview(cells[n])]
-    before = cells[: first[0]] if first else []
+    """Return those of them that are folded and say something."""
+    before = _before_sections(cells)
     return [cell for cell in before if "hide-input" in tags(cell) and cell.get("outputs")]
 
 

@@ -42,3 +42,11 @@ def test_a_claim_speaks_before_our_own_measurement_which_gets_no_verdict(checkou
     assert row["id"] == "toy/ceiling" and "No verdict" in records.three(row)[2]
     executed(checkout, "real", [{"id": "toy/ceiling", "value": 99, "corpus": "studio"}, ACCURACY])
     assert records.finding(records.scoreboard(ours=True))["id"] == "toy/accuracy"
+
+
+def test_what_is_not_known_of_a_row_is_left_out_of_its_sentences(checkout):
+    bare = {"id": "toy/share", "value": 60, "corpus": "studio", "n": 4}
+    executed(checkout, "real", [bare, {**ACCURACY, "corpus": "street"}])
+    row = records.finding(records.rows(["toy/share"], [{**bare, "protocol": "speaker"}, ACCURACY
+                                                       | {"protocol": "speaker"}]))  # fmt: skip
+    assert "nan" not in " ".join(records.three(row)) and "n = 4: 60 %" in records.three(row)[1]

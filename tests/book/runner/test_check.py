@@ -159,3 +159,11 @@ def test_a_cell_that_shows_no_number_or_what_python_prints_for_itself_is_named(o
 @pytest.mark.parametrize("output", READABLE)
 def test_what_a_reader_understands_is_left_alone(output):
     assert not list(check._readable(output))
+
+
+def test_a_computed_sentence_that_lacks_its_number_is_named():
+    page = '<p>nan</p><ol class="ew-three"><li>This build: <b>{}</b> %.</li></ol>'
+    assert any("This build: nan %" in said for said in check._numberless(page.format("nan")))
+    assert list(check._numberless(page.format("None"))) and not list(
+        check._numberless(page.format("4.1"))
+    )
