@@ -84,7 +84,8 @@ def judgement(
         return Judgement("other data", f"published on {claim.corpus}")
     found = _order(claim, beside) if claim.order else _criterion(claim, entry)
     if claim.design:
-        return Judgement("design") if found.verdict == "reproduced" else Judgement("not reproduced")
+        met = found.verdict in ("reproduced", "undecided")  # constants need no interval
+        return Judgement("design" if met else "not reproduced")
     if found.verdict not in ("reproduced", "partly"):
         return found
     found = _against_control(claim, entry, beside, found)

@@ -52,6 +52,17 @@ def test_a_constant_of_the_design_is_listed_where_it_is_as_published():
     assert records.judge(claim, {"value": 228, "corpus": "voices"}) == "not reproduced"
 
 
+def test_an_order_of_constants_holds_without_intervals():
+    claim = records.published("raw-waveform")["raw-waveform/first-layer/too-short-for-f0"]
+    (low, _, high), *_ = claim.steps
+
+    def judged(f0, step):
+        beside = {low: {"id": low, "value": f0}, high: {"id": high, "value": step}}
+        return records.judge(claim, {"corpus": "aev"}, beside)
+
+    assert judged(297, 533.3) == "design" and judged(600, 533.3) == "not reproduced"
+
+
 def test_generated_voices_never_reproduce_anything(checkout):
     assert verdict("toy/share", 80, corpus="voices") == "partly"
     assert order_verdict([(50, 1), (80, 1), (100, 1)], corpus="voices") == "partly"
