@@ -122,5 +122,5 @@ def test_a_corpus_without_a_name_is_refused_before_anything_is_trained(capsys):
     "ask", [attribution.explain_support, lambda model, x: attribution.attribute(model, x, 0)]
 )
 def test_what_is_no_network_is_refused(ask):
-    with pytest.raises(ParameterError, match="A model is a torch.nn.Module, got str"):
+    with pytest.raises(ParameterError, match="must be a torch.nn.Module, got 'model'"):
         ask("model", torch.ones(1, 1, 8))

@@ -1,6 +1,10 @@
-"""Inject faults and write the table: ``python -m benchmarks.faults [WORD]... [--seed N]``."""
+"""Inject faults and write the table: ``python -m benchmarks.faults [WORD]... [--seed N]``.
+
+With ``--fuzz 1000`` every reader of files gets a thousand damaged ones, and ``fuzz`` is written.
+"""
 
 import argparse
+import inspect
 import logging
 import os
 import tempfile
@@ -23,13 +27,17 @@ def main() -> None:
         "words", nargs="*", help="only kinds whose name holds one; nothing is written then"
     )
     parser.add_argument("--seed", type=int, default=0, help="of what is damaged, and where")
+    parser.add_argument("--fuzz", type=int, default=0, help="inputs for each reader of files")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable()
     chosen = [
-        name for name in KINDS if not asked.words or any(word in name for word in asked.words)
+        name
+        for name, kind in KINDS.items()
+        if (not asked.words or any(word in name for word in asked.words))
+        and (not asked.fuzz or "n" in inspect.signature(kind).parameters)
     ]
-    rows = [_tried(name, asked.seed) for name in chosen]
+    rows = [_tried(name, asked.seed, asked.fuzz) for name in chosen]
     tries, good = (sum(each[key] for each in rows) for key in ("tries", "good"))
     rows.append(
         {
@@ -43,14 +51,20 @@ def main() -> None:
         about = (
             f"Faults injected, seed {asked.seed}, commit {provenance.commit(RESULTS.parents[1])}"
         )
-        write(RESULTS, "faults", about, {"Kinds": rows})
+        if asked.fuzz:
+            about = about.replace(
+                "Faults injected", f"{asked.fuzz:,} damaged files for each reader"
+            )
+        write(RESULTS, "fuzz" if asked.fuzz else "faults", about, {"Kinds": rows})
 
 
-def _tried(name: str, seed: int) -> dict:
+def _tried(name: str, seed: int, fuzz: int) -> dict:
     """Return the table's row of a kind, worked on in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         os.environ["EARWITNESS_CACHE"] = folder
-        return row(name, KINDS[name](Path(folder), np.random.default_rng(seed)))
+        # half of what most kinds do is to cut off, half to change bytes: n of each
+        many = {"n": fuzz if "flipped" in name else fuzz // 2} if fuzz else {}
+        return row(name, KINDS[name](Path(folder), np.random.default_rng(seed), **many))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from benchmarks.faults import Try
+from benchmarks.faults import Try, public
 from earwitness import attribution, audition, evaluation, features
 from earwitness_book.chapters import raw_waveform
 
@@ -255,8 +255,8 @@ def hostile_types(folder: Path, rng) -> Iterator[Try]:
 
 
 def _calls(hostile: Callable) -> Iterator[Try]:
-    for function, good in CALLS:
-        label = f"{function.__module__.split('.', 1)[1]}.{function.__name__}"
+    for function, good in CALLS + public.CALLS:
+        label = f"{function.__module__}.{function.__name__}".removeprefix("earwitness.")
         if "method" in good:
             label += f" {good['method']}"
         yield Try(f"{label}, a good call", lambda f=function, g=good: f(**g), lambda value: True)
@@ -274,7 +274,8 @@ def _hostile(value) -> dict[str, object]:
         return NUMBERS
     if isinstance(value, str):
         return {"unknown": "no such"}
-    return {} if value is None or isinstance(value, nn.Module) else hostile_arrays(value)
+    arrays = np.ndarray | torch.Tensor | list | tuple
+    return hostile_arrays(value) if isinstance(value, arrays) and len(value) else {}
 
 
 def _may_be(function, name: str, bad) -> bool:

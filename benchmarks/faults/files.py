@@ -364,6 +364,20 @@ def tables(folder: Path, rng, n: int = 60) -> Iterator[Try]:
             yield Try(one.name, one.act, lambda value, clips=clips: 0 < len(value[1]) <= clips)
 
 
+def study_answers(folder: Path, rng, n: int = 60) -> Iterator[Try]:
+    """Files of answers to the listening study: refused, or digits and outcomes that can be."""
+    from earwitness_book.chapters import listening_study as study
+
+    rows = [f"a,p{k},{k},i{k},{study.FORMATS[k % 4]},{k},{k % 3},{k},1.5" for k in range(9)]
+    whole = "\n".join([",".join(study.COLUMNS), *rows]).encode()
+    path = folder / "answers.csv"
+    for what, bad in damages(whole, rng, n):
+        one = _reading_damaged(
+            folder, path, bad, whole, what, lambda: study.read_answers([folder / "answers.csv"])
+        )
+        yield Try(one.name, one.act, lambda value: value[1]["answer"].isin(range(10)).all())
+
+
 KINDS = {
     "archives": archives,
     "cached pairs": cached_pairs,
@@ -372,4 +386,5 @@ KINDS = {
     "YAML, manifests, contents, notebooks": yaml_files,
     "executed notebooks of a build": built_files,
     "tables beside recordings": tables,
+    "answers to the listening study": study_answers,
 }

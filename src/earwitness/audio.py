@@ -199,7 +199,7 @@ def existing(path: str | Path) -> Path:
         path = Path(path).expanduser()
         if path.is_file():
             return path
-    except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, no home
+    except (OSError, ValueError, RuntimeError, TypeError) as error:  # too long, NUL, no home
         raise MissingDataError(f"There is no file {str(path)[:200]!r} ({error}).") from None
     kind = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else ""
     raise MissingDataError(f"There is no file {path}{f': it is {kind}' if kind else ''}.")

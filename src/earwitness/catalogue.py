@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from earwitness import cache
+from earwitness.arguments import checked
 from earwitness.errors import DamagedDataError, MissingDataError, check_choice
 
 _NEEDED = {"title", "home", "licence", "downloads", "files", "size_bytes", "manifest"}
@@ -52,6 +53,7 @@ def _read(path: Path, *state: int) -> dict[str, dict]:
     return known
 
 
+@checked
 def about(name: str) -> dict:
     """Return what is known of one corpus."""
     known = corpora()
@@ -61,17 +63,20 @@ def about(name: str) -> dict:
     return found
 
 
+@checked
 def is_generated(name: str) -> bool:
     """Tell whether a corpus is made on this machine: then there are no recordings to get."""
     known = about(name)
     return known.get("generated", not known["downloads"])
 
 
+@checked
 def may_be_shown(name: str) -> bool:
     """Tell whether clips of a corpus may be played or drawn on a page that others see."""
     return about(name).get("may_be_shown", True)
 
 
+@checked
 def where(name: str) -> Path:
     """Return where a corpus is or would be: ``EARWITNESS_DATA/<name>``, else the user's cache."""
     if is_generated(name):
@@ -83,6 +88,7 @@ def where(name: str) -> Path:
     return in_cache
 
 
+@checked
 def corpus_folder(name: str, root: str | Path | None = None) -> Path:
     """Return the folder of a corpus: ``root``, ``EARWITNESS_DATA/<name>``, or in the user's cache.
 
@@ -120,6 +126,7 @@ def how_to_get(name: str, known: dict) -> str:
     )
 
 
+@checked
 def manifest(name: str) -> dict[str, str]:
     """Return path -> SHA-256 of every file of a corpus, from ``data/manifests/<name>.sha256``."""
     path = folder() / "manifests" / about(name)["manifest"]

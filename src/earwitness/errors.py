@@ -27,8 +27,16 @@ class FoldError(EarwitnessError, ValueError):
     """A fold that the protocol does not have, or a speaker without the metadata that folds need."""
 
 
+class NoSuchClipError(EarwitnessError, IndexError):
+    """A position in a corpus that is none, or beyond its last clip."""
+
+
 class ParameterError(EarwitnessError, ValueError):
     """A value outside what a function or a notebook's parameter allows."""
+
+
+class InputsError(ParameterError):
+    """Inputs that a network fails on."""
 
 
 class UnsupportedOperationError(ParameterError):

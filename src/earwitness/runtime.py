@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 
 # glibc's mallopt parameters (malloc.h): keep large blocks in the heap instead of mapping and
@@ -44,6 +45,7 @@ def tune() -> bool:
     return True
 
 
+@checked
 def device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``"auto"`` takes a GPU where there is one.
 
@@ -77,6 +79,7 @@ def check_seed(value: int) -> int:
     return int(value)
 
 
+@checked
 def seed(value: int) -> np.random.Generator:
     """Seed torch, numpy's and Python's global generators and return a generator of its own for
     explicit use.
@@ -142,6 +145,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+@checked
 def progress(work: Iterable, what: str, total: int | None = None) -> Iterator:
     """Yield the items of ``work``; a terminal shows a bar from the third second on, anything else
     nothing.

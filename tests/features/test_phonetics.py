@@ -98,7 +98,7 @@ def test_a_sound_without_pitch_stays_as_it_is_at_every_factor():
 
 @pytest.mark.parametrize("factor", [0, -1.0, 0.01, 1e6, np.nan, np.inf])
 def test_impossible_factors_of_pitch_are_refused(factor):
-    with pytest.raises(ParameterError, match="factor must be a positive number"):
+    with pytest.raises(ParameterError, match="factor .*must be a (positive )?number"):
         scale_f0(vowel((500, 1500)), 16000, factor)
 
 

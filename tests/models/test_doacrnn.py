@@ -141,5 +141,5 @@ def test_an_input_that_does_not_fit_is_refused(network, shape):
 
 def test_a_network_without_channels_or_classes_is_refused():
     for sizes in [(0, 425), (6, 0)]:
-        with pytest.raises(ParameterError, match="at least one channel and one class"):
+        with pytest.raises(ParameterError, match="must be a whole number from 1"):
             models.DoaCRNN(*sizes)

@@ -142,9 +142,7 @@ def fit(kind="intensity", **options):
 
 def test_all_folds_of_scenes_are_the_one_there_is():
     task = training.Task("scenes", None)
-    (one,) = training.cross_validate(
-        "DoaCRNN", task, recipe="smoke", device="cpu", progress=False
-    )
+    (one,) = training.cross_validate("DoaCRNN", task, recipe="smoke", device="cpu", progress=False)
     assert one.specification == fit().specification
 
 

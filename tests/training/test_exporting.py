@@ -174,7 +174,7 @@ def test_an_unknown_name_lists_what_is_shipped():
         (
             "n_samples: 4000",
             "n_samples: 400000000000",
-            r"fc3.weight is \(100, 3280\), not \(100, 3",
+            "n_samples must be a whole number from 1 to 1,048,576, got 400000000000",
         ),
     ],
 )

@@ -263,10 +263,10 @@ def test_the_untrained_network_is_where_training_would_begin_from_another_seed(m
     begun = []
     monkeypatch.setattr(
         "earwitness.training.loop.train",
-        lambda experiment, network, *rest: begun.append(
-            {name: value.clone() for name, value in network.state_dict().items()}
-        )
-        or pd.DataFrame({"epoch": [0], "loss": [0.0]}).to_dict("list"),
+        lambda experiment, network, *rest: (
+            begun.append({name: value.clone() for name, value in network.state_dict().items()})
+            or pd.DataFrame({"epoch": [0], "loss": [0.0]}).to_dict("list")
+        ),
     )
     fit(seed=4)
     state = training.untrained(trained, 4).state_dict()

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 from scipy.signal import correlate
 
+from earwitness.arguments import checked
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import ParameterError, check_choice
 
@@ -46,6 +47,7 @@ CODECS = {
 }
 
 
+@checked
 def through_codec(
     samples: np.ndarray, sample_rate: int, codec: str, bit_rate: int = 0
 ) -> np.ndarray:
@@ -90,6 +92,7 @@ def through_codec(
     return aligned(back, samples, int(_MOST_DELAY_S * sample_rate)).astype(np.float32)
 
 
+@checked
 def aligned(late: np.ndarray, reference: np.ndarray, most: int) -> np.ndarray:
     """Return ``late`` shifted by at most ``most`` samples to where it correlates best, as long as
     ``reference``.

@@ -9,7 +9,7 @@ speech is measured; options outside what is allowed are a ParameterError.
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -17,6 +17,7 @@ import numpy as np
 from scipy.signal import fftconvolve, firwin
 
 from earwitness.acoustics.codecs import CODECS, through_codec
+from earwitness.arguments import check, checked
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, ParameterError, check_choice
 
@@ -25,7 +26,7 @@ _FRAME_S = 0.02
 _ACTIVE_RANGE_DB = 30.0
 _N_TAPS = 1023
 _JOIN_S = 0.01  # clipped samples nearer than this are one disturbance
-_ANY = ("a finite number", Real, lambda value: True)
+_ANY = ("a finite number from -200 to 200", Real, lambda value: abs(value) <= 200)
 _SHARE = ("a share from 0 to 1", Real, lambda value: 0 <= value <= 1)
 _COUNT = ("a positive integer", Integral, lambda value: value >= 1)
 _ALLOWED = {  # option: in words, its type, whether a finite value of that type is allowed
@@ -66,6 +67,7 @@ class Disturbance:
     values: dict = field(default_factory=dict)
 
 
+@checked
 def active_level(samples: np.ndarray, sample_rate: int) -> float:
     """Return the root mean square of the active speech: frames of 20 ms at most 30 dB below the
     loudest one.
@@ -77,6 +79,7 @@ def active_level(samples: np.ndarray, sample_rate: int) -> float:
     AudioError
         If there is no frame, or nothing but silence.
     """
+    samples = check_samples(samples, sample_rate, may_be_silent=True, any_scale=True)
     size = int(_FRAME_S * sample_rate)
     if len(samples) < size or not np.any(samples[: len(samples) // size * size]):
         raise AudioError(
@@ -101,16 +104,17 @@ def _degradation(function: Callable) -> Callable:
     signature = inspect.signature(function)
 
     @functools.wraps(function)
-    def checked(*args, **options):
+    def call(*args, **options):
         try:
             given = signature.bind(*args, **options).arguments
         except TypeError as error:
             raise ParameterError(f"The degradation {function.__name__}: {error}.") from None
         _check_options(given)
+        check(function, given)
         given["samples"] = check_samples(given["samples"], given["sample_rate"], may_be_silent=True)
         return function(**given)
 
-    return checked
+    return call
 
 
 def _check_options(options: dict) -> None:
@@ -130,7 +134,13 @@ def _gain(db: float) -> float:
 
 
 @_degradation
-def level(samples, sample_rate, rng, gain_db: float, part: float = 1.0):
+def level(
+    samples: np.ndarray,
+    sample_rate: int,
+    rng: np.random.Generator,
+    gain_db: float,
+    part: float = 1.0,
+):
     """Change the level by ``gain_db`` for a share ``part`` of the clip, in its middle."""
     n = len(samples)
     start, end = round(n * (1 - part) / 2), round(n * (1 + part) / 2)
@@ -146,7 +156,12 @@ def level(samples, sample_rate, rng, gain_db: float, part: float = 1.0):
 
 @_degradation
 def noise(
-    samples, sample_rate, rng, snr_db: float, colour: str = "white", babble: Callable | None = None
+    samples: np.ndarray,
+    sample_rate: int,
+    rng: np.random.Generator,
+    snr_db: float,
+    colour: str = "white",
+    babble: Callable | None = None,
 ):
     """Add noise ``snr_db`` below the active speech; ``colour``: ``"white"`` or ``"babble"``, from
     :func:`degrade`.
@@ -163,7 +178,7 @@ def noise(
 
 
 @_degradation
-def mnru(samples, sample_rate, rng, q_db: float):
+def mnru(samples: np.ndarray, sample_rate: int, rng: np.random.Generator, q_db: float):
     """Add noise that speech modulates: x (1 + 10^(-Q/20) n), the reference unit of ITU-T P.810,
     without its filters.
     """
@@ -172,7 +187,9 @@ def mnru(samples, sample_rate, rng, q_db: float):
 
 
 @_degradation
-def band(samples, sample_rate, rng, low_hz: float, high_hz: float):
+def band(
+    samples: np.ndarray, sample_rate: int, rng: np.random.Generator, low_hz: float, high_hz: float
+):
     """Keep the frequencies from ``low_hz`` to ``high_hz``; 0 and half the sample rate leave that
     end open.
     """
@@ -196,7 +213,7 @@ def band(samples, sample_rate, rng, low_hz: float, high_hz: float):
 
 
 @_degradation
-def clipping(samples, sample_rate, rng, share: float):
+def clipping(samples: np.ndarray, sample_rate: int, rng: np.random.Generator, share: float):
     """Clip the loudest ``share`` of the active speech's samples at their threshold."""
     loud = np.abs(samples)
     active = loud > 0.01 * active_level(samples, sample_rate)
@@ -211,7 +228,9 @@ def clipping(samples, sample_rate, rng, share: float):
 
 
 @_degradation
-def interruptions(samples, sample_rate, rng, length_s: float, n: int = 1):
+def interruptions(
+    samples: np.ndarray, sample_rate: int, rng: np.random.Generator, length_s: float, n: int = 1
+):
     """Cut ``n`` gaps of ``length_s`` out of the middle four fifths of the clip, apart by at least
     their own length.
     """
@@ -234,7 +253,14 @@ def interruptions(samples, sample_rate, rng, length_s: float, n: int = 1):
 
 
 @_degradation
-def packet_loss(samples, sample_rate, rng, loss: float, burst: int = 1, conceal: bool = False):
+def packet_loss(
+    samples: np.ndarray,
+    sample_rate: int,
+    rng: np.random.Generator,
+    loss: float,
+    burst: int = 1,
+    conceal: bool = False,
+):
     """Lose a share ``loss`` of the packets of 20 ms, ``burst`` neighbours at a time.
 
     Without concealment lost packets are silent; with it the last period before the gap is repeated,
@@ -289,7 +315,9 @@ def _concealed(past: np.ndarray, length: int, sample_rate: int) -> np.ndarray:
 
 
 @_degradation
-def codec(samples, sample_rate, rng, name: str, bit_rate: int = 0):
+def codec(
+    samples: np.ndarray, sample_rate: int, rng: np.random.Generator, name: str, bit_rate: int = 0
+):
     """Code and decode: :func:`earwitness.acoustics.codecs.through_codec`."""
     coded = through_codec(samples, sample_rate, name, bit_rate)
     rate = CODECS[name].rate
@@ -299,7 +327,13 @@ def codec(samples, sample_rate, rng, name: str, bit_rate: int = 0):
 
 
 @_degradation
-def reverberation(samples, sample_rate, rng, t60_s: float, direct_db: float = 0.0):
+def reverberation(
+    samples: np.ndarray,
+    sample_rate: int,
+    rng: np.random.Generator,
+    t60_s: float,
+    direct_db: float = 0.0,
+):
     """Add a room: noise that decays by 60 dB in ``t60_s``, its energy ``direct_db`` below that of
     the direct sound.
 
@@ -336,7 +370,14 @@ DEGRADATIONS: dict[str, Callable] = {
 }
 
 
-def degrade(samples, sample_rate: int, steps, rng, babble: Callable | None = None):
+@checked
+def degrade(
+    samples: np.ndarray,
+    sample_rate: int,
+    steps: Sequence[tuple[str, Mapping]],
+    rng: np.random.Generator,
+    babble: Callable | None = None,
+):
     """Apply one degradation after the other.
 
     Parameters

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.audio import check_samples
 from earwitness.errors import AudioError, MissingDataError
 
@@ -24,6 +25,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _running: dict[int, subprocess.Popen] = {}  # kept from clip to clip, by process: none is inherited
 
 
+@checked
 def pesq_wideband(sent: np.ndarray, received: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
     """Return the quality of speech against what was sent, by PESQ (wideband), about 1.0 to 4.6.
 

@@ -8,9 +8,11 @@ import numpy as np
 from scipy import sparse
 
 from earwitness.acoustics import sphere
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.errors import ParameterError, check_number
 
 SPEED_OF_SOUND = 343.0  # m/s
+MAX_REACH_M = 1000.0  # further ones are too many to hold
 ARRAY_RADIUS_M = 0.1  # no source comes nearer to the microphone
 MIXING_TIME_S = 0.05  # after the direct sound: image sources before, a diffuse field after
 _HALF_TAPS = 16  # of the windowed sinc that delays by fractions of a sample
@@ -69,8 +71,9 @@ class Room:
         return float(10 ** (-3 * mean_free_path_m / (SPEED_OF_SOUND * self.t60_s)))
 
 
+@checked
 def image_sources(room: Room, reach_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image sources that lie at most ``reach_m`` from the microphone.
+    """Return the image sources that lie at most ``reach_m``, 1000 m or less, from the microphone.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def image_sources(room: Room, reach_m: float) -> tuple[np.ndarray, np.ndarray]:
     -----
     Allen and Berkley (1979), J. Acoust. Soc. Am. 65(4), eq. (9).
     """
+    check_number("reach_m", reach_m, 0, MAX_REACH_M)
     positions, counts = [], []
     for edge, source, receiver in zip(room.size_m, room.source_m, room.receiver_m, strict=True):
         k = np.arange(-int(reach_m // (2 * edge)) - 1, int(reach_m // (2 * edge)) + 2)
@@ -95,6 +99,7 @@ def image_sources(room: Room, reach_m: float) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([x[i], y[j], z[k]], 1)[order], n_reflections[order]
 
 
+@checked
 def reverberation(
     room: Room,
     order: int,

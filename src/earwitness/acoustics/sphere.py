@@ -12,14 +12,19 @@ from math import factorial
 
 import numpy as np
 
+from earwitness.arguments import checked
+from earwitness.audio import check_finite
 from earwitness.errors import ParameterError
 
 MAX_ORDER = 4
 GRID_STEP_DEG = 10
 
 
-def unit_vector(azimuth, elevation) -> np.ndarray:
-    """Return unit vectors (..., 3) for azimuths and elevations in radians."""
+@checked
+def unit_vector(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+    """Return unit vectors (..., 3) for finite azimuths and elevations in radians."""
+    check_finite(azimuth, "The azimuth")
+    check_finite(elevation, "The elevation")
     azimuth, elevation = np.broadcast_arrays(azimuth, elevation)
     horizontal = np.cos(elevation)
     return np.stack(
@@ -27,14 +32,19 @@ def unit_vector(azimuth, elevation) -> np.ndarray:
     )
 
 
+@checked
 def angles(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return azimuth and elevation in radians of vectors (..., 3) of any length."""
-    x, y, z = np.moveaxis(np.asarray(directions, float), -1, 0)
+    x, y, z = np.moveaxis(_vectors(directions), -1, 0)
     return np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
 
 
+@checked
 def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the angle in radians between unit vectors (..., 3); exact for small angles too."""
+    first, second = _vectors(first), _vectors(second)
+    if first.ndim > 1 and second.ndim > 1 and len(first) != len(second):
+        raise ParameterError(f"There are {len(first)} vectors and {len(second)} to compare with.")
     apart, along = np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1)
     return 2 * np.arctan2(apart, along)
 
@@ -62,6 +72,7 @@ def directions() -> np.ndarray:
     return grid
 
 
+@checked
 def nearest(direction: np.ndarray) -> np.ndarray:
     """Return the class index of directions (..., 3), vectors of any length but zero; the first of
     equally near ones.
@@ -71,17 +82,25 @@ def nearest(direction: np.ndarray) -> np.ndarray:
     ParameterError
         If a vector has no direction or not three coordinates.
     """
-    direction = np.asarray(direction, float)
-    if direction.ndim == 0 or direction.shape[-1] != 3:
-        raise ParameterError(
-            f"A direction is a vector (..., 3), not {direction.shape}; see sphere.unit_vector."
-        )
+    direction = _vectors(direction)
     length = np.linalg.norm(direction, axis=-1, keepdims=True)
-    if not (np.isfinite(length) & (length > 0)).all():
+    if not (length > 0).all():
         raise ParameterError(
             "A direction is a finite vector longer than zero; one of these is not."
         )
     return np.argmax(np.round(direction / length @ directions().T, 12), -1)
+
+
+def _vectors(directions) -> np.ndarray:
+    """Return finite vectors (..., 3) as float64."""
+    directions = np.asarray(directions, float)
+    if directions.ndim == 0 or directions.shape[-1] != 3:
+        raise ParameterError(
+            f"A direction is a vector (..., 3), not {directions.shape}; see sphere.unit_vector."
+        )
+    if not (np.abs(directions) <= np.finfo(np.float32).max).all():
+        raise ParameterError("A direction is a finite vector; one of these is not.")
+    return directions
 
 
 def n_channels(order: int) -> int:
@@ -103,6 +122,7 @@ def n_channels(order: int) -> int:
     return (int(order) + 1) ** 2
 
 
+@checked
 def order_of(n_channels: int) -> int:
     """Return the order that has so many channels.
 
@@ -111,7 +131,7 @@ def order_of(n_channels: int) -> int:
     ParameterError
         If no order from 1 to 4 has.
     """
-    order = round(n_channels**0.5) - 1
+    order = round(max(n_channels, 0) ** 0.5) - 1
     if (order + 1) ** 2 != n_channels or not 1 <= order <= MAX_ORDER:
         raise ParameterError(
             f"{n_channels} channels are no ambisonic signal of order 1 to 4; those have 4, 9, 16, "
@@ -120,12 +140,15 @@ def order_of(n_channels: int) -> int:
     return order
 
 
+@checked
 def channel_names(order: int) -> list[str]:
     """Return W, Y, Z, X for the first order and "n,m" for the harmonics above."""
+    n_channels(order)
     degrees = [(n, m) for n in range(order + 1) for m in range(-n, n + 1)]
     return [{0: "W", 1: "Y", 2: "Z", 3: "X"}.get(k, f"{n},{m}") for k, (n, m) in enumerate(degrees)]
 
 
+@checked
 def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
     """Return the real spherical harmonics of unit vectors (..., 3): ambisonic gains (..., (order +
     1)²), ACN, N3D.
@@ -137,7 +160,7 @@ def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
     that the poles are no special case.
     """
     channels = n_channels(order)
-    x, y, z = np.moveaxis(np.asarray(directions, float), -1, 0)
+    x, y, z = np.moveaxis(_vectors(directions), -1, 0)
     gains = np.empty((*x.shape, channels))
     ring = np.ones_like(x, complex)  # (x + iy)^m = cos^m(elevation) exp(i m azimuth)
     start = np.ones_like(x)  # (2m - 1)!!
@@ -153,6 +176,7 @@ def harmonics(directions: np.ndarray, order: int) -> np.ndarray:
     return gains
 
 
+@checked
 def rotation_matrix(
     order: int, azimuth: float, mirror_y: bool = False, mirror_z: bool = False
 ) -> np.ndarray:
@@ -176,11 +200,12 @@ def rotation_matrix(
     return matrix
 
 
+@checked
 def rotate(
     direction: np.ndarray, azimuth: float, mirror_y: bool = False, mirror_z: bool = False
 ) -> np.ndarray:
     """Return where directions (..., 3) point after the rotation of :func:`rotation_matrix`."""
-    x, y, z = np.moveaxis(np.asarray(direction, float), -1, 0)
+    x, y, z = np.moveaxis(_vectors(direction), -1, 0)
     y, z = -y if mirror_y else y, -z if mirror_z else z
     cos, sin = np.cos(azimuth), np.sin(azimuth)
     return np.stack([cos * x - sin * y, sin * x + cos * y, z], -1)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
+from earwitness.arguments import checked
 from earwitness.attribution import (  # noqa: F401  each registers its methods
     audiolime,
     conductance,
@@ -46,11 +47,13 @@ def methods() -> list[str]:
     return list(_registry.registered())
 
 
+@checked
 def options(method: str) -> dict[str, object]:
     """Return the options that a method takes, with their defaults."""
     return _registry.find(method).options
 
 
+@checked
 def attribute(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -62,7 +65,7 @@ def attribute(
     class_axis: int | None = None,
     probabilities: bool = False,
     at: str | None = None,
-    additional_forward_args: tuple = (),
+    additional_forward_args: object = (),
     **chosen,
 ) -> torch.Tensor:
     """Return how much each input value speaks for (> 0) or against (< 0) the target, in a model
@@ -138,18 +141,19 @@ def attribute(
     return asked.each(inputs, target, explain, torch.cat).detach().to(inputs.device)
 
 
+@checked
 def conservation(
-    model,
-    inputs,
-    target,
+    model: nn.Module,
+    inputs: torch.Tensor,
+    target: int | Sequence[int] | torch.Tensor | str | tuple,
     method: str = "lrp-epsilon",
-    rules=None,
-    output=None,
+    rules: Mapping | None = None,
+    output: str | int | Callable | None = None,
     *,
-    class_axis=None,
-    probabilities=False,
-    at=None,
-    additional_forward_args=(),
+    class_axis: int | None = None,
+    probabilities: bool = False,
+    at: str | None = None,
+    additional_forward_args: object = (),
     **chosen,
 ) -> Conservation:
     """Return the ledger of an LRP explanation: explained logit, relevance, and what each operation

@@ -11,6 +11,7 @@ one more bias:
 import torch
 from torch import nn
 
+from earwitness.arguments import checked
 from earwitness.attribution.completeness import broadcast_baseline
 
 # added to x, it is lost in rounding unless x is zero; then R(x) / x stays finite
@@ -30,6 +31,7 @@ class Shift(nn.Module):
         return x + torch.where(x < 0, -_TINY, _TINY)
 
 
+@checked
 def relative_to(model: nn.Module, baseline: float | torch.Tensor) -> nn.Sequential:
     """Return ``model`` as a network of what differs from ``baseline``:
     ``attribute(relative_to(model, b), x - b, 0)``.

@@ -5,11 +5,20 @@ number.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
-from earwitness.attribution.validation import check_positive, explained, frozen, prepare
+from earwitness.arguments import checked
+from earwitness.attribution.validation import (
+    check_inputs,
+    check_positive,
+    explained,
+    frozen,
+    prepare,
+)
 from earwitness.errors import ParameterError
+from earwitness.models.inference import named
 
 
 class Completeness(NamedTuple):
@@ -52,8 +61,14 @@ class Explanations(NamedTuple):
     """Fields (n_targets, batch)."""
 
 
+@checked
 def completeness(
-    model: nn.Module, inputs, target, relevance, *, baseline: float | torch.Tensor = 0.0
+    model: nn.Module,
+    inputs: torch.Tensor,
+    target,
+    relevance: torch.Tensor,
+    *,
+    baseline: float | torch.Tensor = 0.0,
 ) -> Completeness:
     """Return how far attributions are from adding up to the change of the output that they explain.
 
@@ -78,12 +93,13 @@ def completeness(
     :func:`earwitness.attribution.conservation`.
     """
     inner, index = prepare(model, inputs, target)
+    check_inputs(relevance)
     if relevance.shape != inputs.shape:
         raise ParameterError(
             f"Relevance of shape {tuple(relevance.shape)} is not of the inputs' shape "
             f"{tuple(inputs.shape)}."
         )
-    with frozen(model), torch.no_grad():
+    with named(model, inner), frozen(model), torch.no_grad():
         start = broadcast_baseline(baseline, inner)
         difference = score(model(inner), index) - score(model(start), index)
     return completeness_of(relevance.to(difference.device), difference)
@@ -132,7 +148,7 @@ def prepare_all(
     """Return checked inputs, and targets as a LongTensor (n_targets, batch): each explained for
     every clip.
     """
-    if isinstance(targets, int) or len(targets) == 0:
+    if np.asarray(targets).ndim != 1 or len(targets) == 0:
         raise ParameterError(
             f"Targets must be a sequence of at least one output index, got {targets!r}."
         )

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from earwitness import runtime
+from earwitness.arguments import checked
 from earwitness.attribution.completeness import Explanations, explain_all, prepare_all, score
 from earwitness.attribution.gradients import integrated_gradients
 from earwitness.attribution.question import asked_of
 from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, find_layer, frozen
 from earwitness.errors import ParameterError
+from earwitness.models.inference import named
 
 
 def weighted_layers(model: nn.Module) -> list[str]:
@@ -137,6 +139,7 @@ def _check_ran(ran: Sequence, layer: str | None) -> None:
         raise ParameterError(f"The layer {layer!r} did not run in the model's forward pass.")
 
 
+@checked
 def layer_conductance(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -188,7 +191,7 @@ def layer_conductance(
     """
     inner, index = prepare_all(model, inputs, targets)
     check_positive(n_steps=n_steps)
-    with frozen(model):
+    with named(model, inner), frozen(model):
         explain = partial(_flow, model, layer, n_steps)
         return explain_all(explain, inner, index, baseline, batch_size)
 

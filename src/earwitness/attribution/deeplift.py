@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from earwitness.arguments import checked
 from earwitness.attribution.completeness import (
     Explanations,
     completeness_of,
@@ -27,6 +28,7 @@ from earwitness.attribution.completeness import (
 from earwitness.attribution.registry import method
 from earwitness.attribution.validation import frozen
 from earwitness.errors import ParameterError
+from earwitness.models.inference import named
 
 TOLERANCE = 1e-4
 _ELEMENTWISE = {
@@ -225,6 +227,7 @@ def _for_targets(model, inputs, targets, baseline, batch_size: int) -> Explanati
     return explain_all(partial(_explain, model), inputs, targets, baseline, batch_size)
 
 
+@checked
 def deeplift_all(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -263,7 +266,7 @@ def deeplift_all(
     Chapter: speech-quality.
     """
     inner, index = prepare_all(model, inputs, targets)
-    with frozen(model):
+    with named(model, inner), frozen(model):
         return _for_targets(model, inner, index, baseline, batch_size)
 
 

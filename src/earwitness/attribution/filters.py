@@ -2,9 +2,13 @@
 
 import numpy as np
 
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.errors import ParameterError, check_number
+
+MAX_N_FFT = 1 << 20
 
 
+@checked
 def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
     """Return the sum of the filters' magnitude spectra, each over its own norm: which frequencies
     the layer covers.
@@ -37,6 +41,7 @@ def cumulative_response(filters: np.ndarray, n_fft: int = 1024) -> np.ndarray:
     return np.divide(magnitudes, norms, out=np.zeros_like(magnitudes), where=norms > 0).sum(0)
 
 
+@checked
 def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 1024) -> np.ndarray:
     """Return the magnitude spectrum of a frame as the filters build it: the sum of the filters,
     each times its output.
@@ -66,6 +71,8 @@ def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 102
     Muckenhirn et al. (2019), equation (2); Palaz et al. (2019). Chapter: raw-waveform.
     """
     filters, frame = _check(filters, n_fft), np.asarray(frame, float)
+    if not _finite(frame):
+        raise ParameterError("The frame holds NaN, infinite values, or beyond 3.4e38.")
     if frame.shape != filters.shape[1:]:
         raise ParameterError(
             f"A frame for filters of {filters.shape[1]} samples must have as many, got "
@@ -74,14 +81,15 @@ def dictionary_response(filters: np.ndarray, frame: np.ndarray, n_fft: int = 102
     return np.abs(np.fft.rfft((filters @ frame) @ filters, n_fft))
 
 
+def _finite(values: np.ndarray) -> bool:
+    return bool((np.abs(values) <= np.finfo(np.float32).max).all())
+
+
 def _check(filters: np.ndarray, n_fft: int) -> np.ndarray:
     filters = np.asarray(filters, float)
-    if filters.ndim != 2 or filters.size == 0 or not np.isfinite(filters).all():
+    if filters.ndim != 2 or filters.size == 0 or not _finite(filters):
         raise ParameterError(
             f"Filters must be finite numbers (n_filters, width), got shape {filters.shape}."
         )
-    if n_fft < filters.shape[1]:
-        raise ParameterError(
-            f"n_fft must be at least the filters' width of {filters.shape[1]}, got {n_fft}."
-        )
+    check_number("n_fft", n_fft, filters.shape[1], MAX_N_FFT, whole=True)
     return filters

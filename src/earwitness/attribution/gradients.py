@@ -10,10 +10,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from earwitness import runtime
+from earwitness.arguments import checked
 from earwitness.attribution.completeness import Explanations, explain_all, prepare_all, score
 from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, explained, frozen, in_batches
 from earwitness.errors import ParameterError
+from earwitness.models.inference import named
 
 
 def _gradient(model: nn.Module, inputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -93,6 +95,7 @@ def quadrature(n_steps: int) -> list[tuple[float, float]]:
     ]
 
 
+@checked
 def integrated_gradients_all(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -135,7 +138,7 @@ def integrated_gradients_all(
     """
     explain = partial(_integrated, model, quadrature(n_steps))
     inner, index = prepare_all(model, inputs, targets)
-    with frozen(model):
+    with named(model, inner), frozen(model):
         return explain_all(explain, inner, index, baseline, batch_size)
 
 

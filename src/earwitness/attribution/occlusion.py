@@ -14,7 +14,7 @@ from earwitness import runtime
 from earwitness.attribution.completeness import score
 from earwitness.attribution.question import check_exists
 from earwitness.attribution.registry import method
-from earwitness.attribution.validation import check_positive, frozen, in_batches
+from earwitness.attribution.validation import check_positive, frozen, in_batches, original
 from earwitness.errors import ParameterError
 from earwitness.features import mel
 
@@ -105,7 +105,7 @@ def occlusion_map(
     segments of a clip of several seconds (``benchmarks/results/quality.md``); horizontal bars touch
     every segment and save nothing. The map is the same.
     """
-    spectrogram = _checked_spectrogram(spectrogram, model)
+    spectrogram = _checked_spectrogram(spectrogram, original(model))
     level = silence_db(spectrogram) if fill == "silence" else _checked_fill(fill, " or 'silence'")
     check_positive(batch_size=batch_size)
     boxes = _boxes(tuple(spectrogram.shape), mask, stride)
@@ -159,7 +159,7 @@ def _checked_spectrogram(spectrogram, model) -> torch.Tensor:
         raise ParameterError(
             f"The spectrogram is empty: {tuple(spectrogram.shape)} bands and frames."
         )
-    if not torch.isfinite(spectrogram).all():
+    if not (spectrogram.abs() <= torch.finfo(torch.float32).max).all():
         raise ParameterError("The spectrogram holds NaN or infinite values.")
     like = next(model.parameters())
     return spectrogram.detach().to(like.device, like.dtype)

@@ -11,6 +11,7 @@ from torch import nn
 
 from earwitness.attribution.endings import Endings, before_probabilities
 from earwitness.errors import ParameterError
+from earwitness.models.inference import named
 
 
 @dataclasses.dataclass
@@ -158,7 +159,7 @@ class Asked(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
-        with Endings():
+        with named(self.model, x), Endings():
             returned = self.model(x, *fitted(self.question.args, len(x)))
         return self.question.read(returned)
 

@@ -2,9 +2,14 @@
 
 import torch
 
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.audio import check_finite
+from earwitness.errors import ParameterError, check_number
+
+MAX_FRAMES = 1 << 20
 
 
+@checked
 def over_segments(relevance: torch.Tensor, n_frames: int, hop: int) -> torch.Tensor:
     """Return the relevance of each cell of a spectrogram: the mean over the segments that hold it.
 
@@ -31,6 +36,12 @@ def over_segments(relevance: torch.Tensor, n_frames: int, hop: int) -> torch.Ten
     Tilkorn et al., section Experiments: "since these segments are highly overlapping an average was
     calculated". Chapter: speech-quality.
     """
+    check_finite(relevance, "Relevance")
+    check_number("n_frames", n_frames, 1, MAX_FRAMES, whole=True)
+    if relevance.ndim < 3:
+        raise ParameterError(
+            f"Relevance is (..., n_segments, n_bands, length), got {tuple(relevance.shape)}."
+        )
     n_segments, n_bands, length = relevance.shape[-3:]
     if hop < 1 or (n_segments - 1) * hop + length > n_frames:
         raise ParameterError(

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from earwitness import attribution, runtime
+from earwitness.arguments import checked
 from earwitness.attribution.registry import find
 from earwitness.attribution.validation import check_positive
 from earwitness.audio import check_samples
@@ -22,6 +23,7 @@ _LEAST_SHARE = 0.1  # of a window that an utterance must fill: 25 ms of 250 ms
 _NO_TARGET = -1  # stands for: the class that the network predicts
 
 
+@checked
 def relevance_signal(
     model: nn.Module,
     samples: np.ndarray,
@@ -124,10 +126,11 @@ def relevance_signal(
     )[0]
 
 
+@checked
 def relevance_signals(
     model: nn.Module,
     signals: Sequence[np.ndarray],
-    targets,
+    targets: int | Sequence | str,
     *,
     method: str = "guided-backprop",
     hop: int = HOP,
@@ -235,7 +238,8 @@ def _targets(target, n_frames: int, what: str) -> np.ndarray:
         check_choice(target, [PREDICTED], "target")
         return np.full(n_frames, _NO_TARGET)
     values = np.asarray(target)
-    if values.dtype.kind not in "iu" or values.shape not in ((), (n_frames,)) or (values < 0).any():
+    whole = values.dtype.kind in "iu" and ((0 <= values) & (values < 1 << 31)).all()
+    if not whole or values.shape not in ((), (n_frames,)):
         raise ParameterError(
             f"{what}: a target is an output index >= 0, one for each of its {n_frames} frames, or "
             f"{PREDICTED!r}; got {target!r}."

@@ -3,13 +3,14 @@ left as it was.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import nn
 
+from earwitness import arguments
 from earwitness.attribution.question import asked_of, check_exists
 from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
 from earwitness.models.inference import evaluation_mode
@@ -74,13 +75,16 @@ def keyword_options(function: Callable) -> dict[str, object]:
     }
 
 
-def check_options(function: Callable, method: str, chosen: Iterable[str]) -> None:
-    """Raise ParameterError, naming what ``method`` takes, if ``chosen`` holds another option."""
+def check_options(function: Callable, method: str, chosen: Mapping[str, object]) -> None:
+    """Raise ParameterError, naming what ``method`` takes, if ``chosen`` holds another option, or
+    one of another kind.
+    """
     allowed = keyword_options(function)
     if unknown := sorted(set(chosen) - set(allowed)):
         raise ParameterError(
             f"{method} has no option {', '.join(unknown)}; it takes {', '.join(sorted(allowed))}."
         )
+    arguments.check(function, chosen)
 
 
 def prepare(model: nn.Module, inputs: torch.Tensor, target) -> tuple[torch.Tensor, torch.Tensor]:

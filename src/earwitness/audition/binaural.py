@@ -3,6 +3,7 @@
 import numpy as np
 
 from earwitness.acoustics import sphere
+from earwitness.arguments import checked
 from earwitness.audio import check_finite, check_rate
 from earwitness.errors import AudioError
 
@@ -12,6 +13,7 @@ _LEAST_SHADOW, _SHADOWED_DEG = 0.1, 150.0  # Brown and Duda's alpha_min and thet
 _N_SPEAKERS = 64
 
 
+@checked
 def binaural(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return what the left and right ear hear of an ambisonic signal, (T, 2) for (C, T), x ahead
     and y left.

@@ -3,13 +3,15 @@
 import numpy as np
 from scipy.signal import oaconvolve
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError, check_number
 
 
+@checked
 def filter_by_relevance(
-    samples,
-    heatmap,
+    samples: np.ndarray,
+    heatmap: np.ndarray,
     sample_rate: int,
     n_bands: int = 20,
     n_taps: int = 129,
@@ -17,7 +19,7 @@ def filter_by_relevance(
     hop: int | None = None,
     *,
     start: int = 0,
-    freqs_hz=None,
+    freqs_hz: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the signal with every band of frequencies weighted, moment by moment, by a heatmap.
 

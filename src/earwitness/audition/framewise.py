@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from scipy.signal import oaconvolve
 
+from earwitness.arguments import checked
 from earwitness.audition.filtering import filter_bank
 from earwitness.errors import AudioError, ParameterError
 
 
-def relevance_gains(relevance) -> np.ndarray:
+@checked
+def relevance_gains(relevance: np.ndarray) -> np.ndarray:
     """Return the positive part of a heatmap over its maximum: gains 0 to 1, of the heatmap's shape.
 
     Raises
@@ -30,16 +32,17 @@ def relevance_gains(relevance) -> np.ndarray:
     return np.maximum(relevance, 0) / relevance.max()
 
 
+@checked
 def filter_frames(
-    samples,
-    heatmap,
+    samples: np.ndarray,
+    heatmap: np.ndarray,
     sample_rate: int = 16000,
     *,
     n_bands: int = 20,
     n_taps: int = 129,
     frame_length: int = 1024,
     hop: int = 320,
-    freqs_hz=None,
+    freqs_hz: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the signal with every frame filtered as its column of the heatmap says.
 
@@ -96,7 +99,10 @@ def filter_frames(
     return filtered.astype(np.float32)
 
 
-def weighted_inverse(samples, heatmap, *, frame_length: int = 1024, hop: int = 320) -> np.ndarray:
+@checked
+def weighted_inverse(
+    samples: np.ndarray, heatmap: np.ndarray, *, frame_length: int = 1024, hop: int = 320
+) -> np.ndarray:
     """Return the inverse short-time Fourier transform (T,) of the signal's, weighted bin by bin by
     a heatmap.
 

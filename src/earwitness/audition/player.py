@@ -15,6 +15,7 @@ from html import escape
 import numpy as np
 import soundfile
 
+from earwitness.arguments import checked
 from earwitness.errors import AudioError, check_choice
 
 _FULL_SCALE = 32767 / 32768  # the largest positive value of 16 bits
@@ -113,7 +114,10 @@ class Comparison(Players):
         )
 
 
-def player(samples, sample_rate: int, label: str = "", normalise: bool = False) -> Player:
+@checked
+def player(
+    samples: np.ndarray, sample_rate: int, label: str = "", normalise: bool = False
+) -> Player:
     """Return a player for one clip.
 
     Parameters
@@ -137,6 +141,7 @@ def player(samples, sample_rate: int, label: str = "", normalise: bool = False) 
     return players([(samples, sample_rate, label)], gain="each" if normalise else "keep").clips[0]
 
 
+@checked
 def players(clips: Iterable, gain: str = "keep") -> Players:
     """Return several players side by side.
 
@@ -162,6 +167,7 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
     return Players(tuple(replace(clip, gain=factor, reason=reason) for clip, factor in pairs))
 
 
+@checked
 def compare(
     clips: Iterable, *, label: str = "", gain: str = "keep", picture: str = "waveform"
 ) -> Comparison:

@@ -2,13 +2,17 @@
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, check_choice
 
 _SIGNS = {"positive": 1.0, "negative": -1.0}
 
 
-def relevance_times_signal(relevance, samples, sign: str = "positive") -> np.ndarray:
+@checked
+def relevance_times_signal(
+    relevance: np.ndarray, samples: np.ndarray, sign: str = "positive"
+) -> np.ndarray:
     """Return the signal with each sample weighted by its relevance of one sign.
 
     Parameters

@@ -11,6 +11,7 @@ import librosa
 import numpy as np
 import torch
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import spectrogram
@@ -38,7 +39,8 @@ class Analysis:
     reference: float
 
 
-def analyse(second) -> Analysis:
+@checked
+def analyse(second: np.ndarray) -> Analysis:
     """Return level, phase and reference of one second (8000,) at 8 kHz.
 
     Raises
@@ -60,8 +62,13 @@ def analyse(second) -> Analysis:
     return Analysis(level_db.numpy(), np.angle(transform[0].numpy()), reference)
 
 
+@checked
 def resynthesise(
-    level_db, phase=None, reference: float = 0.5, iterations: int = 64, seed: int = 0
+    level_db: np.ndarray,
+    phase: np.ndarray | None = None,
+    reference: float = 0.5,
+    iterations: int = 64,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return one second of sound whose spectrogram is, or comes near to, the given one.
 
@@ -111,7 +118,8 @@ def resynthesise(
     return _inverse(magnitude * np.exp(1j * phase))
 
 
-def snr_db(original, copy) -> float:
+@checked
+def snr_db(original: np.ndarray, copy: np.ndarray) -> float:
     """Return the level of ``original`` over that of its difference to ``copy``, in dB; both of one
     shape.
     """
@@ -124,7 +132,8 @@ def snr_db(original, copy) -> float:
     return float("inf") if noise == 0 else float(10 * np.log10(np.sum(original**2) / noise))
 
 
-def consistency_db(level_db, second) -> float:
+@checked
+def consistency_db(level_db: np.ndarray, second: np.ndarray) -> float:
     """Return how well a sound (8000,) has the wished spectrogram (227, 227): level over error, dB;
     more is better.
 

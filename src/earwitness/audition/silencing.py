@@ -5,14 +5,19 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from earwitness import former
+from earwitness.arguments import checked
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import ParameterError
 
 _WINDOW_S, _HOP_S = 0.02, 0.005
 
 
+@checked
 def silence_region(
-    samples, sample_rate: int, interval_s: tuple[float, float], band_hz: tuple[float, float]
+    samples: np.ndarray,
+    sample_rate: int,
+    interval_s: tuple[float, float],
+    band_hz: tuple[float, float],
 ) -> np.ndarray:
     """Return a clip with one rectangle of time and frequency silenced, (T,) float32.
 

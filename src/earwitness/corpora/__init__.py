@@ -12,10 +12,12 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from earwitness.arguments import checked
 from earwitness.corpora.base import REGISTERED, Clip, Corpus, Fold
 from earwitness.errors import MissingDataError, ParameterError, UnknownNameError, check_choice
 
 
+@checked
 def names(task: str | None = None, audio_type: str | None = None) -> list[str]:
     """Return the names of registered corpora, sorted; only those with a task or type of audio."""
     return sorted(
@@ -73,6 +75,7 @@ def load(name: str | Path, root: str | Path | None = None, **options) -> Corpus:
     return _made(corpus_class, name, {"root": root, **options})
 
 
+@checked
 def options_for(name: str | Path, **options) -> dict:
     """Return those of the options that a corpus takes: recordings have no number of speakers to
     choose.

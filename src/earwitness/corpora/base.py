@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from earwitness.errors import (
     DamagedDataError,
     FoldError,
     MissingDataError,
+    NoSuchClipError,
     ParameterError,
     check_choice,
 )
@@ -107,8 +109,8 @@ class Corpus:
         return len(self.table)
 
     def __getitem__(self, index: int) -> Clip:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} clips; there is no clip {index}.")
+        if not isinstance(index, Integral) or not -len(self) <= index < len(self):
+            raise NoSuchClipError(f"{self.name} has {len(self)} clips; there is no clip {index}.")
         row = self.table.iloc[index]
         samples, rate = self._samples(int(index) % len(self))
         return Clip(row["id"], samples, rate, row.to_dict())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from earwitness.arguments import checked
 from earwitness.errors import check_choice
 
 # Lee and Hon (1989), IEEE Trans. ASSP 37(11), tables I and II: the 39 phones, each with the 48 and
@@ -72,6 +73,7 @@ IPA = {"": "sil"} | {
 }
 
 
+@checked
 def fold(phones: Iterable[str], to: int = 39) -> np.ndarray:
     """Fold phones of TIMIT's 61 (or of the 48) into the 48 or the 39.
 
@@ -104,6 +106,7 @@ def fold(phones: Iterable[str], to: int = 39) -> np.ndarray:
     return np.array([table[phone] for phone in phones], dtype=str)
 
 
+@checked
 def phones_at(phones: pd.DataFrame, times_s: np.ndarray, column: str = "phone_39") -> np.ndarray:
     """Return the phone at each time, ``""`` where there is none: the targets of a network per
     frame.

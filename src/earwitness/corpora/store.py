@@ -15,6 +15,7 @@ import requests
 from tqdm import tqdm
 
 from earwitness import cache, catalogue, folders, former
+from earwitness.arguments import checked
 from earwitness.corpora.archive import move_in, move_in_file, unpack
 from earwitness.errors import DamagedDataError, EarwitnessError, MissingDataError
 
@@ -53,6 +54,7 @@ def _sizes(where: Path) -> Iterator[int]:
             continue
 
 
+@checked
 def checks(name: str) -> str:
     """Return a sentence that says what :func:`verify` compares for this corpus."""
     about = catalogue.about(name)
@@ -66,6 +68,7 @@ def checks(name: str) -> str:
     return "No checksums are known for this corpus; only its layout and metadata are checked."
 
 
+@checked
 def verify(name: str, root: str | Path | None = None, progress: bool = False) -> list[str]:
     """Return what is wrong with the files of a corpus, a sentence each; an empty list if nothing
     is.
@@ -156,6 +159,7 @@ def _metadata_problems(path: Path) -> list[str]:
     ]
 
 
+@checked
 def download(name: str, progress: bool = True) -> Path:
     """Fetch a corpus, check every file, and put it in its folder; nothing is left behind if that
     fails.

@@ -7,11 +7,13 @@ import pandas as pd
 import torch
 from torch import nn
 
+from earwitness.arguments import checked
 from earwitness.attribution.audiolime import Components
 from earwitness.attribution.validation import frozen
 from earwitness.errors import ParameterError
 
 
+@checked
 def keep_and_remove(
     model: nn.Module,
     parts: Sequence[Components],
@@ -77,13 +79,15 @@ def keep_and_remove(
     return pd.DataFrame(rows)
 
 
+@checked
 def random_orders(parts: Sequence[Components], seed: int = 0) -> list[np.ndarray]:
     """Return a random order of the components of each clip: the control."""
     rng = np.random.default_rng(seed)
     return [rng.permutation(len(components)) for components in parts]
 
 
-def pooled(relevance, components: Components) -> np.ndarray:
+@checked
+def pooled(relevance: np.ndarray, components: Components) -> np.ndarray:
     """Return the relevance (n_components,) of the components, from that of the samples
     (n_samples,).
 

@@ -7,9 +7,11 @@ from torch import nn
 from torch.nn.utils import parametrize, remove_weight_norm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_number
 
 
+@checked
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     """Return a copy of ``model`` in evaluation mode with fresh weights.
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from earwitness import runtime
+from earwitness.arguments import checked
 from earwitness.attribution.endings import Ending, Endings
 from earwitness.attribution.question import Question
 from earwitness.attribution.validation import check_inputs, check_positive, check_target, explained
@@ -238,6 +239,7 @@ def _reading(model, probe, output, class_axis) -> tuple[Callable, bool]:
     return read, "sig" in ending.by or ending.by == "special_expit"
 
 
+@checked
 def pixel_flipping(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -333,6 +335,7 @@ def pixel_flipping(
     )
 
 
+@checked
 def bin_flipping(
     model: nn.Module,
     inputs: torch.Tensor,

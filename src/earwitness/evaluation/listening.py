@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 
 
-def informedness(actual: Sequence, guessed: Sequence, label) -> float:
+@checked
+def informedness(actual: Sequence, guessed: Sequence, label: str | int | bool) -> float:
     """Return how informed guesses of ``label`` are: TP / P - FP / N. 1 perfect, 0 chance, below 0
     misled.
 
@@ -15,7 +17,7 @@ def informedness(actual: Sequence, guessed: Sequence, label) -> float:
     ----------
     actual, guessed : sequence, length n
         The true classes and what was guessed.
-    label
+    label : str, int or bool
         The class that is scored against all others.
 
     Returns
@@ -36,7 +38,8 @@ def informedness(actual: Sequence, guessed: Sequence, label) -> float:
     return float(rates(_two_by_two(actual, guessed, label))[0][1])
 
 
-def markedness(actual: Sequence, guessed: Sequence, label) -> float:
+@checked
+def markedness(actual: Sequence, guessed: Sequence, label: str | int | bool) -> float:
     """Return how far a guess can be trusted: TP / (TP + FP) - FN / (TN + FN). 1 perfect, 0 chance,
     below 0 misleading.
 

@@ -9,11 +9,13 @@ import pandas as pd
 
 from earwitness import former
 from earwitness.acoustics import sphere
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import ambisonic_stft
 
 
+@checked
 def angular_error_deg(estimated: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Return the angles in degrees between estimated and true directions, unit vectors (n, 3) both.
 
@@ -33,6 +35,7 @@ def angular_error_deg(estimated: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.rad2deg(sphere.angle_between(estimated, true))
 
 
+@checked
 def summary(errors_deg: np.ndarray, within_deg: float = 10.0) -> dict:
     """Return ``within_percent``, ``median_deg`` and ``n`` of angular errors (n,).
 
@@ -55,6 +58,7 @@ def summary(errors_deg: np.ndarray, within_deg: float = 10.0) -> dict:
     }
 
 
+@checked
 def by_condition(
     errors_deg: np.ndarray, condition: np.ndarray, edges: Sequence[float], within_deg: float = 10.0
 ) -> pd.DataFrame:
@@ -104,6 +108,7 @@ def by_condition(
     return pd.DataFrame(rows)
 
 
+@checked
 def chance(within_deg: float = 10.0) -> float:
     """Return the per cent of uniformly random estimates that lie so near: the spherical cap's share
     of the sphere.
@@ -112,7 +117,8 @@ def chance(within_deg: float = 10.0) -> float:
     return float(50 * (1 - np.cos(np.deg2rad(within_deg))))
 
 
-def direct_dominated(direct, rest) -> np.ndarray:
+@checked
+def direct_dominated(direct: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Return the bins (frames, 512) in which the direct sound is stronger than all the rest: an
     ideal binary mask.
 
@@ -136,7 +142,8 @@ def direct_dominated(direct, rest) -> np.ndarray:
     return ours > others
 
 
-def sdr_db(reference, estimate) -> float:
+@checked
+def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Return the signal-to-distortion ratio of an estimate against a reference, in dB; its scale
     does not matter.
 
@@ -167,7 +174,8 @@ def sdr_db(reference, estimate) -> float:
         return float(10 * np.log10((target @ target) / (distortion @ distortion)))
 
 
-def musical_noise(before, after) -> float:
+@checked
+def musical_noise(before: np.ndarray, after: np.ndarray) -> float:
     """Return how much a treatment of noise raised the kurtosis of its power spectrum: 1 is no
     musical noise.
 

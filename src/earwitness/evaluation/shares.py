@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 
 
+@checked
 def share_on(relevance: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
     """Return the share of the absolute relevance that lies where ``mask`` is true, (batch,), 0 to
     1.
@@ -39,6 +41,7 @@ def share_on(relevance: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
     return ((magnitude * mask.flatten(1)).sum(1) / total).numpy()
 
 
+@checked
 def largest_values(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor:
     """Return a mask of the non-zero values of largest magnitude, a ``fraction`` of them in each
     clip.
@@ -55,6 +58,7 @@ def largest_values(inputs: torch.Tensor, fraction: float = 0.25) -> torch.Tensor
     return (ranks < counts[:, None]).view(inputs.shape)
 
 
+@checked
 def share_needed(relevance: torch.Tensor, inputs: torch.Tensor, held: float = 0.5) -> np.ndarray:
     """Return how few values hold a part of the positive relevance, as a share of the non-zero
     values, (batch,).
@@ -103,6 +107,7 @@ class Share(NamedTuple):
     area: np.ndarray
 
 
+@checked
 def relevance_share_below(
     relevance_map: np.ndarray, freqs_hz: np.ndarray, cutoff_hz: float
 ) -> Share:
@@ -120,6 +125,7 @@ def relevance_share_below(
     return _share(values, np.broadcast_to((freqs < cutoff_hz)[None, :, None], values.shape))
 
 
+@checked
 def relevance_share_on_harmonics(
     relevance_map: np.ndarray,
     freqs_hz: np.ndarray,
@@ -161,8 +167,9 @@ def relevance_share_on_harmonics(
     return _share(values, mask)
 
 
+@checked
 def share_by_segment(
-    weights,
+    weights: np.ndarray,
     segments: Sequence[pd.DataFrame],
     sample_rate: int,
     start_s: Sequence[float] | None = None,
@@ -223,6 +230,7 @@ def share_by_segment(
     return pd.DataFrame(rows)
 
 
+@checked
 def start_in_second(duration_s: float) -> float:
     """Return where a clip of up to a second begins in the second that ``features.fit_to_second``
     sets it into.

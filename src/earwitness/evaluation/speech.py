@@ -9,6 +9,7 @@ import numpy as np
 import pystoi
 
 from earwitness import features, former
+from earwitness.arguments import checked
 from earwitness.audio import check_finite, check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError, check_number
 
@@ -18,6 +19,7 @@ _F0_RANGE_HZ = (75.0, 500.0)
 _SHORTEST_S = 0.41  # 30 frames of 25.6 ms, every 12.8 ms
 
 
+@checked
 def waveform_correlation(sound: np.ndarray, relevance: np.ndarray) -> float:
     """Return the magnitude of the correlation of two signals (T,), sample by sample: 0 to 1."""
     sound, relevance = _pair(sound, relevance)
@@ -26,6 +28,7 @@ def waveform_correlation(sound: np.ndarray, relevance: np.ndarray) -> float:
     return float(abs(sound @ relevance) / (np.linalg.norm(sound) * np.linalg.norm(relevance)))
 
 
+@checked
 def period_agreement(
     sound: np.ndarray, relevance: np.ndarray, sample_rate: int, tolerance: float = 0.05
 ) -> float:
@@ -64,6 +67,7 @@ def period_agreement(
     return float(np.mean(np.abs(theirs / ours - 1) <= tolerance))
 
 
+@checked
 def f0_agreement(
     sound: np.ndarray, relevance: np.ndarray, sample_rate: int, tolerance: float = 0.05
 ) -> float:
@@ -99,8 +103,13 @@ def f0_agreement(
     return float(np.mean(np.abs(found_hz / f0_hz[voiced] - 1) <= tolerance))  # NaN counts as a miss
 
 
+@checked
 def envelope_correlation(
-    sound, relevance, sample_rate: int, time_s: float, max_hz: float = 5000.0
+    sound: np.ndarray,
+    relevance: np.ndarray,
+    sample_rate: int,
+    time_s: float,
+    max_hz: float = 5000.0,
 ) -> float:
     """Return the correlation, over frequency, of two LP spectra in dB of 25 ms around a moment.
 
@@ -133,8 +142,13 @@ def envelope_correlation(
     return float(np.corrcoef(spectra[0][1][kept], spectra[1][1][kept])[0, 1])
 
 
+@checked
 def harmonic_correlation(
-    sound, relevance, sample_rate: int, time_s: float, max_hz: float = 2000.0
+    sound: np.ndarray,
+    relevance: np.ndarray,
+    sample_rate: int,
+    time_s: float,
+    max_hz: float = 2000.0,
 ) -> float:
     """Return the correlation of what two short-time spectra in dB have beyond their LP spectra:
     their harmonics.
@@ -159,8 +173,13 @@ def harmonic_correlation(
     return float(np.corrcoef(*fine)[0, 1])
 
 
+@checked
 def formant_agreement(
-    sound, relevance, sample_rate: int, times_s, tolerance: float = 0.1
+    sound: np.ndarray,
+    relevance: np.ndarray,
+    sample_rate: int,
+    times_s: np.ndarray,
+    tolerance: float = 0.1,
 ) -> np.ndarray:
     """Return for moments of a sound whether the relevance signal has its F1 and F2 there.
 
@@ -193,6 +212,7 @@ def formant_agreement(
     return np.abs(ratio - 1) <= tolerance
 
 
+@checked
 def band_levels(
     samples: np.ndarray,
     sample_rate: int,
@@ -231,6 +251,7 @@ def band_levels(
     return 10 * np.log10(np.maximum(_by_band(power, freqs_hz, edges_hz), np.finfo(float).tiny))
 
 
+@checked
 def f_ratio(band_levels: np.ndarray, speakers: Sequence) -> np.ndarray:
     """Return, for each sub-band, the variance of the speakers' means over the mean variance within
     speakers.
@@ -277,6 +298,7 @@ def f_ratio(band_levels: np.ndarray, speakers: Sequence) -> np.ndarray:
     return np.divide(means.var(0), within, out=np.full(levels.shape[1], np.inf), where=within > 0)
 
 
+@checked
 def stoi(
     reference: np.ndarray, signal: np.ndarray, sample_rate: int, *, extended: bool = False
 ) -> float:

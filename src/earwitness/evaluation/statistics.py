@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_number
 
 
@@ -29,6 +30,7 @@ class Interval(NamedTuple):
         return not self.low <= value <= self.high
 
 
+@checked
 def bootstrap(
     values: Sequence[float],
     groups: Sequence | None = None,
@@ -88,6 +90,7 @@ def bootstrap(
     return Interval(point, float(low), float(high), n_groups)
 
 
+@checked
 def paired_bootstrap(
     values: Sequence[float], controls: Sequence[float], groups: Sequence | None = None, **options
 ) -> Interval:
@@ -113,6 +116,7 @@ def paired_bootstrap(
     return bootstrap(values - controls, groups, **options)
 
 
+@checked
 def share(count: int, n: int, level: float = 0.95) -> Interval:
     """Return a share of n independent speakers or clips with its Wilson interval, 0 to 1.
 
@@ -128,6 +132,7 @@ def share(count: int, n: int, level: float = 0.95) -> Interval:
     return Interval(count / n, float(ends.low), float(ends.high), n)
 
 
+@checked
 def mcnemar(values: Sequence[bool], controls: Sequence[bool]) -> float:
     """Return the exact two-sided p-value that two shares of the same clips differ.
 
@@ -150,6 +155,7 @@ def mcnemar(values: Sequence[bool], controls: Sequence[bool]) -> float:
     return float(scipy.stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
+@checked
 def fisher(count: int, n: int, other_count: int, other_n: int) -> float:
     """Return the exact two-sided p-value that shares of different speakers or clips differ.
 
@@ -166,6 +172,7 @@ def fisher(count: int, n: int, other_count: int, other_n: int) -> float:
     return float(scipy.stats.fisher_exact(table).pvalue)
 
 
+@checked
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Return p-values corrected for their number, in their order: Holm's step-down method.
 
@@ -183,7 +190,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-def roc_area(scores, truth) -> float:
+@checked
+def roc_area(scores: np.ndarray, truth: np.ndarray) -> float:
     """Return the area under the ROC curve: how likely a true value scores above a false one; 0.5 is
     chance.
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_number
 from earwitness.evaluation.statistics import roc_area
 
@@ -26,7 +27,8 @@ class Best(NamedTuple):
     """Area under the ROC curve on moments that had no say in choosing it."""
 
 
-def roc_areas(outputs, truth) -> np.ndarray:
+@checked
+def roc_areas(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve of each unit, (n_units,):
     :func:`earwitness.evaluation.roc_area`.
 
@@ -52,7 +54,10 @@ def roc_areas(outputs, truth) -> np.ndarray:
     return np.array([roc_area(unit, truth) for unit in outputs.T])
 
 
-def best_unit(outputs, truth, chosen_on, rising: bool = False) -> Best:
+@checked
+def best_unit(
+    outputs: np.ndarray, truth: np.ndarray, chosen_on: np.ndarray, rising: bool = False
+) -> Best:
     """Return the unit that tells truth from the rest best on some moments, and how well it does on
     all others.
 
@@ -83,8 +88,9 @@ def best_unit(outputs, truth, chosen_on, rising: bool = False) -> Best:
     return Best(unit, direction, float(roc_areas(others, truth[~chosen_on])[0]))
 
 
+@checked
 def drawn_areas(
-    output, truth, clips: Sequence, n_resamples: int = 2000, seed: int = 0
+    output: np.ndarray, truth: np.ndarray, clips: Sequence, n_resamples: int = 2000, seed: int = 0
 ) -> np.ndarray:
     """Return the area under the ROC curve of a unit when whole clips are drawn anew,
     (n_resamples,).
@@ -131,7 +137,8 @@ def _wins(held: np.ndarray, others: np.ndarray) -> float:
     return float(below.sum() / 2)
 
 
-def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray:
+@checked
+def in_segments(frames: np.ndarray, length: int, hop: int, how: str = "touch") -> np.ndarray:
     """Return for each segment whether a truth known for each frame holds in it.
 
     Parameters
@@ -153,7 +160,10 @@ def in_segments(frames, length: int, hop: int, how: str = "touch") -> np.ndarray
     return cut.any(axis=1) if how == "touch" else cut[:, length // 2].copy()
 
 
-def presence(outputs: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np.ndarray:
+@checked
+def presence(
+    outputs: Sequence[np.ndarray], silent: np.ndarray, level: float = ACTIVE
+) -> np.ndarray:
     """Return the share of clips in which each unit responds somewhere, (n_units,).
 
     Parameters
@@ -174,6 +184,7 @@ def presence(outputs: Sequence[np.ndarray], silent, level: float = ACTIVE) -> np
     return np.mean([(distance > level * span) & (span > 0) for distance in away], axis=0)
 
 
+@checked
 def constant(outputs: Sequence[np.ndarray], level: float = CONSTANT) -> np.ndarray:
     """Return which units never respond, (n_units,) bool: their range over all clips is below
     ``level`` of the widest.
@@ -189,7 +200,8 @@ def _ranges(outputs: Sequence[np.ndarray]) -> np.ndarray:
     return np.max(highest, axis=0) - np.min(lowest, axis=0)
 
 
-def redundancy(outputs, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+@checked
+def redundancy(outputs: np.ndarray, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     """Return the correlations of all units, and groups of those that vary alike.
 
     Parameters
@@ -220,7 +232,8 @@ def redundancy(outputs, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     return correlations, fcluster(linkage(distance, "average"), 1 - level, "distance")
 
 
-def thirds(relevance) -> np.ndarray:
+@checked
+def thirds(relevance: np.ndarray) -> np.ndarray:
     """Return which share of a map (..., n_bands, n_frames) lies in the bottom, centre and top
     bands, (..., 3).
 
@@ -234,7 +247,8 @@ def thirds(relevance) -> np.ndarray:
     return np.where(total > 0, parts / np.where(total > 0, total, 1), np.nan)
 
 
-def correlations(maps) -> np.ndarray:
+@checked
+def correlations(maps: np.ndarray) -> np.ndarray:
     """Return the correlations of a segment's maps, (n_maps, ...) -> (n_pairs,); maps without change
     are left out.
 

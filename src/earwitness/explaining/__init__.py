@@ -3,26 +3,29 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
+from earwitness.arguments import checked
 from earwitness.explaining.explanation import Explanation
 from earwitness.explaining.networks import FRONT_ENDS, Network, find
 from earwitness.explaining.request import Request
 
 
+@checked
 def explain(
-    sound,
+    sound: str | Path | tuple[np.ndarray, float],
     model: str | nn.Module | Network,
     *,
     method: str = "lrp-epsilon",
-    target="predicted",
+    target: int | str | tuple = "predicted",
     sample_rate: int | None = None,
     channel: str | None = None,
     weights: str | Path | None = None,
     front_end: str | Callable | None = None,
     n_samples: int | None = None,
     classes: Sequence[str] | None = None,
-    output=None,
+    output: str | int | Callable | None = None,
     class_axis: int | None = None,
     rules: Mapping | None = None,
     seed: int = 0,

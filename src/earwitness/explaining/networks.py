@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from earwitness import features, models
+from earwitness.arguments import checked
 from earwitness.audio import check_rate
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, check_choice
 from earwitness.features import spectrogram, windowing
@@ -151,6 +152,7 @@ def _is_of_samples(inputs: torch.Tensor, n_samples: int, front_end: str) -> bool
     return False
 
 
+@checked
 def find(
     model: str | nn.Module,
     *,

@@ -15,7 +15,7 @@ from earwitness.attribution import registry
 from earwitness.attribution.question import Asked, Question
 from earwitness.attribution.validation import frozen
 from earwitness.audio import check_samples, read_audio, resample
-from earwitness.errors import AudioError, ParameterError
+from earwitness.errors import AudioError, InputsError, ParameterError
 from earwitness.explaining.explanation import Explanation
 from earwitness.explaining.networks import Network, Prepared
 from earwitness.features.waveform import pad_to_length
@@ -219,11 +219,9 @@ def logits_of(network: Network, output, inputs: torch.Tensor) -> torch.Tensor:
     try:
         with frozen(network.model), torch.no_grad():
             logits = _MeanOverTime(network.model, output)(inputs).double().cpu()
-    except (RuntimeError, TypeError, IndexError, ValueError) as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ParameterError(
-            f"The network fails on inputs {tuple(inputs.shape)}: {str(error).splitlines()[0]}. "
+    except InputsError as error:
+        raise InputsError(
+            f"{error} "
             "Does it take samples (1, time)? Then the front end is 'flat'. Does it take a "
             "spectrogram? Then name a front end that makes it (--front-end "
             "package.module:function). Does it take one length only? Then give its number of "
@@ -254,7 +252,7 @@ def _predict(request: Request, found: dict) -> dict:
 
 def index_of(target, classes, logits: torch.Tensor) -> int | tuple[int, int]:
     """Return the output that a target stands for, or a pair of them."""
-    classes = list(map(str, classes or ()))
+    classes = [] if classes is None else list(map(str, classes))
 
     def one(said) -> int:
         if str(said) == "predicted":

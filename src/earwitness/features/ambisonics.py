@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from earwitness.acoustics import sphere
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError
 
@@ -19,7 +20,8 @@ LENGTH = N_FRAMES * N_HOP
 _FLOOR = 1e-12
 
 
-def ambisonic_stft(samples) -> torch.Tensor:
+@checked
+def ambisonic_stft(samples: np.ndarray) -> torch.Tensor:
     """Return the short-time Fourier transform (..., C, 50, 512) of one-second scenes (..., C,
     16000).
 
@@ -53,6 +55,7 @@ def ambisonic_stft(samples) -> torch.Tensor:
     return torch.fft.rfft(frames * (window / window.sum()))[..., 1:]
 
 
+@checked
 def magnitude_phase(stft: torch.Tensor) -> torch.Tensor:
     """Return magnitudes of all channels, then phases in radians: (..., 2C, frames, bins) of (...,
     C, frames, bins).
@@ -73,6 +76,7 @@ def magnitude_phase(stft: torch.Tensor) -> torch.Tensor:
     )
 
 
+@checked
 def intensity(stft: torch.Tensor, normalised: bool = True) -> torch.Tensor:
     """Return x, y, z of the active, then of the reactive intensity: (..., 6, frames, bins).
 
@@ -102,6 +106,7 @@ def intensity(stft: torch.Tensor, normalised: bool = True) -> torch.Tensor:
     return both / energy.clamp_min(_FLOOR)
 
 
+@checked
 def pseudo_intensity_direction(stft: torch.Tensor) -> np.ndarray:
     """Return the unit vectors (..., 3) of the active intensity summed over all bins: the classical
     estimate.
@@ -125,7 +130,8 @@ def pseudo_intensity_direction(stft: torch.Tensor) -> np.ndarray:
     return active / length
 
 
-def network_input(samples, kind: str) -> torch.Tensor:
+@checked
+def network_input(samples: np.ndarray, kind: str) -> torch.Tensor:
     """Return what a network of that kind takes for scenes (..., C, T).
 
     Parameters

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from earwitness.arguments import checked
 from earwitness.audio import check_samples
 from earwitness.errors import ParameterError, check_number
 
@@ -15,6 +16,7 @@ FLOOR_DB = -80.0  # of an amplitude of 1e-4 or less: what silence and a band abo
 RANGE_DB = 80.0  # below the loudest point everything is cut
 
 
+@checked
 def mel_edges_hz(n_mels: int = 48, fmax_hz: float = 8000.0) -> np.ndarray:
     """Return the corners (n_mels + 2,) of the triangular bands in Hz: band k rises from k to k + 1,
     falls to k + 2.
@@ -42,6 +44,7 @@ def mel_filters(
         return librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmax=fmax_hz)
 
 
+@checked
 def mel_spectrogram(
     samples: np.ndarray,
     sample_rate: int,

@@ -11,6 +11,7 @@ import soxr
 from parselmouth.praat import call
 
 from earwitness import former
+from earwitness.arguments import checked
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import AudioError, ParameterError, check_number
 
@@ -21,6 +22,7 @@ _LOWEST_FORMANT_HZ = 150.0
 _N_FORMANTS = 4
 
 
+@checked
 def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz: float = 500.0):
     """Return the fundamental frequency over time, by Praat's autocorrelation method.
 
@@ -60,6 +62,7 @@ def f0(samples: np.ndarray, sample_rate: int, floor_hz: float = 75.0, ceiling_hz
     return pitch.xs(), np.where(f0_hz > 0, f0_hz, np.nan)
 
 
+@checked
 def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options) -> np.ndarray:
     """Return the fundamental frequency at given times, in Hz: that of the nearest frame of
     :func:`f0`.
@@ -88,6 +91,7 @@ def f0_at(samples: np.ndarray, sample_rate: int, times_s: np.ndarray, **options)
     return np.where(np.abs(times_s - frames_s[nearest]) <= hop_s, f0_hz[nearest], np.nan)
 
 
+@checked
 def scale_f0(
     samples: np.ndarray,
     sample_rate: int,
@@ -140,6 +144,7 @@ def scale_f0(
     return call(speech, "Get resynthesis (overlap-add)").values[0].astype(np.float32)
 
 
+@checked
 def formants(
     samples: np.ndarray, sample_rate: int, lp_order: int = 16, max_bandwidth_hz: float = 700.0
 ) -> pd.DataFrame:
@@ -196,6 +201,7 @@ def formants(
     return table
 
 
+@checked
 def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_points: int = 512):
     """Return the smooth spectrum that linear prediction gives a stretch of sound, without
     pre-emphasis.
@@ -243,6 +249,7 @@ def lp_spectrum(samples: np.ndarray, sample_rate: int, lp_order: int = 16, n_poi
     return frequencies_hz, 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
 
 
+@checked
 def autocorrelation(samples: np.ndarray, sample_rate: int, longest_s: float = 0.02):
     """Return how alike a short segment is to itself, moved by each lag.
 

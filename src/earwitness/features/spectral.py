@@ -5,11 +5,13 @@ of the input.
 import numpy as np
 import torch
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_choice, check_number
 
 _WINDOWS = {"hann": 0.5, "hamming": 0.54, "rectangular": 1.0}  # a in a - (1 - a) cos
 
 
+@checked
 def spectral_relevance(
     relevance: np.ndarray | torch.Tensor,
     sample_rate: int,
@@ -75,6 +77,7 @@ def spectral_relevance(
     return np.moveaxis(spectra, -1, -2).astype(np.result_type(values.dtype, np.complex64))
 
 
+@checked
 def spectral_axes(
     n_samples: int, sample_rate: int, window_s: float | None = 0.025, hop_s: float = 0.01
 ):

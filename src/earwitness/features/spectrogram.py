@@ -5,6 +5,7 @@ decibels.
 import numpy as np
 import torch
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features.waveform import LENGTH, SAMPLE_RATE
@@ -51,7 +52,8 @@ def decibels(magnitude: torch.Tensor) -> torch.Tensor:
     )
 
 
-def log_spectrogram(seconds) -> torch.Tensor:
+@checked
+def log_spectrogram(seconds: np.ndarray) -> torch.Tensor:
     """Return the spectrograms (batch, 227, 227) in dB of seconds (batch, 8000) or the (227, 227) of
     one (8000,).
 
@@ -90,6 +92,7 @@ def frame_times_s() -> np.ndarray:
     return (np.arange(SIZE) + FIRST_FRAME) * N_HOP / SAMPLE_RATE
 
 
+@checked
 def scale_frequencies(
     spectrogram: torch.Tensor, factor: float, fill: float = -RANGE_DB
 ) -> torch.Tensor:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite, resample
 from earwitness.errors import AudioError, ParameterError, check_number
 from earwitness.features import phonetics
@@ -23,6 +24,7 @@ class SteadyState(NamedTuple):
     silent: bool
 
 
+@checked
 def steady_state(
     signal: np.ndarray,
     time_s: float,

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite, resample
 from earwitness.errors import AudioError, check_number
 
@@ -11,6 +12,7 @@ SAMPLE_RATE = 8000
 LENGTH = 8000
 
 
+@checked
 def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
     """Return the stretch of ``length`` samples with the most energy (the first of equal ones)."""
     check_number("length", length, 1, 2**31, whole=True)
@@ -22,6 +24,7 @@ def loudest_second(samples: np.ndarray, length: int = LENGTH) -> np.ndarray:
     return samples[start : start + length]
 
 
+@checked
 def fit_to_second(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return one second at 8 kHz: resampled, and set into the middle of silence.
 
@@ -52,7 +55,10 @@ def fit_to_second(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     return pad_to_length(loudest_second(resample(samples, sample_rate)))
 
 
-def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.ndarray:
+@checked
+def pad_to_length(
+    samples: np.ndarray, rng: np.random.Generator | None = None, length: int = LENGTH
+) -> np.ndarray:
     """Return ``samples`` (at most ``length``) inside ``length`` samples of silence, at random or in
     the middle.
     """
@@ -69,6 +75,7 @@ def pad_to_length(samples: np.ndarray, rng=None, length: int = LENGTH) -> np.nda
     return padded
 
 
+@checked
 def waveform(second: np.ndarray) -> np.ndarray:
     """Return a second (..., 8000) over its own 95th amplitude percentile plus 0.001, the input of
     AudioNet.

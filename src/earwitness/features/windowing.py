@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from earwitness.arguments import checked
 from earwitness.audio import check_finite
 from earwitness.errors import AudioError, ParameterError
 
@@ -11,6 +12,7 @@ HOP = 160  # 10 ms
 _CONSTANT = 1e-6  # deviations below this share of the mean are rounding, not sound
 
 
+@checked
 def frame_centres(n_samples: int, hop: int = HOP) -> np.ndarray:
     """Return the middle sample of each frame of ``hop`` samples, (n_frames,) int64; at least one
     frame.
@@ -27,6 +29,7 @@ def frame_centres(n_samples: int, hop: int = HOP) -> np.ndarray:
     return np.arange(min(hop, n_samples) // 2, n_samples, hop)
 
 
+@checked
 def windows(samples: np.ndarray, centres: np.ndarray, length: int = LENGTH) -> np.ndarray:
     """Return the stretches of ``length`` samples around ``centres``, zeros where they reach outside
     the utterance.
@@ -78,6 +81,7 @@ def windows(samples: np.ndarray, centres: np.ndarray, length: int = LENGTH) -> n
     return np.lib.stride_tricks.sliding_window_view(padded, length)[centres.astype(np.int64)]
 
 
+@checked
 def normalised(windows: np.ndarray) -> np.ndarray:
     """Return each window less its mean, over its standard deviation; a constant window becomes
     zero.

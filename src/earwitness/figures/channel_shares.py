@@ -5,7 +5,9 @@ are flipped.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array
 
@@ -19,7 +21,10 @@ FLIPPED = {
 }
 
 
-def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] = ()):
+@checked
+def channel_relevance(
+    ax: Axes, shares: np.ndarray, names: Sequence[str], matching: Sequence[int] = ()
+):
     """Draw a bar for each channel's mean, a dot for its median, whiskers from the 5th to the 95th
     percentile.
 
@@ -78,8 +83,12 @@ def channel_relevance(ax, shares, names: Sequence[str], matching: Sequence[int] 
     return bars
 
 
+@checked
 def flipped_scores(
-    ax, fractions, scores: Mapping[str, Sequence], spread: Mapping[str, Sequence] | None = None
+    ax: Axes,
+    fractions: np.ndarray,
+    scores: Mapping[str, Sequence],
+    spread: Mapping[str, Sequence] | None = None,
 ):
     """Draw the score of the true class over the fraction of bins set to zero, a line each; return
     the lines.

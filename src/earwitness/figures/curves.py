@@ -3,13 +3,20 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array, method_label, method_style
 
 
+@checked
 def flipping(
-    ax, fractions, accuracies: Mapping[str, Sequence], chance: float | None = None, spread=None
+    ax: Axes,
+    fractions: np.ndarray,
+    accuracies: Mapping[str, Sequence],
+    chance: float | None = None,
+    spread: Mapping | None = None,
 ):
     """Draw accuracy against the fraction of samples set to zero, a curve per method; return the
     lines by method.
@@ -62,9 +69,10 @@ def flipping(
     return lines
 
 
+@checked
 def factor_curve(
-    ax,
-    factors,
+    ax: Axes,
+    factors: np.ndarray,
     accuracies: Mapping[str, Sequence],
     colours: Mapping[str, str],
     chance: float | None = None,

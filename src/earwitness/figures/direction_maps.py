@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from earwitness.acoustics import sphere
 from earwitness.acoustics.rooms import Room, image_sources
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array, panels
 
@@ -34,7 +36,8 @@ _ERRORS = colormaps["viridis_r"]
 SIGN_CMAP = "PuOr_r"  # orange and violet: signs of a field; red and blue are kept for relevance
 
 
-def room(ax, place: Room, reach_m: float = 0.0):
+@checked
+def room(ax: Axes, place: Room, reach_m: float = 0.0):
     """Draw a room with its array and source in three dimensions; return the lines of its edges.
 
     Parameters
@@ -78,6 +81,7 @@ def room(ax, place: Room, reach_m: float = 0.0):
     return lines
 
 
+@checked
 def harmonics(order: int = 2):
     """Return a figure of the directivity of every channel up to ``order``, a row per order.
 
@@ -119,6 +123,7 @@ def harmonics(order: int = 2):
     return figure
 
 
+@checked
 def sphere_axes(rows: int = 1, columns: int = 1, height: float | None = None):
     """Return a figure with maps of the sphere (Mollweide: areas are true), to be used by the
     functions below.
@@ -148,13 +153,15 @@ def _dress(ax) -> None:
     )
 
 
+@checked
 def on_map(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return map coordinates as seen from the array: left of it is left on the map."""
     azimuth, elevation = sphere.angles(directions)
     return -azimuth, elevation
 
 
-def arrows_on_sphere(ax, true: np.ndarray, estimated: np.ndarray, limit_deg: float = 40.0):
+@checked
+def arrows_on_sphere(ax: Axes, true: np.ndarray, estimated: np.ndarray, limit_deg: float = 40.0):
     """Draw the great circle from each true direction to its estimate, coloured by its length;
     return the dots.
 
@@ -181,8 +188,9 @@ def arrows_on_sphere(ax, true: np.ndarray, estimated: np.ndarray, limit_deg: flo
     return ax.scatter(*on_map(true), c=error_deg, s=10, cmap=_ERRORS, norm=scale, zorder=3)
 
 
+@checked
 def classes_on_sphere(
-    ax, values: np.ndarray, limits: tuple[float, float] | None = None, cmap: str = "viridis"
+    ax: Axes, values: np.ndarray, limits: tuple[float, float] | None = None, cmap: str = "viridis"
 ):
     """Draw a value per class as a dot at its place on the sphere; return the dots.
 
@@ -208,8 +216,9 @@ def classes_on_sphere(
     )
 
 
+@checked
 def by_condition(
-    ax, tables: Mapping[str, pd.DataFrame], x_label: str, value: str = "within_percent"
+    ax: Axes, tables: Mapping[str, pd.DataFrame], x_label: str, value: str = "within_percent"
 ):
     """Draw accuracy or error over a condition, a line per locator with two standard errors; return
     the lines.
@@ -248,7 +257,8 @@ def by_condition(
     return lines
 
 
-def cumulative_errors(ax, errors_deg: Mapping[str, np.ndarray], limit_deg: float = 60.0):
+@checked
+def cumulative_errors(ax: Axes, errors_deg: Mapping[str, np.ndarray], limit_deg: float = 60.0):
     """Draw for each locator the share of scenes whose error is at most so many degrees; return the
     lines.
     """
@@ -272,14 +282,16 @@ def cumulative_errors(ax, errors_deg: Mapping[str, np.ndarray], limit_deg: float
     return lines
 
 
-def locator_legend(figure, ax, columns: int = 2) -> None:
+@checked
+def locator_legend(figure, ax: Axes, columns: int = 2) -> None:
     """Put one legend for all panels above them."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6)
 
 
+@checked
 def field_map(
-    ax, values: np.ndarray, times_s: np.ndarray, freqs_hz: np.ndarray, limit: float = 1.0
+    ax: Axes, values: np.ndarray, times_s: np.ndarray, freqs_hz: np.ndarray, limit: float = 1.0
 ):
     """Draw a signed quantity of the field, for instance a component of intensity (freq, time);
     return the mesh.

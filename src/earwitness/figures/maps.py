@@ -1,16 +1,22 @@
 """Pictures over time and frequency: spectrograms, relevance maps, and one laid over the other."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import withStroke
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import (
     LEVEL_CMAP,
     RELEVANCE_CMAP,
     SPECTROGRAM_CMAP,
     as_array,
+    axis,
     checked_limit,
     relevance_limit,
     symmetric,
@@ -21,7 +27,15 @@ from earwitness.figures.style import (
 _PALE = LinearSegmentedColormap.from_list("pale", colormaps["Greys"](np.linspace(0, 0.8, 256)))
 
 
-def spectrogram(ax, level_db, times_s, freqs_hz, floor_db: float = -80.0, cmap=SPECTROGRAM_CMAP):
+@checked
+def spectrogram(
+    ax: Axes,
+    level_db: np.ndarray,
+    times_s: np.ndarray,
+    freqs_hz: np.ndarray,
+    floor_db: float = -80.0,
+    cmap=SPECTROGRAM_CMAP,
+):
     """Draw a spectrogram and return the mesh.
 
     Parameters
@@ -37,7 +51,14 @@ def spectrogram(ax, level_db, times_s, freqs_hz, floor_db: float = -80.0, cmap=S
     return _mesh(ax, as_array(level_db), times_s, freqs_hz, cmap=cmap, vmin=floor_db, vmax=0)
 
 
-def relevance_map(ax, relevance, times_s, freqs_hz, limit: float | None = None):
+@checked
+def relevance_map(
+    ax: Axes,
+    relevance: np.ndarray,
+    times_s: np.ndarray,
+    freqs_hz: np.ndarray,
+    limit: float | None = None,
+):
     """Draw relevance over time and frequency and return the mesh.
 
     Parameters
@@ -61,8 +82,15 @@ def relevance_map(ax, relevance, times_s, freqs_hz, limit: float | None = None):
     return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale)
 
 
+@checked
 def relevance_on_spectrogram(
-    ax, relevance, level_db, times_s, freqs_hz, limit: float | None = None, floor_db: float = -65.0
+    ax: Axes,
+    relevance: np.ndarray,
+    level_db: np.ndarray,
+    times_s: np.ndarray,
+    freqs_hz: np.ndarray,
+    limit: float | None = None,
+    floor_db: float = -65.0,
 ):
     """Draw a pale spectrogram with relevance over it, the more opaque the larger, and return its
     mesh.
@@ -101,7 +129,14 @@ def relevance_on_spectrogram(
     return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
 
 
-def spectral_relevance(ax, relevance, times_s, freqs_hz, floor_db: float = -40.0):
+@checked
+def spectral_relevance(
+    ax: Axes,
+    relevance: np.ndarray,
+    times_s: np.ndarray,
+    freqs_hz: np.ndarray,
+    floor_db: float = -40.0,
+):
     """Draw how strongly each frequency matters at each moment, in dB, and return the mesh.
 
     Parameters
@@ -130,7 +165,14 @@ def spectral_relevance(ax, relevance, times_s, freqs_hz, floor_db: float = -40.0
     return _mesh(ax, level_db, times_s, freqs_hz, cmap=LEVEL_CMAP, vmin=floor_db, vmax=0)
 
 
-def phones(ax, table, column: str = "phone", start_s: float = 0.0, stop_s: float = np.inf):
+@checked
+def phones(
+    ax: Axes,
+    table: pd.DataFrame,
+    column: str = "phone",
+    start_s: float = 0.0,
+    stop_s: float = np.inf,
+):
     """Draw the boundaries of phones as thin lines, with the phones written above the axes; return
     the lines.
 
@@ -186,7 +228,10 @@ def _rows_of_labels(ax, durations_s) -> int:
     return int(np.clip(np.ceil(0.25 / one_in), 1, 4))
 
 
-def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False, **options):
+@checked
+def relevance_bar(
+    mappable, ax: Axes | Sequence, label: str = "Relevance", clipped: bool = False, **options
+):
     """Add a colour bar whose ends print the limit, and return it.
 
     Parameters
@@ -211,7 +256,8 @@ def relevance_bar(mappable, ax, label: str = "Relevance", clipped: bool = False,
     return bar
 
 
-def spectrogram_bar(mappable, ax, label: str = "Level (dB re maximum)", **options):
+@checked
+def spectrogram_bar(mappable, ax: Axes | Sequence, label: str = "Level (dB re maximum)", **options):
     """Add the colour bar of a spectrogram, and return it."""
     bar = np.ravel(ax)[0].figure.colorbar(mappable, ax=ax, aspect=30, pad=0.02, **options)
     bar.set_label(label)
@@ -220,7 +266,7 @@ def spectrogram_bar(mappable, ax, label: str = "Level (dB re maximum)", **option
 
 
 def _mesh(ax, values: np.ndarray, times_s, freqs_hz, **options):
-    times_s, freqs_hz = as_array(times_s), as_array(freqs_hz)
+    times_s, freqs_hz = axis(times_s, "Times"), axis(freqs_hz, "Frequencies")
     if values.shape != (len(freqs_hz), len(times_s)):
         raise ParameterError(
             f"{values.shape} is not (freq, time) = ({len(freqs_hz)}, {len(times_s)})."

@@ -2,9 +2,14 @@
 labels.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import (
     RELEVANCE_CMAP,
@@ -35,7 +40,14 @@ _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 16000)
 ESTIMATE, LABEL = "#D55E00", "#0072B2"
 
 
-def mel_spectrogram(ax, level_db, centres_hz, hop_s: float = 0.01, floor_db: float | None = None):
+@checked
+def mel_spectrogram(
+    ax: Axes,
+    level_db: np.ndarray,
+    centres_hz: np.ndarray,
+    hop_s: float = 0.01,
+    floor_db: float | None = None,
+):
     """Draw a mel spectrogram, its bands at equal heights, and return the image.
 
     Parameters
@@ -52,7 +64,14 @@ def mel_spectrogram(ax, level_db, centres_hz, hop_s: float = 0.01, floor_db: flo
     return _image(ax, as_array(level_db), centres_hz, hop_s, cmap=SPECTROGRAM_CMAP, vmin=floor_db)
 
 
-def mel_relevance(ax, relevance, centres_hz, hop_s: float = 0.01, limit: float | None = None):
+@checked
+def mel_relevance(
+    ax: Axes,
+    relevance: np.ndarray,
+    centres_hz: np.ndarray,
+    hop_s: float = 0.01,
+    limit: float | None = None,
+):
     """Draw relevance over the bands and frames of a mel spectrogram, red for, blue against; return
     the image.
 
@@ -95,7 +114,8 @@ def _image(ax, values, centres_hz, hop_s, **options):
     return image
 
 
-def disturbed(ax, intervals_s, label: str = "disturbed", colour: str = "#D55E00"):
+@checked
+def disturbed(ax: Axes, intervals_s: Sequence, label: str = "disturbed", colour: str = "#D55E00"):
     """Draw a bar above the axes wherever something was disturbed, and return it.
 
     Parameters
@@ -124,7 +144,8 @@ def disturbed(ax, intervals_s, label: str = "disturbed", colour: str = "#D55E00"
     return bars
 
 
-def by_condition(ax, table, estimate: str = "estimate", label: str = "pesq"):
+@checked
+def by_condition(ax: Axes, table: pd.DataFrame, estimate: str = "estimate", label: str = "pesq"):
     """Draw estimate and label of each condition, joined by a line, a row per condition; return the
     points.
 
@@ -157,9 +178,10 @@ def by_condition(ax, table, estimate: str = "estimate", label: str = "pesq"):
     return points
 
 
+@checked
 def agreement(
-    ax,
-    table,
+    ax: Axes,
+    table: pd.DataFrame,
     estimate: str = "estimate",
     label: str = "pesq",
     legend: bool = True,
@@ -210,7 +232,15 @@ def agreement(
     return points
 
 
-def effect_by_quality(ax, quality, change, label: str, colour: str = ESTIMATE, marker: str = "o"):
+@checked
+def effect_by_quality(
+    ax: Axes,
+    quality: np.ndarray,
+    change: np.ndarray,
+    label: str,
+    colour: str = ESTIMATE,
+    marker: str = "o",
+):
     """Draw the mean change by masking over the estimate of the whole clip, a point per clip; return
     the points.
     """
@@ -222,12 +252,13 @@ def effect_by_quality(ax, quality, change, label: str, colour: str = ESTIMATE, m
     return points
 
 
+@checked
 def tiles(
-    axes,
-    maps,
+    axes: Sequence,
+    maps: np.ndarray,
     limit: float | None = None,
     colours: str | None = None,
-    centres_hz=None,
+    centres_hz: np.ndarray | None = None,
     hop_s: float = 0.01,
 ):
     """Draw small maps of segments, one on each axes and on one scale; return the images.
@@ -286,7 +317,10 @@ def _label_tile(ax, values, centres_hz, hop_s: float) -> None:
     ax.tick_params(labelsize=6.5, length=2, pad=1)
 
 
-def correlation_matrix(ax, correlations, groups=None, label: str = "Feature"):
+@checked
+def correlation_matrix(
+    ax: Axes, correlations: np.ndarray, groups: Sequence | None = None, label: str = "Feature"
+):
     """Draw the correlations of units, those of a group side by side; return the image.
 
     Parameters

@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import as_array, known_looks, method_label, method_style
 
 
-def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float | None = None):
+@checked
+def autocorrelations(
+    ax: Axes, lags_s: np.ndarray, curves: Mapping[str, Sequence], period_s: float | None = None
+):
     """Draw autocorrelations of short segments against the lag, with the pitch period marked; return
     lines by name.
 
@@ -54,7 +59,8 @@ def autocorrelations(ax, lags_s, curves: Mapping[str, Sequence], period_s: float
     return lines
 
 
-def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: float = 0.0):
+@checked
+def f0_contours(ax: Axes, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: float = 0.0):
     """Draw F0 against time for several signals; return the lines by name.
 
     Parameters
@@ -90,9 +96,7 @@ def f0_contours(ax, contours: Mapping[str, tuple[Sequence, Sequence]], start_s: 
     f0 = np.concatenate(voiced) if voiced else np.zeros(0)
     if not f0.size:
         raise ParameterError("None of the contours has a voiced frame; there is no F0 to draw.")
-    ax.set(
-        xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * f0.min()), 1.1 * f0.max())
-    )
+    ax.set(xlabel="Time (s)", ylabel="F0 (Hz)", ylim=(max(0, 0.85 * f0.min()), 1.1 * f0.max()))
     ax.grid(axis="y")
     _legend_above(ax, rows=-(-len(contours) // 2))
     return lines

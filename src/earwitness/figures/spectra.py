@@ -5,15 +5,23 @@ band.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
-from earwitness.figures.style import SPECTROGRAM_CMAP, as_array, method_label, method_style
+from earwitness.figures.style import SPECTROGRAM_CMAP, as_array, axis, method_label, method_style
 
 _SHADES = ("#E4E9EC", "#F3E6D3")
 
 
+@checked
 def short_time_spectrum(
-    ax, freqs_hz, level_db, envelope_db=None, lp_db=None, formants_hz: Sequence[float] = ()
+    ax: Axes,
+    freqs_hz: np.ndarray,
+    level_db: np.ndarray,
+    envelope_db: np.ndarray | None = None,
+    lp_db: np.ndarray | None = None,
+    formants_hz: Sequence[float] = (),
 ):
     """Draw the spectrum of one window in dB, with its envelope, its LP spectrum and formants;
     return lines by name.
@@ -60,7 +68,8 @@ def short_time_spectrum(
     return lines
 
 
-def filter_bank(ax, freqs_hz, responses):
+@checked
+def filter_bank(ax: Axes, freqs_hz: np.ndarray, responses: np.ndarray):
     """Draw the magnitude responses of a layer's filters as a picture, sorted by their peaks; return
     the mesh.
 
@@ -77,8 +86,8 @@ def filter_bank(ax, freqs_hz, responses):
     ParameterError
         If the shapes do not fit, or a filter is zero everywhere.
     """
-    freqs_hz, responses = as_array(freqs_hz), as_array(responses)
-    if responses.ndim != 2 or responses.shape[1] != len(freqs_hz):
+    freqs_hz, responses = axis(freqs_hz, "Frequencies"), as_array(responses)
+    if responses.ndim != 2 or not len(responses) or responses.shape[1] != len(freqs_hz):
         raise ParameterError(
             f"{responses.shape} is not (filters, frequencies) with {len(freqs_hz)} frequencies."
         )
@@ -103,9 +112,10 @@ def filter_bank(ax, freqs_hz, responses):
     return mesh
 
 
+@checked
 def by_frequency(
-    ax,
-    freqs_hz,
+    ax: Axes,
+    freqs_hz: np.ndarray,
     curves: Mapping[str, Sequence],
     label: str = "Relevance (dB re mean)",
     bands: Mapping[str, tuple[float, float]] | None = None,
@@ -166,10 +176,11 @@ def by_frequency(
     return lines
 
 
+@checked
 def f_ratio(
-    ax,
-    edges_hz,
-    ratios,
+    ax: Axes,
+    edges_hz: np.ndarray,
+    ratios: np.ndarray,
     shuffled: float | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
 ):
@@ -192,7 +203,7 @@ def f_ratio(
     ParameterError
         If there is not one more edge than ratios.
     """
-    edges_hz, ratios = as_array(edges_hz), as_array(ratios)
+    edges_hz, ratios = axis(edges_hz, "Edges"), axis(ratios, "F-ratios")
     if len(edges_hz) != len(ratios) + 1:
         raise ParameterError(
             f"{len(ratios)} sub-bands have {len(ratios) + 1} edges, got {len(edges_hz)}."

@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 
 from earwitness import looks
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.errors import ParameterError, check_number
 
 RELEVANCE_CMAP = "bwr"  # zennit's; red for, white zero, blue against
 SPECTROGRAM_CMAP = "magma"
@@ -36,6 +37,7 @@ def known_looks() -> Mapping[str, looks.Look]:
     return looks.declared()
 
 
+@checked
 def method_style(name: str) -> dict:
     """Return colour, marker and line style of a method or network, as keyword arguments for
     ``plot``.
@@ -56,6 +58,7 @@ def method_label(name: str) -> str:
     return look.label if look else name
 
 
+@checked
 def panels(rows: int = 1, columns: int = 1, height: float | None = None, **options):
     """Return a figure of the book's width and its axes.
 
@@ -73,6 +76,9 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None, **optio
     The figure is closed for pyplot: a notebook shows it where a cell ends in it, and not a second
     time by itself.
     """
+    for name, number in (("rows", rows), ("columns", columns)):
+        check_number(name, number, 1, 100, whole=True)
+    check_number("height", 1.0 if height is None else height, 0.1, 1000)
     size = (WIDTH_IN, height or 2.6 * rows + 0.4)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
     plt.close(figure)
@@ -80,6 +86,7 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None, **optio
     return figure, axes
 
 
+@checked
 def relevance_limit(*relevances, quantile: float = 1.0) -> float:
     """Return the limit of a colour scale shared by several relevances of any shape.
 
@@ -96,12 +103,32 @@ def relevance_limit(*relevances, quantile: float = 1.0) -> float:
         If relevance is zero everywhere or not finite: there is nothing to draw, and nothing to hide
         behind a scale.
     """
+    if not relevances:
+        raise ParameterError("There is no relevance to find a limit of.")
+    check_number("quantile", quantile, 0, 1)
     magnitude = np.abs(np.concatenate([np.ravel(as_array(relevance)) for relevance in relevances]))
     if not np.isfinite(magnitude).all():
         raise ParameterError("Relevance holds NaN or infinite values; nothing can be drawn.")
     if not magnitude.any():
         raise ParameterError("Relevance is zero everywhere; there is nothing to draw.")
     return float(np.quantile(magnitude[magnitude > 0], quantile))
+
+
+def axis(values, what: str) -> np.ndarray:
+    """Return finite numbers (n,) that stand along an axis.
+
+    Raises
+    ------
+    ParameterError
+        If they are none, not in one row, or NaN or infinite; the message says what they are.
+    """
+    values = as_array(values)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ParameterError(
+            f"{what} must be finite numbers in one row, got "
+            f"{np.count_nonzero(~np.isfinite(values))} of shape {values.shape} that are not finite."
+        )
+    return values
 
 
 def as_array(values) -> np.ndarray:

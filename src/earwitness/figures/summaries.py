@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
-from earwitness.errors import ParameterError
-from earwitness.figures.style import SEX_COLOURS, as_array
+from earwitness.arguments import checked
+from earwitness.errors import ParameterError, check_number
+from earwitness.figures.style import SEX_COLOURS, as_array, axis
 
 _HATCHES = ("", "//", "..", "\\\\", "xx")
 
 
-def confusion(ax, counts, classes: Sequence):
+@checked
+def confusion(ax: Axes, counts: np.ndarray, classes: Sequence):
     """Draw a confusion matrix in per cent of each true class, with the numbers in the cells; return
     the image.
 
@@ -59,7 +62,8 @@ def confusion(ax, counts, classes: Sequence):
     return image
 
 
-def durations(ax, seconds, limit_s: float | None = 1.0, bins: int = 40):
+@checked
+def durations(ax: Axes, seconds: np.ndarray, limit_s: float | None = 1.0, bins: int = 40):
     """Draw a histogram of durations; return the patches.
 
     Parameters
@@ -69,7 +73,8 @@ def durations(ax, seconds, limit_s: float | None = 1.0, bins: int = 40):
     limit_s : float, optional
         The network's input length: dashed, and the share of longer clips is printed.
     """
-    seconds = as_array(seconds)
+    seconds = axis(seconds, "Durations")
+    check_number("bins", bins, 1, 10_000, whole=True)
     _, _, patches = ax.hist(seconds, bins=bins, color="#7FA8C9", edgecolor="white", linewidth=0.4)
     ax.set(xlabel="Duration (s)", ylabel="Clips")
     if limit_s is not None:
@@ -88,8 +93,9 @@ def durations(ax, seconds, limit_s: float | None = 1.0, bins: int = 40):
     return patches
 
 
+@checked
 def bars(
-    ax,
+    ax: Axes,
     values: pd.DataFrame,
     errors: pd.DataFrame | None = None,
     colours: Mapping[str, str] | None = None,
@@ -158,11 +164,12 @@ def _bar_look(control: bool, number: int, colour: str | None) -> dict:
     return {"facecolor": colour or cycle[number % 4], "edgecolor": "#333333", "linewidth": 0.8}
 
 
+@checked
 def scatter_by_group(
-    ax,
-    x,
-    y,
-    groups,
+    ax: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: Sequence,
     x_label: str = "F0 (Hz)",
     y_label: str = "F1 (Hz)",
     colours: Mapping[str, str] | None = None,
@@ -208,7 +215,8 @@ def scatter_by_group(
     return drawn
 
 
-def changes(ax, values: Mapping[str, np.ndarray], label: str) -> None:
+@checked
+def changes(ax: Axes, values: Mapping[str, np.ndarray], label: str) -> None:
     """Draw mean changes with their standard error: the first bar is the subject, the others are
     controls.
 

@@ -4,7 +4,9 @@ floors.
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import known_looks, method_label, method_style
 
@@ -19,7 +21,10 @@ _OURS_ASIDE = 0.11
 _NEEDED = ("vowel", "sex", "signal", "share")
 
 
-def vowel_shares(ax, shares: pd.DataFrame, ours: str = "guided-backprop", legend: bool = True):
+@checked
+def vowel_shares(
+    ax: Axes, shares: pd.DataFrame, ours: str = "guided-backprop", legend: bool = True
+):
     """Draw shares by vowel and sex, a marker per signal; return the artists by signal.
 
     Parameters

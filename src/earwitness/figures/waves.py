@@ -2,7 +2,9 @@
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.figures.style import (
     RELEVANCE_CMAP,
@@ -15,9 +17,10 @@ from earwitness.figures.style import (
 _INK = "#37474F"
 
 
+@checked
 def waveform(
-    ax,
-    samples,
+    ax: Axes,
+    samples: np.ndarray,
     sample_rate: int,
     start_s: float = 0.0,
     colour: str = _INK,
@@ -34,8 +37,13 @@ def waveform(
     return line
 
 
+@checked
 def relevance_signal(
-    ax, relevance, sample_rate: int, limit: float | None = None, start_s: float = 0.0
+    ax: Axes,
+    relevance: np.ndarray,
+    sample_rate: int,
+    limit: float | None = None,
+    start_s: float = 0.0,
 ):
     """Draw relevance (T,) as a bar from zero at each sample, red upwards and blue downwards; return
     the bars.
@@ -69,10 +77,11 @@ def relevance_signal(
     return bars
 
 
+@checked
 def coloured_waveform(
-    ax,
-    samples,
-    relevance,
+    ax: Axes,
+    samples: np.ndarray,
+    relevance: np.ndarray,
     sample_rate: int,
     start_s: float = 0.0,
     stop_s: float | None = None,
@@ -133,7 +142,14 @@ def coloured_waveform(
     return dots
 
 
-def relevance_on_waveform(ax, samples, relevance, sample_rate: int, limit: float | None = None):
+@checked
+def relevance_on_waveform(
+    ax: Axes,
+    samples: np.ndarray,
+    relevance: np.ndarray,
+    sample_rate: int,
+    limit: float | None = None,
+):
     """Draw a whole waveform in grey, and over it a line for each sample that matters, red for and
     blue against.
 
@@ -180,4 +196,6 @@ def relevance_on_waveform(ax, samples, relevance, sample_rate: int, limit: float
 
 
 def _times_s(samples, sample_rate: int, start_s: float) -> np.ndarray:
+    if np.ndim(samples) != 1:
+        raise ParameterError(f"What is drawn along time is (T,), got {np.shape(samples)}.")
     return start_s + np.arange(len(samples)) / sample_rate

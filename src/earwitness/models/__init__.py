@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from earwitness import features
+from earwitness.arguments import checked
 from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
@@ -16,6 +17,7 @@ from earwitness.models.registry import create, find, names, register, sample_rat
 from earwitness.models.weights import Pretrained, pretrained
 
 
+@checked
 @torch.no_grad()
 def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
     """Return a row per layer of a network: name, kind, output shape for one input of
@@ -52,6 +54,7 @@ def describe(model: nn.Module, input_shape: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked
 def frame_logits(
     model: nn.Module, samples: np.ndarray, hop: int = features.windowing.HOP
 ) -> torch.Tensor:

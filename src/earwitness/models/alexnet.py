@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from earwitness.models.registry import register
-from earwitness.models.shape import check_shape
+from earwitness.models.shape import check_shape, check_sizes
 
 INPUT_SHAPE = (1, 227, 227)
 
@@ -29,6 +29,7 @@ class AlexNet(nn.Sequential):
     """
 
     def __init__(self, n_classes: int):
+        check_sizes(n_classes=n_classes)
         super().__init__()
         for name, layer in {
             "conv1": nn.Conv2d(1, 96, 11, stride=4),

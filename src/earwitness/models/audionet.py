@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from earwitness.models.registry import register
-from earwitness.models.shape import check_shape
+from earwitness.models.shape import check_shape, check_sizes
 
 INPUT_SHAPE = (1, 8000)
 CHANNELS = (100, 64, 128, 128, 128, 128)
@@ -32,6 +32,7 @@ class AudioNet(nn.Sequential):
     """
 
     def __init__(self, n_classes: int):
+        check_sizes(n_classes=n_classes)
         super().__init__()
         n_in = 1
         for i, n_out in enumerate(CHANNELS, start=1):

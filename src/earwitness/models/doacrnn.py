@@ -8,9 +8,12 @@ from torch import nn
 
 from earwitness import features
 from earwitness.acoustics import sphere
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.audio import check_finite
+from earwitness.errors import ParameterError, check_number
 from earwitness.models.inference import device_of, evaluation_mode
 from earwitness.models.registry import register
+from earwitness.models.shape import check_sizes
 
 N_FILTERS = 64
 POOLS = (8, 8, 4)  # over frequency, after each convolution
@@ -68,12 +71,8 @@ class DoaCRNN(nn.Module):
     """
 
     def __init__(self, n_channels: int, n_classes: int = 425):
+        check_sizes(n_channels=n_channels, n_classes=n_classes)
         super().__init__()
-        if n_channels < 1 or n_classes < 1:
-            raise ParameterError(
-                f"DoaCRNN needs at least one channel and one class, got {n_channels} and "
-                f"{n_classes}."
-            )
         self.n_channels, self.n_classes = n_channels, n_classes
         self.normalisation = Normalisation(n_channels)
         for i, pool in enumerate(POOLS, start=1):
@@ -134,6 +133,7 @@ class DoaCRNN(nn.Module):
         return self(inputs).softmax(-1).mean(1)
 
 
+@checked
 @torch.no_grad()
 def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int = 50) -> np.ndarray:
     """Return the directions that a network predicts for scenes, unit vectors (n, 3): the largest
@@ -150,6 +150,10 @@ def locate(network: nn.Module, mixtures: np.ndarray, kind: str, batch_size: int 
         :func:`earwitness.features.network_input`.
     batch_size : int
     """
+    check_number("batch_size", batch_size, 1, 2**31, whole=True)
+    check_finite(mixtures, "The scenes")
+    if np.ndim(mixtures) != 3 or not np.size(mixtures):
+        raise ParameterError(f"Scenes are (n, C, T), got {np.shape(mixtures)}.")
     parts = np.array_split(mixtures, -(-len(mixtures) // batch_size))
     with evaluation_mode(network):
         inputs = (

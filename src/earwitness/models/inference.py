@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from earwitness import runtime
-from earwitness.errors import ParameterError
+from earwitness.arguments import checked
+from earwitness.errors import EarwitnessError, InputsError, ParameterError
 from earwitness.models import layout
 
 AGREEMENT = 1e-4  # of the largest output; another order of sums stays below 1e-6
@@ -29,11 +30,33 @@ def evaluation_mode(model: nn.Module) -> Iterator[nn.Module]:
             module.training = training
 
 
+@contextmanager
+def named(model: nn.Module, inputs: torch.Tensor) -> Iterator[None]:
+    """Say which inputs a network fails on, where it is called within.
+
+    Raises
+    ------
+    InputsError
+        In place of what the network's own code raises; errors of ours and want of memory stay.
+    """
+    try:
+        yield
+    except (EarwitnessError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+        said = str(error).strip() or type(error).__name__
+        raise InputsError(
+            f"{type(model).__name__} fails on inputs of shape {tuple(inputs.shape)}: "
+            f"{said.splitlines()[0].rstrip('.')}."
+        ) from error
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Return where a network computes: where its first parameter lies, the CPU if it has none."""
     return next(model.parameters(), torch.empty(0)).device
 
 
+@checked
 @torch.no_grad()
 def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> torch.Tensor:
     """Return the outputs (n, n_classes) of a model in evaluation mode for inputs (n, ...), a batch
@@ -44,7 +67,7 @@ def logits(model: nn.Module, inputs: torch.Tensor, batch_size: int = 100) -> tor
     ParameterError
         If outputs are NaN or infinite.
     """
-    with evaluation_mode(model):
+    with evaluation_mode(model), named(model, inputs):
         device = device_of(model)
         outputs = torch.cat(
             [model(part.to(device)).float().cpu() for part in inputs.split(batch_size)]
@@ -65,6 +88,7 @@ def _broken_weights(model: nn.Module) -> str:
     return f", and so do its weights {', '.join(broken[:3])}" if broken else ""
 
 
+@checked
 def for_prediction(model: nn.Module, probe: torch.Tensor) -> nn.Module:
     """Return a copy in evaluation mode that returns the same, to rounding, in less time on a CPU.
 
@@ -82,6 +106,11 @@ def for_prediction(model: nn.Module, probe: torch.Tensor) -> nn.Module:
     of a forward pass in float32, and doubles the gain of bfloat16. On a GPU the copy is a plain
     one.
     """
+    with named(model, probe):
+        return _faster(model, probe)
+
+
+def _faster(model: nn.Module, probe: torch.Tensor) -> nn.Module:
     fast = layout.channels_last(model) if device_of(model).type == "cpu" else copy.deepcopy(model)
     if layout.differs(fast, model) and not agree(fast, model, probe[:1]):
         fast = copy.deepcopy(model)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from earwitness import cache, catalogue, features
+from earwitness.arguments import checked
 from earwitness.audio import check_rate, check_samples
 from earwitness.errors import (
     AudioError,
@@ -468,6 +469,7 @@ def names() -> list[str]:
     return sorted(PUBLIC + SHIPPED)
 
 
+@checked
 def load(name_or_path: str | Path, root: str | Path | None = None) -> Nisqa:
     """Return a network of the family with its trained weights, in evaluation mode.
 

@@ -6,7 +6,7 @@ from torch import nn
 from earwitness import looks
 from earwitness.errors import ParameterError
 from earwitness.models.registry import register
-from earwitness.models.shape import check_shape
+from earwitness.models.shape import check_shape, check_sizes
 
 SAMPLE_RATE = 16000
 N_SAMPLES = 4000  # 250 ms
@@ -30,6 +30,7 @@ class _RawWaveform(nn.Sequential):
         n_classes: int,
         n_samples: int,
     ):
+        check_sizes(n_classes=n_classes, n_samples=n_samples)
         super().__init__()
         n_in, length = 1, n_samples
         for i, (width, shift, n_filters) in enumerate(convolutions, start=1):

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from torch import nn
 
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_choice
 
 GROUP = "earwitness.models"  # entry points of packages that bring networks of their own
@@ -56,6 +57,7 @@ def register(
     return note
 
 
+@checked
 def names(task: str | None = None, audio: str | None = None) -> list[str]:
     """Return the names of all registered networks, or of those made for a task, or for a type of
     audio.
@@ -67,6 +69,7 @@ def names(task: str | None = None, audio: str | None = None) -> list[str]:
     )
 
 
+@checked
 def find(name: str) -> type[nn.Module]:
     """Return the class of a network.
 
@@ -79,6 +82,7 @@ def find(name: str) -> type[nn.Module]:
     return known[check_choice(name, known, "model")]
 
 
+@checked
 def create(name: str, *arguments, **options) -> nn.Module:
     """Return an untrained network by name; the rest is what its class takes, most often the number
     of classes.
@@ -91,6 +95,7 @@ def create(name: str, *arguments, **options) -> nn.Module:
     return find(name)(*arguments, **options)
 
 
+@checked
 def sample_rate(name: str) -> int:
     """Return the sample rate in Hz of the sound that a network's inputs are made from."""
     return find(name).sample_rate

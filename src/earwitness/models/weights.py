@@ -11,7 +11,8 @@ import yaml
 from torch import nn
 
 from earwitness import cache, catalogue
-from earwitness.errors import DamagedDataError, MissingDataError, check_choice
+from earwitness.arguments import checked
+from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, check_choice
 from earwitness.models import registry
 
 _AGAIN = "`git checkout data/weights` brings {} back"
@@ -62,6 +63,7 @@ def names() -> list[str]:
     return sorted({path.stem for path in folder().iterdir() if path.suffix in (".pt", ".md")})
 
 
+@checked
 def pretrained(name: str | Path) -> Pretrained:
     """Return a network with the weights that the repository ships, or that ``training.export``
     wrote.
@@ -180,8 +182,11 @@ def fill(make: Callable[[], nn.Module], state: dict[str, torch.Tensor], path: Pa
     DamagedDataError
         If the weights are not the network's, or not all finite numbers.
     """
-    with torch.device("meta"):
-        expected = {name: tuple(value.shape) for name, value in make().state_dict().items()}
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(value.shape) for name, value in make().state_dict().items()}
+    except ParameterError as error:
+        raise DamagedDataError(f"The weights in {path} are of no network: {error}") from None
     found = {name: tuple(value.shape) for name, value in state.items() if _is_whole(value)}
     if differ := sorted(
         name for name in expected.keys() | state.keys() if expected.get(name) != found.get(name)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from earwitness import corpora, features, models
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_choice
 from earwitness.training.classifiers import Classification, confusion
 from earwitness.training.experiment import trains
@@ -151,6 +152,7 @@ class Clips(Classification):
         return {"mean": self.mean}
 
 
+@checked
 def seconds(
     corpus: corpora.Corpus, indices: Iterable[int], rng: np.random.Generator | None = None
 ) -> np.ndarray:
@@ -159,6 +161,9 @@ def seconds(
     Without ``rng`` every clip always stands at the same place in its silence, drawn once from its
     name.
     """
+    indices = np.asarray(list(indices))
+    if indices.ndim != 1 or not len(indices) or indices.dtype.kind not in "iu":
+        raise ParameterError("Seconds are taken of one clip or more, by their places in a corpus.")
     clips, ids = _resampled(corpus), corpus.table["id"]
 
     def always(i: int) -> np.random.Generator:
@@ -167,6 +172,7 @@ def seconds(
     return np.stack([features.pad_to_length(clips[i], rng or always(i)) for i in indices])
 
 
+@checked
 def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
     """Return seconds of sound (n, 8000) as the network of that name wants them, mean not yet
     subtracted.

@@ -9,11 +9,13 @@ import torch
 import yaml
 
 from earwitness import cache, provenance
+from earwitness.arguments import checked
 from earwitness.errors import MissingDataError, ParameterError
 from earwitness.models import weights
 from earwitness.training.trained import Trained
 
 
+@checked
 def export(trained: Trained, path: str | Path, command: str = "") -> dict:
     """Write weights rounded to float16 to ``path``, and beside it the card that describes and
     measures them.

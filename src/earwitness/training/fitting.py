@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from earwitness import cache, corpora, runtime
+from earwitness.arguments import checked
 from earwitness.errors import check_choice
 from earwitness.training.experiment import Experiment, find
 from earwitness.training.recipes import recipe_for
@@ -26,6 +27,7 @@ N_THREADS = 2
 _PLACES = ("root", "source_root")  # where recordings lie; what they are is in the fingerprint
 
 
+@checked
 def fit(
     model: str,
     corpus: str | corpora.Corpus,
@@ -109,6 +111,7 @@ def fit(
     return _restore(experiment, path)
 
 
+@checked
 def cross_validate(
     model: str, task: Task, n_folds: int = 0, voices: Mapping | None = None, **options
 ) -> list[Trained]:
@@ -138,6 +141,7 @@ def cross_validate(
     ]
 
 
+@checked
 def summary(trained: Iterable[Trained]) -> pd.DataFrame:
     """Return a row per network: model, corpus, task, protocol, fold, and how well it does on what
     was held out.

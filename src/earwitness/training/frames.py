@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from earwitness import corpora, features, models
+from earwitness.arguments import checked
 from earwitness.errors import ParameterError
 from earwitness.training.classifiers import Classification, confusion
 from earwitness.training.experiment import trains
@@ -89,6 +90,7 @@ class TrainedOnFrames(TrainedClassifier):
         return models.frame_logits(self.model, self.samples(index))
 
 
+@checked
 def frame_targets(corpus: corpora.Corpus, task: str, index: int) -> np.ndarray:
     """Return the class index of each frame (10 ms) of an utterance, (n_frames,) int64; -1 where it
     is not counted.

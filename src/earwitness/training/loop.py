@@ -56,9 +56,7 @@ class Learner(LightningModule):
         # keys are of the epoch alone, so that a resumed run repeats them
         keys = list(self.experiment.keys(self.current_epoch))
         draw = self.experiment.draw
-        return torch.utils.data.DataLoader(
-            keys, batch_size=None, collate_fn=lambda key: draw(*key)
-        )
+        return torch.utils.data.DataLoader(keys, batch_size=None, collate_fn=lambda key: draw(*key))
 
     def training_step(self, batch, index):
         loss = self.experiment.loss(self.network, batch)

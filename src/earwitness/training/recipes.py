@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from earwitness.arguments import checked
 from earwitness.errors import check_choice
 
 
@@ -51,6 +52,7 @@ class Recipe:
 RECIPES: dict[str, dict[str | tuple[str, str], Recipe]] = {}
 
 
+@checked
 def recipe_for(recipe: str, model: str, task: str = "") -> Recipe:
     """Return the recipe of that name for a network and task.
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from earwitness import corpora
+from earwitness.arguments import checked
 from earwitness.errors import check_choice
 
 _UNSEEN = {
@@ -30,6 +31,7 @@ class Task(NamedTuple):
         return f"{self.task} ({self.corpus}, {_UNSEEN[self.protocol]})"
 
 
+@checked
 def tasks(corpus: str) -> list[Task]:
     """Return the tasks that networks are compared on, of a corpus or of several joined by ``+``.
 

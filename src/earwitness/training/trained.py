@@ -155,4 +155,3 @@ class TrainedClassifier(OnFold, Trained):
                 set(speakers[fold.test].tolist()) - set(speakers[fold.train].tolist())
             ),
         }
-

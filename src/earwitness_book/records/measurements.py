@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from filelock import FileLock
 
 from earwitness import cache
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
@@ -176,7 +175,7 @@ def write_recorded(chapter: str, entries: Iterable[Mapping], provenance: Mapping
         )
     new = [_with_provenance(entry, chapter, provenance) for entry in entries]
     path = chapter_file("recorded", chapter)
-    with FileLock(cache.directory("locks") / f"recorded-{chapter}.lock"):
+    with cache.locked(cache.directory("locks") / f"recorded-{chapter}"):
         kept = {key(entry): entry for entry in [*recorded(chapter), *new]}
         order = {id: position for position, id in enumerate(published(chapter))}
         rows = sorted(kept.values(), key=lambda row: (order.get(row["id"], len(order)), key(row)))
@@ -197,7 +196,8 @@ def _with_provenance(entry: Mapping, chapter: str, provenance: Mapping) -> dict:
 
 
 def _declared(id: str) -> Claim:
-    claims = published(str(id).split("/")[0])
+    id = str(id)
+    claims = published(id.split("/")[0])
     if id not in claims:
         near = " or ".join(get_close_matches(id, claims, n=2)) or "nothing of a similar name"
         raise UnknownNameError(

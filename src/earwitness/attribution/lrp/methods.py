@@ -9,15 +9,17 @@ import torch
 from torch import nn
 from torch.autograd.graph import disable_saved_tensors_hooks
 
+from earwitness.arguments import checked
 from earwitness.attribution.lrp.audit import Audited, Guarded
 from earwitness.attribution.lrp.composites import composite
 from earwitness.attribution.lrp.dispatch import Linearised
 from earwitness.attribution.lrp.operations import TABLE
 from earwitness.attribution.lrp.steps import away
-from earwitness.attribution.question import Asked, Question, fitted
+from earwitness.attribution.question import Asked, Question, asked_of, fitted
 from earwitness.attribution.registry import method
 from earwitness.attribution.validation import explained, frozen, in_batches, original, prepare
 from earwitness.errors import ConservationError, UnsupportedOperationError
+from earwitness.models.inference import named
 
 _OFF = 1e-3  # of what flows
 
@@ -174,13 +176,14 @@ _COMPUTED_AGAIN = (
 
 def linearised(mode: Linearised, model: nn.Module, leaf: torch.Tensor, args: tuple = ()):
     """Return what the model returns, with the derivative of its frozen linearisation."""
-    try:
-        with disable_saved_tensors_hooks(_COMPUTED_AGAIN), mode.places(), mode:
-            return model(mode.enter(leaf), *args)
-    except RuntimeError as error:
-        if str(error) != _COMPUTED_AGAIN:
-            raise
-        raise UnsupportedOperationError(_COMPUTED_AGAIN) from error
+    with named(asked_of(model), leaf):
+        try:
+            with disable_saved_tensors_hooks(_COMPUTED_AGAIN), mode.places(), mode:
+                return model(mode.enter(leaf), *args)
+        except RuntimeError as error:
+            if str(error) != _COMPUTED_AGAIN:
+                raise
+            raise UnsupportedOperationError(_COMPUTED_AGAIN) from error
 
 
 def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):
@@ -331,7 +334,10 @@ def balance(model, inputs, target, propagate, rules=None, at=None, **options) ->
     return Conservation(explained_, relevance, absorbed)
 
 
-def explain_support(model, inputs, additional_forward_args: tuple = ()) -> pd.DataFrame:
+@checked
+def explain_support(
+    model: nn.Module, inputs: torch.Tensor, additional_forward_args: object = ()
+) -> pd.DataFrame:
     """List every operation of a forward pass with its rule, and what is missing, before anything is
     explained.
 
