@@ -301,7 +301,7 @@ def weights(folder: Path, rng, n: int = 40) -> Iterator[Try]:
 
 
 def built_files(folder: Path, rng, n: int = 25) -> Iterator[Try]:
-    """Executed notebooks of a build, which hold what they measured: empty, cut off, other things."""
+    """Executed notebooks of a build, which hold what they measured: empty, cut off, others."""
     from earwitness_book import records
     from earwitness_book.records import measurements
     from earwitness_book.runner import notebooks, site

@@ -7,19 +7,19 @@ from earwitness.errors import ParameterError
 from earwitness.evaluation import units
 
 
-def testareas_of_units_count_pairs_with_ties_as_half():
+def test_areas_of_units_count_pairs_with_ties_as_half():
     rng = np.random.default_rng(0)
     answers, truth = rng.integers(0, 5, (40, 3)).astype(float), rng.random(40) < 0.3
     pairs = [
         np.mean([(a > b) + 0.5 * (a == b) for a in unit[truth] for b in unit[~truth]])
         for unit in answers.T
     ]
-    np.testing.assert_allclose(units.rocareas(answers, truth), pairs)
+    np.testing.assert_allclose(units.roc_areas(answers, truth), pairs)
 
 
 def test_a_truth_without_both_kinds_has_no_area():
-    assert np.isnan(units.rocareas(np.ones((2, 3)), np.array([False, False]))).all()
-    assert np.isnan(units.rocareas(np.ones((2, 3)), np.array([True, True]))).all()
+    assert np.isnan(units.roc_areas(np.ones((2, 3)), np.array([False, False]))).all()
+    assert np.isnan(units.roc_areas(np.ones((2, 3)), np.array([True, True]))).all()
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_truth_without_both_kinds_has_no_area():
 )
 def test_answers_and_truths_that_do_not_fit_are_refused(answers, truth):
     with pytest.raises(ParameterError, match="bool truth for each"):
-        units.rocareas(answers, np.array(truth))
+        units.roc_areas(answers, np.array(truth))
 
 
 def test_the_best_unit_is_chosen_on_one_half_and_measured_on_the_other():
