@@ -326,7 +326,8 @@ def clean(kinds: Iterable[str], unused_days: float = 0.0) -> float:
     UnknownNameError
         If nothing of a kind is kept.
     """
-    known, freed = [row["kind"] for row in inventory()], 0
+    kinds, freed = list(kinds), 0
+    known = [row["kind"] for row in inventory()]
     for kind in kinds:
         check_choice(kind, known, "kind of result in the cache")
     for kind in kinds:
