@@ -45,7 +45,6 @@ def tune() -> bool:
     return True
 
 
-@checked
 def device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``"auto"`` takes a GPU where there is one.
 
@@ -79,7 +78,6 @@ def check_seed(value: int) -> int:
     return int(value)
 
 
-@checked
 def seed(value: int) -> np.random.Generator:
     """Seed torch, numpy's and Python's global generators and return a generator of its own for
     explicit use.

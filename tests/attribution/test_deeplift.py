@@ -236,9 +236,11 @@ def test_a_wrong_option_is_refused(option):
         attribution.attribute(small_cnn(), torch.ones(1, 1, 8, 5), 0, "deeplift", **option)
 
 
-@pytest.mark.parametrize("targets", [3, []])
-def test_targets_of_many_must_be_a_sequence(targets):
-    with pytest.raises(ParameterError, match="at least one output index"):
+@pytest.mark.parametrize(
+    ("targets", "says"), [(3, "must be a sequence of numbers"), ([], "at least one output index")]
+)
+def test_targets_of_many_must_be_a_sequence(targets, says):
+    with pytest.raises(ParameterError, match=says):
         attribution.deeplift_all(small_cnn(), torch.ones(1, 1, 8, 5), targets)
 
 

@@ -58,7 +58,7 @@ def test_a_dictionary_answers_only_what_it_has_in_common_with_the_frame():
         (np.ones(4), np.ones(4), 8, "n_filters, width"),
         (np.ones((2, 1, 4)), np.ones(4), 8, "n_filters, width"),
         (np.full((2, 4), np.nan), np.ones(4), 8, "finite"),
-        (np.ones((2, 4)), np.ones(4), 3, "at least the filters' width"),
+        (np.ones((2, 4)), np.ones(4), 3, "n_fft must be a whole number from 4"),
         (np.ones((2, 4)), np.ones(5), 8, "filters of 4 samples must have as many"),
     ],
 )

@@ -1,6 +1,7 @@
 """Each notebook runs from first to last cell, through the runner, on the smoke profile."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,8 @@ def test_it_runs_through_without_recordings(notebook, monkeypatch):
 def test_notebooks_of_a_chapter_share_a_worker_and_other_tests_their_file(request, pytestconfig):
     plugins = pytestconfig.pluginmanager.get_plugins()
     (hooks,) = [plugin for plugin in plugins if hasattr(plugin, "shared_worker")]
-    executed = [item for item in request.session.items if "notebook" in item.fixturenames]
+    here = [item for item in request.session.items if item.path.name == Path(__file__).name]
+    executed = [item for item in here if "notebook" in item.fixturenames]
     chapters = {hooks.shared_worker(item.nodeid).partition("[")[2] for item in executed}
     assert chapters == {item.callspec.params["notebook"].chapter for item in executed}
     assert hooks.shared_worker("tests/a/test_b.py::test_c[x/y]") == "tests/a/test_b.py"

@@ -43,8 +43,12 @@ def angles(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the angle in radians between unit vectors (..., 3); exact for small angles too."""
     first, second = _vectors(first), _vectors(second)
-    if first.ndim > 1 and second.ndim > 1 and len(first) != len(second):
-        raise ParameterError(f"There are {len(first)} vectors and {len(second)} to compare with.")
+    try:
+        np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        raise ParameterError(
+            f"Vectors {first.shape} and {second.shape} cannot be compared one by one."
+        ) from None
     apart, along = np.linalg.norm(first - second, axis=-1), np.linalg.norm(first + second, axis=-1)
     return 2 * np.arctan2(apart, along)
 

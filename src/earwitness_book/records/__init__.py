@@ -22,6 +22,7 @@ from earwitness_book.records.measurements import (
     recorded,
     write_recorded,
 )
+from earwitness_book.records.resampling import from_clips
 
 _DRAWN = {
     ".board": (
@@ -38,14 +39,12 @@ _DRAWN = {
     ".tables": ("anchor", "closing_html", "picture", "tally_html", "to_html"),
     ".verdicts": ("RESULTS", "VERDICTS", "Judgement", "judge", "judgement"),
     ".numbers": ("number", "quantity"),
-    ".resampling": ("from_clips",),
 }
 _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
 __all__ = [
-    "PROVENANCE", "Claim", "chapters", "forget", "measured", "published", "record", "record_many",
-    "recorded",
-    "redrawn", "table", "write_recorded", *_HOME,
+    "PROVENANCE", "Claim", "chapters", "forget", "from_clips", "measured", "published", "record",
+    "record_many", "recorded", "redrawn", "table", "write_recorded", *_HOME,
 ]  # fmt: skip
 
 
