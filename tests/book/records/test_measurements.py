@@ -196,4 +196,5 @@ def test_a_notebook_that_records_does_not_reach_what_judges_and_draws(monkeypatc
         reached = {
             name.rpartition(".")[2] for name in graph.reached(notebook, {}) if ".records." in name
         }
-        assert reached == {"claims", "closing", "measurements", "resampling"}, notebook.id
+        computes = {"resampling"}  # only of some: what it returns is recorded
+        assert reached - computes == {"claims", "closing", "measurements"}, notebook.id
