@@ -93,21 +93,3 @@ def test_a_network_without_layers_that_change_is_not_run_twice():
 
     models.for_prediction(Sums(), torch.ones(1, 2))(torch.ones(3, 2))
     assert seen == [3]
-
-
-@pytest.mark.parametrize("n_samples", [2, 7, 8])
-def test_pooling_of_pairs_has_the_values_and_gradients_of_torchs_also_where_values_are_equal(
-    n_samples,
-):
-    pool = nn.Sequential(nn.MaxPool1d(2, 2))
-    twin = layout.channels_last(pool)
-    assert not isinstance(twin[0], nn.MaxPool2d)
-    x = torch.randint(0, 3, (4, 5, n_samples), generator=torch.Generator().manual_seed(0)).double()
-    results = []
-    for network in (pool, twin):
-        leaf = x.clone().requires_grad_()
-        y = network(leaf)
-        weights = torch.arange(1.0, y.numel() + 1).view_as(y)
-        (gradient,) = torch.autograd.grad((y * weights).sum(), leaf)
-        results.append((y, gradient))
-    assert torch.equal(results[0][0], results[1][0]) and torch.equal(results[0][1], results[1][1])

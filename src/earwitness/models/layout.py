@@ -18,41 +18,6 @@ class _MaxPool1dAs2d(nn.MaxPool2d):
         return super().forward(_raised(x)).squeeze(2)
 
 
-class _MaxOfPairs(torch.autograd.Function):
-    """Max-pooling of size and stride 2 over the last axis, which remembers one bit per output
-    where torch keeps an index of 64: half the time, with the same values and gradients.
-    """
-
-    @staticmethod
-    def forward(ctx, x):
-        n_paired = x.shape[-1] // 2 * 2
-        first, second = x[..., 0:n_paired:2], x[..., 1:n_paired:2]
-        second_won = second > first  # of two equal ones the first wins, as in torch
-        ctx.save_for_backward(second_won)
-        ctx.shape, ctx.n_paired = x.shape, n_paired
-        return torch.maximum(first, second)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (second_won,) = ctx.saved_tensors
-        below = torch.empty(
-            ctx.shape,
-            dtype=gradient.dtype,
-            device=gradient.device,
-            memory_format=torch.channels_last,
-        )
-        first, second = below[..., 0 : ctx.n_paired : 2], below[..., 1 : ctx.n_paired : 2]
-        torch.mul(gradient, second_won, out=second)
-        torch.sub(gradient, second, out=first)
-        below[..., ctx.n_paired :] = 0
-        return below
-
-
-class _MaxOfPairsOverTime(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _MaxOfPairs.apply(_raised(x)).squeeze(2)
-
-
 def _raised(x: torch.Tensor) -> torch.Tensor:
     return x[:, :, None].contiguous(
         memory_format=torch.channels_last
@@ -76,10 +41,7 @@ def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
     return wide
 
 
-def _pooling(layer: nn.MaxPool1d) -> nn.Module:
-    halves = (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == (2, 2, 0, 1)
-    if halves and not layer.ceil_mode:
-        return _MaxOfPairsOverTime()
+def _pooling(layer: nn.MaxPool1d) -> nn.MaxPool2d:
     sizes = [
         (0 if name == "padding" else 1, getattr(layer, name))
         for name in ("kernel_size", "stride", "padding", "dilation")
@@ -113,8 +75,8 @@ def _pool_first(layers: nn.Sequential) -> None:
         (_, first), (_, second) = order[i : i + 2]
         if (
             type(first) is nn.ReLU
-            and isinstance(second, (nn.MaxPool2d, _MaxOfPairsOverTime))
-            and not getattr(second, "return_indices", False)
+            and isinstance(second, nn.MaxPool2d)
+            and not second.return_indices
         ):
             order[i : i + 2] = reversed(order[i : i + 2])
     layers._modules = dict(order)
