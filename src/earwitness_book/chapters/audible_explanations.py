@@ -74,7 +74,9 @@ def common_channels(
         )
     both = np.minimum(means[pair[0]], means[pair[1]])
     others = np.max([mean for digit, mean in means.items() if digit not in pair], axis=0)
-    return np.argsort(others - both)[:n_channels].tolist()
+    # a channel through which nothing flows would come before all that other words use a little
+    ahead = np.where(both > 0, both - others, -np.inf)
+    return np.argsort(-ahead, kind="stable")[:n_channels].tolist()
 
 
 def share_on_phone(

@@ -46,6 +46,8 @@ def test_a_class_without_clips_has_no_shares():
 def test_common_channels_are_those_that_two_words_share_and_others_lack():
     shares = np.array([[0.1, 0.4, 0.4, 0.1], [0.0, 0.5, 0.4, 0.1], [0.1, 0.6, 0.0, 0.3]])
     assert chapter.common_channels(shares, np.array([5, 9, 1]), (5, 9), 1) == [2]
+    dead = np.array([[0.4, 0.6, 0.0], [0.3, 0.7, 0.0], [0.5, 0.5, 0.0]])
+    assert chapter.common_channels(dead, np.array([5, 9, 1]), (5, 9), 2) == [1, 0]
     with pytest.raises(ParameterError, match="must be among the clips"):
         chapter.common_channels(shares[:2], np.array([5, 9]), (5, 9), 1)
     with pytest.raises(ParameterError, match="must be among the clips"):
