@@ -7,6 +7,17 @@ from torch import nn
 import earwitness
 
 RATE = 4000
+FILES = {  # what an explanation of a waveform is written into
+    "arrays.npz",
+    "control.wav",
+    "explanation.wav",
+    "flipping.png",
+    "map.png",
+    "numbers.json",
+    "report.html",
+    "signal.wav",
+    "waveform.png",
+}
 
 
 def net(n_classes=3, seed=0):

@@ -173,7 +173,7 @@ ELSEWHERE = {
     ("models", "networks"): "weights",
     ("models", "nisqa"): "sums",
     ("training", "fitting"): "classifiers clips experiment loop recipes tasks trained",
-    ("cli", "cli"): "output",
+    ("cli", "cli"): "options output",
     ("", "audio"): "containers mpeg",
     ("book/cli", "execute"): "options progress",
     ("book/cli", "write"): "../runner/chapter",

@@ -4,32 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-import soundfile
+from noises import write
 
 from earwitness import corpora
 from earwitness.corpora.aev import WORDS
 from earwitness.errors import DamagedDataError, FoldError, MissingDataError
-
-
-def write(path, n_samples, rate):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(
-        path,
-        0.1 * np.random.default_rng(n_samples).standard_normal(n_samples),
-        rate,
-        subtype="PCM_16",
-    )
-
-
-@pytest.fixture(scope="module")
-def fsdd(tmp_path_factory):
-    root = tmp_path_factory.mktemp("fsdd")
-    for speaker in ("ann", "bob", "cy"):
-        for digit in range(10):
-            for repetition in (0, 4, 5, 9, 10, 11):
-                long = speaker == "bob" and digit == repetition == 9
-                write(root / f"{digit}_{speaker}_{repetition}.wav", 8800 if long else 400, 8000)
-    return corpora.load("fsdd", root=root)
 
 
 @pytest.fixture(scope="module")

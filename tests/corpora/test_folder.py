@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from noises import write
 
 from earwitness import corpora
 from earwitness.corpora import base
@@ -17,36 +17,7 @@ from earwitness.errors import (
     UnknownNameError,
 )
 
-
-@pytest.fixture(autouse=True)
-def same_names_afterwards(monkeypatch, tmp_path):
-    corpora.registered()
-    monkeypatch.setattr(base, "REGISTERED", dict(base.REGISTERED))
-    monkeypatch.setattr(corpora, "REGISTERED", base.REGISTERED)
-    monkeypatch.setenv("EARWITNESS_CACHE", str(tmp_path / "cache"))
-
-
-def write(path, n=800, seed=0, rate=8000, channels=1):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sound = 0.1 * np.random.default_rng(seed).standard_normal((n, channels))
-    soundfile.write(path, sound, rate, format="WAV")
-
-
-@pytest.fixture
-def recordings(tmp_path):
-    """Six speakers saying two digits twice; half of the endings in capitals, one hidden
-    companion.
-    """
-    folder = tmp_path / "mine"
-    for i, speaker in enumerate("abcdef"):
-        for digit in (3, 7):
-            for take in (0, 1):
-                suffix = "wav" if i % 2 else "WAV"
-                write(folder / f"{digit}_{speaker}_{take}.{suffix}", seed=i)
-    (folder / "._3_a_0.WAV").write_bytes(b"\x00\x05\x16\x07" + bytes(200))
-    return folder
-
-
+pytestmark = pytest.mark.usefixtures("same_names_afterwards")
 PATTERN = "{digit}_{speaker}_{take}"
 
 
@@ -157,7 +128,7 @@ def test_the_fingerprint_holds_the_samples(recordings):
 
 def test_recordings_replaced_under_their_names_have_their_new_lengths(recordings):
     corpora.load(recordings, pattern=PATTERN)
-    write(recordings / "3_b_0.wav", n=12000)
+    write(recordings / "3_b_0.wav", 12000)
     table = corpora.load(recordings, pattern=PATTERN).table.set_index("id")
     assert table.loc["3_b_0", "duration_s"] == 1.5 and table.loc["3_b_0", "longer_than_1s"]
 

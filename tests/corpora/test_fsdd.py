@@ -3,19 +3,10 @@
 import numpy as np
 import pytest
 import soundfile
+from noises import write
 
 from earwitness import corpora
 from earwitness.errors import DamagedDataError, FoldError, UnknownNameError
-
-
-def write(path, n_samples, rate):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(
-        path,
-        0.1 * np.random.default_rng(n_samples).standard_normal(n_samples),
-        rate,
-        subtype="PCM_16",
-    )
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,11 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from small import RATE, explain
+from small import FILES, RATE, explain
 
 from earwitness.errors import (
     ParameterError,
 )
-
-FILES = {
-    "arrays.npz",
-    "control.wav",
-    "explanation.wav",
-    "flipping.png",
-    "map.png",
-    "numbers.json",
-    "report.html",
-    "signal.wav",
-    "waveform.png",
-}
-
-
-@pytest.fixture(scope="module")
-def one():
-    return explain()
 
 
 def test_it_writes_everything_or_nothing_and_keeps_what_is_there(one, tmp_path, monkeypatch):

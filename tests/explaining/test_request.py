@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import RATE, chirp, explain, net
+from small import FILES, RATE, chirp, explain, net
 from torch import nn
 
 from earwitness import attribution
@@ -13,23 +13,6 @@ from earwitness.errors import (
     ParameterError,
     UnknownNameError,
 )
-
-FILES = {
-    "arrays.npz",
-    "control.wav",
-    "explanation.wav",
-    "flipping.png",
-    "map.png",
-    "numbers.json",
-    "report.html",
-    "signal.wav",
-    "waveform.png",
-}
-
-
-@pytest.fixture(scope="module")
-def one():
-    return explain()
 
 
 def test_it_is_the_relevance_of_the_predicted_output_of_the_sound_as_it_is(one):

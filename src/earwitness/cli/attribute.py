@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from earwitness.cli.explain import number_or_name, value_of
-from earwitness.cli.output import typed_pairs
+from earwitness.cli.options import (
+    FrontEnd,
+    Model,
+    Output,
+    Parameters,
+    SampleRate,
+    Samples,
+    Target,
+    Weights,
+    number_or_name,
+    typed_values,
+)
 from earwitness.cli.train import corpus_options
 from earwitness.errors import EarwitnessError, ParameterError
 
@@ -17,13 +27,7 @@ def attribute(
     corpus: Annotated[
         str, typer.Argument(help="A corpus by name, module:Class, or a folder of sound files.")
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="package.module:name of a network, a class or a function that returns one; a "
-            "file.onnx; or phone-cnn, speaker-cnn."
-        ),
-    ],
+    model: Model,
     out: Annotated[
         Path, typer.Option(metavar="MAPS.zarr", help="Where the maps are written, batch by batch.")
     ],
@@ -31,37 +35,16 @@ def attribute(
         list[str] | None,
         typer.Option(help="One of earwitness.attribution.methods(); may be given several times."),
     ] = None,
-    target: Annotated[
-        str, typer.Option(help="Number or class of the output, predicted, or A-B: why A and not B.")
-    ] = "predicted",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of torch.save(model.state_dict()).")
-    ] = None,
-    sample_rate: Annotated[
-        int | None, typer.Option(metavar="HZ", help="Of the network, if it has no sample_rate.")
-    ] = None,
-    front_end: Annotated[
-        str | None,
-        typer.Option(
-            help="waveform (1, 1, time), flat (1, time), normalised, spectrogram, or "
-            "package.module:function of the samples."
-        ),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(metavar="N", help="Length that the network takes.")
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option(help="Name or number of one of several outputs.")
-    ] = None,
+    target: Target = "predicted",
+    weights: Weights = None,
+    sample_rate: SampleRate = None,
+    front_end: FrontEnd = None,
+    samples: Samples = None,
+    output: Output = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the corpus.")
     ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p", "--parameter", metavar="NAME VALUE", help="An option of the methods that have it."
-        ),
-    ] = None,
+    parameter: Parameters = None,
     batch: Annotated[int, typer.Option(min=1, help="Clips at a time, and in a chunk.")] = 16,
     workers: Annotated[int, typer.Option(min=1, help="Processes at once on this machine.")] = 1,
     part: Annotated[
@@ -106,7 +89,7 @@ def _of_methods(methods: list[str], pairs: list[str] | None) -> dict[str, dict]:
     """Return the options of each method, out of those that were given for all."""
     from earwitness import attribution
 
-    given = {name: value_of(text) for name, text in typed_pairs(pairs).items()}
+    given = typed_values(pairs)
     known = {name: set(attribution.options(name)) for name in methods}
     if unknown := sorted(set(given).difference(*known.values())):
         raise ParameterError(f"None of {', '.join(methods)} has an option {', '.join(unknown)}.")

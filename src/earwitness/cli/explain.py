@@ -1,12 +1,22 @@
 """Explaining sounds to a network of any origin."""
 
-import ast
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from earwitness.cli.output import typed_pairs
+from earwitness.cli.options import (
+    FrontEnd,
+    Model,
+    Output,
+    Parameters,
+    SampleRate,
+    Samples,
+    Target,
+    Weights,
+    number_or_name,
+    typed_values,
+)
 from earwitness.errors import ParameterError
 
 
@@ -14,56 +24,25 @@ def explain(
     sounds: Annotated[
         list[Path], typer.Argument(metavar="SOUND...", help="Files in any format that is read.")
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="package.module:name of a network, a class or a function that returns one; a "
-            "file.onnx; a file.pt of earwitness train --export; or phone-cnn, speaker-cnn."
-        ),
-    ],
+    model: Model,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where a folder for each sound is written.")
     ],
     method: Annotated[
         str, typer.Option(help="One of earwitness.attribution.methods().")
     ] = "lrp-epsilon",
-    target: Annotated[
-        str, typer.Option(help="Number or class of the output, predicted, or A-B: why A and not B.")
-    ] = "predicted",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of torch.save(model.state_dict()).")
-    ] = None,
+    target: Target = "predicted",
+    weights: Weights = None,
     channel: Annotated[
         str | None, typer.Option(help="left, right or mean, of files with two.")
     ] = None,
-    sample_rate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ", help="Rate that the network takes, if it has no attribute sample_rate."
-        ),
-    ] = None,
-    front_end: Annotated[
-        str | None,
-        typer.Option(
-            "--front-end",
-            "--prepare",
-            help="waveform (1, 1, time), flat (1, time), scaled, normalised, "
-            "spectrogram, or package.module:function of the samples.",
-        ),
-    ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Length that the network takes; of longer sounds the loudest part is explained.",
-        ),
-    ] = None,
+    sample_rate: SampleRate = None,
+    front_end: FrontEnd = None,
+    samples: Samples = None,
     classes: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")
     ] = None,
-    output: Annotated[
-        str | None, typer.Option(help="Name or number of one of several outputs.")
-    ] = None,
+    output: Output = None,
     class_axis: Annotated[
         int | None,
         typer.Option(help="Axis of the classes: 1 for (batch, classes, time), -1 for the last."),
@@ -79,15 +58,7 @@ def explain(
     seed: Annotated[
         int, typer.Option(help="Of the network with random weights, and of random orders.")
     ] = 0,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            "--parameter",
-            metavar="NAME VALUE",
-            help="An option of the method, e.g. -p n_steps 100.",
-        ),
-    ] = None,
+    parameter: Parameters = None,
 ) -> None:
     """Explain a network's prediction: pictures, sounds, numbers, and a report for any browser.
 
@@ -107,7 +78,7 @@ def explain(
         n_samples=samples,
         classes=classes.split(",") if classes else None,
     )
-    options = {name: value_of(text) for name, text in typed_pairs(parameter).items()}
+    options = typed_values(parameter)
     picked = number_or_name(output)
     requests = [
         explaining.Request(
@@ -125,19 +96,6 @@ def explain(
         if not already:
             request.explain().save(folder)
         typer.echo(folder / "report.html")
-
-
-def number_or_name(output: str | None) -> int | str | None:
-    """Return which output is meant: a number if it is one."""
-    return int(output) if output and output.lstrip("-").isdigit() else output
-
-
-def value_of(text: str):
-    """Return a typed value as Python reads it; what it does not read is text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _rules(pairs: list[str] | None) -> dict[str, str] | None:
