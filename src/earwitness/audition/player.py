@@ -10,13 +10,13 @@ import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from html import escape
 
 import numpy as np
 import soundfile
 
 from earwitness.arguments import checked
 from earwitness.errors import AudioError, check_choice
+from earwitness.html import html, joined
 
 _FULL_SCALE = 32767 / 32768  # the largest positive value of 16 bits
 _NORMAL_PEAK = 0.9
@@ -70,12 +70,13 @@ class Player:
         return stream.getvalue()
 
     def _repr_html_(self) -> str:
-        caption, label = escape(self.caption), escape(self.label or "Sound", quote=True)
-        source = "data:audio/wav;base64," + base64.b64encode(self.wav()).decode()
-        return (
-            f'<figure class="ew-player"><figcaption>{caption}</figcaption>'
-            f'<audio controls preload="metadata" aria-label="{label}" '
-            f'src="{source}"></audio></figure>'
+        return html(
+            '<figure class="ew-player"><figcaption>{}</figcaption>'
+            '<audio controls preload="metadata" aria-label="{}" '
+            'src="data:audio/wav;base64,{}"></audio></figure>',
+            self.caption,
+            self.label or "Sound",
+            base64.b64encode(self.wav()).decode(),
         )
 
     def __repr__(self) -> str:
@@ -90,8 +91,8 @@ class Players:
 
     def _repr_html_(self) -> str:
         style = "display:flex;flex-wrap:wrap;gap:0.75rem"
-        inside = "".join(clip._repr_html_() for clip in self.clips)
-        return f'<div class="ew-players" role="group" style="{style}">{inside}</div>'
+        inside = joined(clip._repr_html_() for clip in self.clips)
+        return html('<div class="ew-players" role="group" style="{}">{}</div>', style, inside)
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self.clips))
@@ -107,10 +108,11 @@ class Comparison(Players):
     picture: str = "waveform"
 
     def _repr_html_(self) -> str:
-        caption = f"<figcaption>{escape(self.label)}</figcaption>"
-        return (
-            f'<figure class="ew-compare" data-picture="{self.picture}">'
-            f"{caption}{super()._repr_html_()}</figure>"
+        return html(
+            '<figure class="ew-compare" data-picture="{}"><figcaption>{}</figcaption>{}</figure>',
+            self.picture,
+            self.label,
+            super()._repr_html_(),
         )
 
 

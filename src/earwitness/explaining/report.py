@@ -2,15 +2,16 @@
 
 import base64
 import io
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib import rc_context
 
 from earwitness import audition, figures
 from earwitness.errors import MissingDataError
+from earwitness.html import html, joined
 
 _POLICY = (
     "default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
@@ -38,13 +39,13 @@ _ASSETS = {  # where they lie in the checkout; setup.py puts them into the wheel
 }
 
 
-def _asset(name: str) -> str:
+def _asset(name: str) -> Markup:
     """Return a script or style of the book's player, of the package or of the checkout."""
     packaged = files("earwitness") / "player" / name
     beside = Path(__file__).resolve().parents[3] / _ASSETS[name]
     for place in (packaged, beside):
         if place.is_file():
-            return place.read_text(encoding="utf-8")
+            return Markup(place.read_text(encoding="utf-8"))
     raise MissingDataError(f"The player's {name} is not installed; install the package again.")
 
 
@@ -129,7 +130,7 @@ def players(explanation) -> str:
     clips = [(explanation.samples, rate, "the sound")]
     clips += [(samples, rate, named[name]) for name, samples in explanation.sounds.items()]
     if rate < 3000 or rate > 192000:
-        return f"<p>Browsers do not play sounds of {rate} samples a second.</p>"
+        return html("<p>Browsers do not play sounds of {} samples a second.</p>", rate)
     return audition.compare(
         clips, label=f"{explanation.name}: {explanation.explained}", gain="match"
     )._repr_html_()
@@ -192,33 +193,47 @@ def _agreement(agreement: dict) -> str:
 def body(explanation) -> str:
     """Return the explanation as a piece of HTML."""
     texts = _alternatives(explanation)
-    images = "".join(
-        f'<figure><img alt="{escape(texts[name], quote=True)}" src="data:image/png;base64,'
-        f'{base64.b64encode(picture).decode()}"><figcaption>{escape(texts[name])}</figcaption></figure>'
+    images = joined(
+        html(
+            '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'
+            "</figure>",
+            texts[name],
+            base64.b64encode(picture).decode(),
+            texts[name],
+        )
         for name, picture in explanation.pictures().items()
     )
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-        for name, text in _rows(explanation)
+    return html(
+        "<div class='ew-explanation'>{}{}{}</div>",
+        players(explanation),
+        images,
+        _table(_rows(explanation)),
     )
-    return f"<div class='ew-explanation'>{players(explanation)}{images}<table>{rows}</table></div>"
+
+
+def _table(rows) -> str:
+    lines = (html("<tr><th scope='row'>{}</th><td>{}</td></tr>", *row) for row in rows)
+    return html("<table>{}</table>", joined(lines))
 
 
 def page(explanation) -> str:
     """Return the page: nothing in it is fetched, and its own policy forbids it."""
     title = f"What {explanation.network} predicts for {explanation.name}, and why"
-    scripts = f"<!-- wavesurfer.js: {_asset('LICENSE')} -->"
-    scripts += "".join(f"<script>{_asset(name)}</script>" for name in _SCRIPTS)
-    made = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-        for name, value in (explanation.specification | explanation.numbers["made_with"]).items()
-    )
-    return (
+    made = explanation.specification | explanation.numbers["made_with"]
+    return html(
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta http-equiv="Content-Security-Policy" content="{}">'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{_STYLE}{_asset('earwitness.css')}</style></head>"
-        f'<body class="bd-content"><main><h1>{escape(title)}</h1>{body(explanation)}'
-        f"<details><summary>How it was "
-        f"made</summary><table>{made}</table></details></main>{scripts}</body></html>"
+        "<title>{}</title><style>{}{}</style></head>"
+        '<body class="bd-content"><main><h1>{}</h1>{}<details><summary>How it was made</summary>'
+        "{}</details></main><!-- wavesurfer.js: {} -->{}</body></html>",
+        Markup(_POLICY),
+        title,
+        Markup(_STYLE),
+        _asset("earwitness.css"),
+        title,
+        body(explanation),
+        _table(made.items()),
+        _asset("LICENSE"),
+        joined(html("<script>{}</script>", _asset(name)) for name in _SCRIPTS),
     )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from earwitness.audition.player import Player, players
 from earwitness.errors import ParameterError
+from earwitness.html import html, in_script
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, formats
 
 _SHOWN = ("signal", "explanation")
@@ -134,14 +135,14 @@ class Study:
             "check": _data("audio/wav", Player(beep, 8000, "").wav()),
             "items": items,
         }
-        return json.dumps(whole, ensure_ascii=False).replace("</", "<\\/")
+        return in_script(whole)
 
     def _repr_html_(self) -> str:
-        return (
+        return html(
             '<div class="ew-study"><p>The study runs on its page of the built book, with scripts '
-            "switched on. "
-            "In a notebook, <code>study.session()</code> asks the same.</p>"
-            f'<script type="application/json">{self.as_json()}</script></div>'
+            "switched on. In a notebook, <code>study.session()</code> asks the same.</p>"
+            '<script type="application/json">{}</script></div>',
+            self.as_json(),
         )
 
     def __repr__(self) -> str:
@@ -229,8 +230,10 @@ class Session:
         form = self._formats[self.rank]
         address = self.study.ranked[self.rank].addresses[form]
         if form.endswith("heard"):
-            return f'<audio controls src="{address}" aria-label="The sound to judge"></audio>'
-        return f'<img src="{address}" alt="The picture to judge" style="max-width:100%">'
+            shown = '<audio controls src="{}" aria-label="The sound to judge"></audio>'
+        else:
+            shown = '<img src="{}" alt="The picture to judge" style="max-width:100%">'
+        return html(shown, address)
 
     def widget(self):
         """Return ipywidgets that ask, item by item."""

@@ -2,17 +2,16 @@
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 
 import numpy as np
 from scipy.stats import binom
 
 from earwitness import audition, figures
 from earwitness.errors import ParameterError
+from earwitness.html import html, in_script
 
 _LEVEL = 0.5  # peak of a clip as it is played
 
@@ -77,9 +76,11 @@ class Opening:
             f"where against. Half of what is red lies {_where(clip.trained, clip)}; for an "
             f"untrained network {_where(clip.untrained, clip)}."
         )
-        return (
-            f'<div class="ew-opening"><img class="dark-light" alt="{escape(words)}" '
-            f'src="{_png(figure)}">{clip.comparison()._repr_html_()}</div>'
+        return html(
+            '<div class="ew-opening"><img class="dark-light" alt="{}" src="{}">{}</div>',
+            words,
+            _png(figure),
+            clip.comparison()._repr_html_(),
         )
 
 
@@ -121,12 +122,13 @@ class Game:
             )
         ]
         whole = {"rounds": rounds, "by_guessing": chances(len(rounds))}
-        return json.dumps(whole, ensure_ascii=False).replace("</", "<\\/")
+        return in_script(whole)
 
     def _repr_html_(self) -> str:
-        return (
+        return html(
             '<div class="ew-spot"><p>The game runs on its page of the built book, with scripts '
-            f'switched on.</p><script type="application/json">{self.as_json()}</script></div>'
+            'switched on.</p><script type="application/json">{}</script></div>',
+            self.as_json(),
         )
 
 

@@ -1,11 +1,11 @@
 """A finding in three sentences, computed from its row: the paper, the measurement, the control."""
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 
 from earwitness.errors import MissingDataError
+from earwitness.html import html, joined
 from earwitness_book.records.board import MARKS, leading, plain
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED
@@ -44,17 +44,19 @@ def three_html(board: pd.DataFrame) -> str:
     """Return the three sentences on some claims as an HTML list, or that nothing was measured."""
     row = finding(board)
     if row is None:
-        return '<p class="ew-three">Nothing that the paper claims was measured in this build.</p>'
-    items = "".join(f"<li>{sentence}</li>" for sentence in three(row))
-    return f'<ol class="ew-three" aria-label="In three sentences">{items}</ol>'
+        return html(
+            '<p class="ew-three">Nothing that the paper claims was measured in this build.</p>'
+        )
+    items = joined(html("<li>{}</li>", sentence) for sentence in three(row))
+    return html('<ol class="ew-three" aria-label="In three sentences">{}</ol>', items)
 
 
 def _paper(row: Mapping) -> str:
     if row["ours"]:
-        return f"<b>Beyond the paper</b>: {escape(row['claim'])}"
+        return html("<b>Beyond the paper</b>: {}", row["claim"])
     value = quantity(row["published"], row["published_std"], row["unit"] or "")
     said = "" if missing(row["published"]) or isinstance(row["published"], bool) else f", {value}"
-    return f"<b>The paper</b> ({escape(row['source'])}{escape(said)}): {escape(row['claim'])}"
+    return html("<b>The paper</b> ({}{}): {}", row["source"], said, row["claim"])
 
 
 def _found(row: Mapping) -> str:
@@ -71,7 +73,7 @@ def _found(row: Mapping) -> str:
     asked = (
         f"; we asked {row['criterion']}" if row["criterion"] and missing(row["published"]) else ""
     )
-    return f"<b>{who}</b> on {escape(where + counted)}: {escape(said + ends + asked)}."
+    return html("<b>{}</b> on {}{}: {}{}{}.", who, where, counted, said, ends, asked)
 
 
 def _when(row: Mapping) -> str:
@@ -80,11 +82,11 @@ def _when(row: Mapping) -> str:
 
 def _control(row: Mapping) -> str:
     verdict = f"{MARKS.get(row['verdict'], '')}{row['verdict']}"
-    why = f", {escape(row['why'])}" if row["why"] else ""
-    judged = f"verdict <b>{verdict}</b>{why}."
+    why = f", {row['why']}" if row["why"] else ""
+    judged = html("verdict <b>{}</b>{}.", verdict, why)
     if row["ours"]:
-        beside = f"<b>Beside it</b>: {escape(str(row['control']))}. " if row["control"] else ""
-        return f"{beside}No verdict is given on a measurement of our own."
+        beside = html("<b>Beside it</b>: {}. ", row["control"]) if row["control"] else ""
+        return html("{}No verdict is given on a measurement of our own.", beside)
     if not row["control"]:
-        return f"<b>No control</b> was asked for; {judged}"
-    return f"<b>The control</b>: {escape(str(row['control']))}; {judged}"
+        return html("<b>No control</b> was asked for; {}", judged)
+    return html("<b>The control</b>: {}; {}", row["control"], judged)

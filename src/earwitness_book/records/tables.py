@@ -6,10 +6,10 @@ rows where a table would be wider than the page.
 """
 
 from collections.abc import Iterable, Mapping
-from html import escape
 
 import pandas as pd
 
+from earwitness.html import html, joined
 from earwitness_book.records.board import MARKS, leading, plain, tally
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS
@@ -40,7 +40,7 @@ def closing_html(board: pd.DataFrame) -> str:
     head = [rows for rows in judged if rows in first] or judged[:OPEN]
     rest = [rows for rows in judged if rows not in head]
     caption = "What the paper says and what came out; beside each value its control"
-    return "".join(
+    return joined(
         [
             _matrix(head, columns, caption) if head else "",
             _folded("More claims", rest, columns),
@@ -69,37 +69,51 @@ def _columns(board: pd.DataFrame) -> list[tuple[str, str]]:
 def _folded(words: str, claims: list, columns: list) -> str:
     if not claims:
         return ""
-    summary = f"<summary>{words} ({len(claims)})</summary>"
-    return f'<details class="ew-more">{summary}{_matrix(claims, columns, words)}</details>'
+    return _more(f"{words} ({len(claims)})", _matrix(claims, columns, words))
+
+
+def _more(words: str, table: str) -> str:
+    return html('<details class="ew-more"><summary>{}</summary>{}</details>', words, table)
 
 
 def _matrix(claims: list[list[dict]], columns: list, caption: str) -> str:
     asked = {(row["corpus"], row["protocol"]) for rows in claims for row in rows}
     columns = [each for each in columns if each in asked]
     names = ["Claim", "Published", *(_where(*each, columns) for each in columns)]
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    body = "".join(_claim_row(rows, columns, names) for rows in claims)
-    return (
-        f'<div class="ew-claims ew-claims-{min(len(columns), 5)}"><table class="table ew-records">'
-        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        "</table></div>"
+    return html(
+        '<div class="ew-claims ew-claims-{}"><table class="table ew-records">'
+        "<caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
+        min(len(columns), 5),
+        caption,
+        _head(names),
+        joined(_claim_row(rows, columns, names) for rows in claims),
     )
+
+
+def _head(names: Iterable[str]) -> str:
+    return joined(html('<th scope="col">{}</th>', name) for name in names)
 
 
 def _claim_row(rows: list[dict], columns: list, names: list[str]) -> str:
     first = rows[0]
     by_column = {(row["corpus"], row["protocol"]): row for row in rows}
-    cells = "".join(
-        f'<td data-label="{name}">{_found(by_column[each])}</td>'
+    cells = joined(
+        html('<td data-label="{}">{}</td>', name, _found(by_column[each]))
         if each in by_column
-        else '<td class="ew-none" data-empty>–</td>'
+        else html('<td class="ew-none" data-empty>–</td>')
         for each, name in zip(columns, names[2:], strict=True)
     )
-    notrun = "" if first["corpus"] else f"<small>{_verdict(first)}</small>"
-    return (
-        f'<tr id="{anchor(first["id"])}"><th scope="row">{escape(first["claim"])}'
-        f"<small>{escape(first['source'])}{_asks(first)}</small>{_changes(first)}</th>"
-        f'<td data-label="Published">{escape(_published(first))}{notrun}</td>{cells}</tr>'
+    return html(
+        '<tr id="{}"><th scope="row">{}<small>{}{}</small>{}</th>'
+        '<td data-label="Published">{}{}</td>{}</tr>',
+        anchor(first["id"]),
+        first["claim"],
+        first["source"],
+        _asks(first),
+        _changes(first),
+        _published(first),
+        "" if first["corpus"] else _small(_verdict(first)),
+        cells,
     )
 
 
@@ -107,16 +121,18 @@ def _where(corpus: str, protocol: str, columns: Iterable) -> str:
     """Return corpus, and protocol where the corpus alone does not tell two columns apart."""
     name = "generated voices" if corpus == GENERATED else corpus
     alike = [each for each in columns if each[0] == corpus]
-    return escape(name if len(alike) < 2 else f"{name}, {protocol.replace('_', ' ')}")
+    return name if len(alike) < 2 else f"{name}, {protocol.replace('_', ' ')}"
 
 
 def _found(row: Mapping) -> str:
     """Return what came out on one corpus: value, control, interval and n, verdict."""
-    lines = [f"<strong>{_value(row)}</strong>"]
-    lines += [f"<small>{escape(part)}</small>" for part in (_control(row), _ends(row)) if part]
-    lines += [f"<small>{_verdict(row)}</small>"] if row["verdict"] else []
-    lines += [f"<small>{escape(words)}</small>" for words in [_made(row)] if words]
-    return "".join(lines)
+    verdict = _verdict(row) if row["verdict"] else ""
+    beside = filter(None, (_control(row), _ends(row), verdict, _made(row)))
+    return html("<strong>{}</strong>{}", _value(row), joined(map(_small, beside)))
+
+
+def _small(words: str) -> str:
+    return html("<small>{}</small>", words)
 
 
 def _value(row: Mapping) -> str:
@@ -124,7 +140,7 @@ def _value(row: Mapping) -> str:
     value = row[key]
     said = quantity(value, row[f"{key}_std"], row["unit"] or "")
     note = f" ({row['note']})" if isinstance(value, bool) and row["note"] else ""
-    return escape(said + note)
+    return said + note
 
 
 def _control(row: Mapping) -> str:
@@ -150,9 +166,9 @@ def _made(row: Mapping) -> str:
 
 def _verdict(row: Mapping) -> str:
     verdict = row["verdict"] or ""
-    why = f": {escape(row['why'])}" if row["why"] else ""
+    why = f": {row['why']}" if row["why"] else ""
     mark = f"{MARKS.get(verdict, '')}{verdict}"
-    return f'<span class="ew-verdict" data-verdict="{verdict}">{mark}</span>{why}'
+    return html('<span class="ew-verdict" data-verdict="{}">{}</span>{}', verdict, mark, why)
 
 
 def _published(row: Mapping) -> str:
@@ -166,19 +182,18 @@ def _published(row: Mapping) -> str:
 def _asks(row: Mapping) -> str:
     """Return the threshold that we ask for where the paper prints no number."""
     asks = row["published"] is None and row["criterion"] and not row["ours"]
-    return f"; we ask {escape(row['criterion'])}" if asks else ""
+    return f"; we ask {row['criterion']}" if asks else ""
 
 
 def _changes(row: Mapping) -> str:
     """Return the changes of a criterion since something was measured, folded."""
     if not row["history"]:
         return ""
-    items = "".join(
-        f"<li>{escape(str(c['date']))}: {escape(str(c['old']))} → {escape(str(c['new']))}. "
-        f"{escape(str(c['reason']))}</li>"
+    items = joined(
+        html("<li>{}: {} → {}. {}</li>", *(c[key] for key in ("date", "old", "new", "reason")))
         for c in row["history"]
     )
-    return f"<details><summary>criterion changed</summary><ul>{items}</ul></details>"
+    return html("<details><summary>criterion changed</summary><ul>{}</ul></details>", items)
 
 
 # --- the scoreboard
@@ -205,8 +220,7 @@ def to_html(
     if design.any():
         words = "Constants of the designs and of the corpora: listed, not counted"
         table = _score_table(board[design], chapters, places or {}, words)
-        summary = f"<summary>{words} ({board[design]['id'].nunique()})</summary>"
-        constants = f'<details class="ew-more">{summary}{table}</details>'
+        constants = _more(f"{words} ({board[design]['id'].nunique()})", table)
     return picture(board, chapters) + results + constants
 
 
@@ -217,52 +231,75 @@ def _score_table(board: pd.DataFrame, chapters: Mapping, places: Mapping, captio
         mine = [rows for rows in claims if rows[0]["id"].split("/")[0] == name]
         if mine:
             bodies.append(
-                f'<tbody class="ew-chapter" data-chapter="{name}"><tr>'
-                f'<th scope="rowgroup" colspan="5">{escape(title)}</th></tr></tbody>'
+                html(
+                    '<tbody class="ew-chapter" data-chapter="{}"><tr>'
+                    '<th scope="rowgroup" colspan="5">{}</th></tr></tbody>',
+                    name,
+                    title,
+                )
             )
         bodies += [_score_rows(rows, name, places) for rows in mine]
     names = ("Claim", "Published", "On", "What came out", "Verdict")
-    head = "".join(f'<th scope="col">{each}</th>' for each in names)
-    return (
-        f'<div class="ew-scores"><table class="table ew-scoreboard"><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead>{''.join(bodies)}</table></div>"
+    return html(
+        '<div class="ew-scores"><table class="table ew-scoreboard"><caption>{}</caption>'
+        "<thead><tr>{}</tr></thead>{}</table></div>",
+        caption,
+        _head(names),
+        joined(bodies),
     )
 
 
 def _score_rows(rows: list[dict], chapter: str, places: Mapping[str, str]) -> str:
-    first, span = rows[0], f' rowspan="{len(rows)}"' if len(rows) > 1 else ""
-    verdicts = escape("|".join(dict.fromkeys(row["verdict"] or "" for row in rows)))
-    corpora = escape("|".join(dict.fromkeys(row["corpus"] or "" for row in rows)))
-    claim = escape(first["claim"])
-    if first["id"] in places:
-        claim = f'<a href="{escape(places[first["id"]])}">{claim}</a>'
     columns = list(dict.fromkeys((row["corpus"], row["protocol"]) for row in rows))
-    lead = (
-        f'<th scope="row"{span}>{claim}<small>{escape(first["source"])}{_asks(first)}</small>'
-        f"<small class=ew-id>{escape(first['id']).replace('/', '/<wbr>')}</small>"
-        f"{_changes(first)}</th>"
-        f'<td data-label="Published"{span}>{escape(_published(first))}</td>'
-    )
-    lines = "".join(
-        f"<tr>{lead if number == 0 else ''}{_score_cells(row, columns)}</tr>"
+    lines = joined(
+        html("<tr>{}{}</tr>", "" if number else _lead(rows, places), _score_cells(row, columns))
         for number, row in enumerate(rows)
     )
-    return (
-        f'<tbody id="{anchor(first["id"])}" class="ew-claim" data-chapter="{chapter}" '
-        f'data-verdict="{verdicts}" data-corpus="{corpora}">{lines}</tbody>'
+    return html(
+        '<tbody id="{}" class="ew-claim" data-chapter="{}" data-verdict="{}" data-corpus="{}">'
+        "{}</tbody>",
+        anchor(rows[0]["id"]),
+        chapter,
+        _listed(rows, "verdict"),
+        _listed(rows, "corpus"),
+        lines,
+    )
+
+
+def _listed(rows: list[dict], key: str) -> str:
+    """Return what the rows of a claim hold, as the page's filter reads it."""
+    return "|".join(dict.fromkeys(row[key] or "" for row in rows))
+
+
+def _lead(rows: list[dict], places: Mapping[str, str]) -> str:
+    """Return the first cells of a claim, which span all its rows."""
+    first, span = rows[0], html(' rowspan="{}"', len(rows)) if len(rows) > 1 else ""
+    place, claim = places.get(first["id"]), first["claim"]
+    return html(
+        '<th scope="row"{}>{}<small>{}{}</small><small class=ew-id>{}</small>{}</th>'
+        '<td data-label="Published"{}>{}</td>',
+        span,
+        html('<a href="{}">{}</a>', place, claim) if place else claim,
+        first["source"],
+        _asks(first),
+        joined(first["id"].split("/"), "/<wbr>"),
+        _changes(first),
+        span,
+        _published(first),
     )
 
 
 def _score_cells(row: Mapping, columns: list) -> str:
+    verdict = html('<td data-label="Verdict">{}</td>', _verdict(row))
     if not row["corpus"]:
-        empty = "<td data-empty>–</td>" * 2
-        return f'{empty}<td data-label="Verdict">{_verdict(row)}</td>'
-    beside = [escape(part) for part in (_control(row), _ends(row), _made(row)) if part]
-    return (
-        f'<td data-label="On">{_where(row["corpus"], row["protocol"], columns)}</td>'
-        f'<td data-label="What came out"><strong>{_value(row)}</strong>'
-        f"<small>{' · '.join(beside)}</small></td>"
-        f'<td data-label="Verdict">{_verdict(row)}</td>'
+        return html("<td data-empty>–</td><td data-empty>–</td>{}", verdict)
+    return html(
+        '<td data-label="On">{}</td><td data-label="What came out"><strong>{}</strong>'
+        "<small>{}</small></td>{}",
+        _where(row["corpus"], row["protocol"], columns),
+        _value(row),
+        " · ".join(filter(None, (_control(row), _ends(row), _made(row)))),
+        verdict,
     )
 
 
@@ -283,19 +320,25 @@ def picture(board: pd.DataFrame, chapters: Mapping[str, str], address: str = "")
         rows = leads[leads["id"].str.startswith(f"{name}/")].to_dict("records")
         marks = sorted(rows, key=lambda row: RESULTS.index(row["verdict"]))
         if marks:
-            links = "".join(_mark(row, address) for row in marks)
-            strips.append(f"<dt>{escape(title)}</dt><dd>{links}</dd>")
-    return (
-        f'<div class="ew-picture"><p class="ew-tally">{_legend(board, address)}</p>'
-        f"<dl>{''.join(strips)}</dl></div>"
+            links = joined(_mark(row, address) for row in marks)
+            strips.append(html("<dt>{}</dt><dd>{}</dd>", title, links))
+    return html(
+        '<div class="ew-picture"><p class="ew-tally">{}</p><dl>{}</dl></div>',
+        _legend(board, address),
+        joined(strips),
     )
 
 
 def _mark(row: Mapping, address: str) -> str:
-    words = escape(f"{row['claim']} {row['verdict']}")
-    return (
-        f'<a href="{address}#{anchor(row["id"])}" class="ew-mark" data-verdict="{row["verdict"]}" '
-        f'title="{words}" aria-label="{words}">{MARKS[row["verdict"]].strip()}</a>'
+    words = f"{row['claim']} {row['verdict']}"
+    return html(
+        '<a href="{}#{}" class="ew-mark" data-verdict="{}" title="{}" aria-label="{}">{}</a>',
+        address,
+        anchor(row["id"]),
+        row["verdict"],
+        words,
+        words,
+        MARKS[row["verdict"]].strip(),
     )
 
 
@@ -303,15 +346,22 @@ def _legend(board: pd.DataFrame, address: str = "") -> str:
     """Return how many claims have which verdict, each with its mark."""
     counts = {verdict: count for verdict, count in tally(board).items() if count}
     words = (
-        f'<a href="{address}#verdict={verdict.replace(" ", "+")}">'
-        f'<span class="ew-mark" data-verdict="{verdict}">{MARKS[verdict].strip()}</span> '
-        f"<strong>{count}</strong> {verdict}</a>"
+        html(
+            '<a href="{}#verdict={}"><span class="ew-mark" data-verdict="{}">{}</span> '
+            "<strong>{}</strong> {}</a>",
+            address,
+            verdict.replace(" ", "+"),
+            verdict,
+            MARKS[verdict].strip(),
+            count,
+            verdict,
+        )
         for verdict, count in counts.items()
     )
-    return f"{sum(counts.values())} claims: {', '.join(words)}"
+    return html("{} claims: {}", sum(counts.values()), joined(words, ", "))
 
 
 def tally_html(board: pd.DataFrame, chapter: str = "", address: str = "") -> str:
     """Return a line that counts the claims of the book, or of a chapter, by verdict."""
     rows = board[board["id"].str.startswith(f"{chapter}/")] if chapter else board
-    return f'<p class="ew-tally">{_legend(rows, address)}</p>'
+    return html('<p class="ew-tally">{}</p>', _legend(rows, address))

@@ -3,10 +3,11 @@
 import base64
 import io
 import re
-from html import escape
 
+from markupsafe import Markup
 from PIL import Image
 
+from earwitness.html import html
 from earwitness_book import records
 from earwitness_book.runner import pages
 from earwitness_book.runner.notebooks import Notebook, tags
@@ -18,18 +19,21 @@ _HIDDEN = {"remove-cell", "remove-output"}
 
 def card(notebook: Notebook, executed: dict | None, title: str, address: str) -> str:
     """Return a chapter as a card that links to it: picture, finding, sound, as HTML."""
-    link = f'<a href="{address}">{escape(title)}</a>'
-    said = f'<p class="ew-card-finding">{_sentence(notebook, executed)}</p>'
-    return (
-        f'<div class="ew-card"><p class="ew-card-title">{link}</p>{picture(executed)}{said}'
-        f"{sound(executed)}</div>"
+    return html(
+        '<div class="ew-card"><p class="ew-card-title"><a href="{}">{}</a></p>{}'
+        '<p class="ew-card-finding">{}</p>{}</div>',
+        address,
+        title,
+        picture(executed),
+        _sentence(notebook, executed),
+        sound(executed),
     )
 
 
 def finding(notebook: Notebook, executed: dict | None) -> str:
     """Return what a notebook found in three sentences, with its picture and a sound, as HTML."""
     said = records.three_html(_rows(notebook, executed))
-    return f'<div class="ew-finding">{said}{picture(executed)}{sound(executed)}</div>'
+    return html('<div class="ew-finding">{}{}{}</div>', said, picture(executed), sound(executed))
 
 
 def picture(executed: dict | None) -> str:
@@ -39,19 +43,19 @@ def picture(executed: dict | None) -> str:
         data = output.get("data", {})
         if alt and "image/png" in data:
             address = _smaller(base64.b64decode("".join(data["image/png"])))
-            return f'<img class="dark-light" alt="{escape(alt)}" src="{address}">'
+            return html('<img class="dark-light" alt="{}" src="{}">', alt, address)
     return ""
 
 
 def sound(executed: dict | None) -> str:
     """Return the first player that a notebook shows and that is not too heavy; nothing if none."""
     for _, output in _outputs(executed):
-        html = "".join(output.get("data", {}).get("text/html", ""))
-        if 'class="ew-compare"' in html and len(html) < _HEAVIEST:
-            return html
-        one = re.search(r'<figure class="ew-player">.*?</figure>', html, re.DOTALL)
+        shown = "".join(output.get("data", {}).get("text/html", ""))
+        if 'class="ew-compare"' in shown and len(shown) < _HEAVIEST:
+            return Markup(shown)  # as its cell made it: a notebook's own page shows it so, too
+        one = re.search(r'<figure class="ew-player">.*?</figure>', shown, re.DOTALL)
         if one and len(one[0]) < _HEAVIEST:
-            return one[0]
+            return Markup(one[0])
     return ""
 
 
@@ -71,7 +75,7 @@ def _sentence(notebook: Notebook, executed: dict | None) -> str:
     if row is None:
         return "Nothing that the paper claims was measured in this build."
     _, found, control = records.three(row)
-    return f"{escape(row['claim'])} {found} {control}"
+    return html("{} {} {}", row["claim"], found, control)
 
 
 def _smaller(png: bytes) -> str:

@@ -4,14 +4,15 @@ place.
 
 import json
 import re
-from html import escape
 
+from earwitness.html import html, joined
 from earwitness_book import project, records
 from earwitness_book.runner import parameters
 from earwitness_book.runner.execute import ANSI
 from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_HEADINGS = ("Parameter", "Value", "Meaning", "Default")
 
 
 def page(notebook: Notebook, executed: dict | None) -> str:
@@ -115,34 +116,36 @@ def closing_prefixes(content: dict) -> list[str]:
 
 def parameter_table(notebook: Notebook, values: dict) -> str:
     """Return an HTML table of name, value in this build, default if another, and meaning."""
-    rows = "".join(
+    rows = joined(
         _row(parameter, values.get(name, parameter.default))
         for name, parameter in parameters.declared(notebook).items()
     )
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Parameter", "Value", "Meaning", "Default")
-    )
-    return (
+    return html(
         '<div class="ew-scroll"><table class="table ew-parameters"><caption>Parameters of this '
-        "page. "
-        f"Change them with <code>earwitness run {notebook.id} -p NAME VALUE</code>.</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        "page. Change them with <code>earwitness run {} -p NAME VALUE</code>.</caption>"
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
+        notebook.id,
+        joined(html('<th scope="col">{}</th>', name) for name in _HEADINGS),
+        rows,
     )
 
 
 def _row(parameter: parameters.Parameter, value) -> str:
     changed = value != parameter.default
-    default = f"{_shown(parameter.default)} <em>(changed)</em>" if changed else "same"
-    return (
-        f"<tr{' class=ew-changed' if changed else ''}><td><code>{parameter.name}</code></td>"
-        f"<td>{_shown(value)}</td><td>{escape(parameter.meaning)}</td><td>{default}</td></tr>"
+    return html(
+        "<tr{}><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        html(" class=ew-changed") if changed else "",
+        parameter.name,
+        _shown(value),
+        parameter.meaning,
+        html("{} <em>(changed)</em>", _shown(parameter.default)) if changed else "same",
     )
 
 
 def _shown(value) -> str:
     """Return a value as a reader types it."""
-    words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"<code>{escape(words)}</code>"
+    words = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return html("<code>{}</code>", words)
 
 
 def _made(note: dict) -> str:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
+from earwitness.html import html, joined
 from earwitness_book import project
 from earwitness_book.runner import cards, notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
@@ -311,7 +312,7 @@ def _cards(profile: str, names: list[str], listed: Collection[str]) -> str:
         if page in listed:
             title = _heading(project.root() / "book" / f"{page}.md")
             made.append(cards.card(notebook, executed(profile, notebook), title, f"{page}.html"))
-    return f'<div class="ew-cards">{"".join(made)}</div>'
+    return html('<div class="ew-cards">{}</div>', joined(made))
 
 
 def _shown(profile: str, tag: str, name: str) -> str:

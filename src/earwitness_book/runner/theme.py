@@ -3,13 +3,14 @@ what they hold.
 """
 
 import re
-from html import escape
 from pathlib import Path
 from urllib.parse import urljoin
 
 from docutils import nodes
+from markupsafe import Markup
 
 from earwitness import cache
+from earwitness.html import html, joined
 
 # ``file:`` beside ``'self'``: pages are also opened from a disk, where some browsers take every
 # file for another host.
@@ -71,22 +72,26 @@ def _head(app, pagename, templatename, context, doctree) -> None:
     widgets = any("embed-amd" in str(script) for script in context.get("script_files", []))
     base, about = app.config.html_baseurl, _description(doctree)
     tags = [
-        f'<meta http-equiv="Content-Security-Policy" content="{EVAL if widgets else POLICY}" />',
-        '<meta name="referrer" content="no-referrer" />',
+        html(
+            '<meta http-equiv="Content-Security-Policy" content="{}" />',
+            Markup(EVAL if widgets else POLICY),
+        ),
+        html('<meta name="referrer" content="no-referrer" />'),
     ]
     if about:
-        title = escape(re.sub("<[^>]+>", "", context.get("title", "")))
+        title = Markup(context.get("title", "")).striptags()
         tags += [
-            f'<meta name="description" content="{escape(about)}" />',
-            f'<meta property="og:title" content="{title}" />',
-            '<meta property="og:type" content="article" />',
-            f'<meta property="og:description" content="{escape(about)}" />',
-            '<meta name="twitter:card" content="summary_large_image" />',
+            html('<meta name="description" content="{}" />', about),
+            html('<meta property="og:title" content="{}" />', title),
+            html('<meta property="og:type" content="article" />'),
+            html('<meta property="og:description" content="{}" />', about),
+            html('<meta name="twitter:card" content="summary_large_image" />'),
         ]
         if base and Path(app.srcdir, CARD).exists():
             picture = urljoin(base, f"_images/{Path(CARD).name}")
-            tags.append(f'<meta property="og:image" content="{picture}" />')
-    context["metatags"] = "\n    ".join(["", *tags, context.get("metatags") or ""])
+            tags.append(html('<meta property="og:image" content="{}" />', picture))
+    others = Markup(context.get("metatags") or "")
+    context["metatags"] = joined(["", *tags, others], "\n    ")
 
 
 def _description(doctree) -> str:
@@ -119,9 +124,12 @@ def _finish(app, exception) -> None:
     for path in (path for pattern in _UNUSED for path in static.rglob(pattern)):
         path.unlink()
     if base := app.config.html_baseurl:
-        urls = "\n".join(
-            f"<url><loc>{escape(urljoin(base, f'{page}.html'))}</loc></url>"
-            for page in sorted(app.env.found_docs)
+        urls = joined(
+            (
+                html("<url><loc>{}</loc></url>", urljoin(base, f"{page}.html"))
+                for page in sorted(app.env.found_docs)
+            ),
+            "\n",
         )
         Path(app.outdir, "sitemap.xml").write_text(
             f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

@@ -64,3 +64,32 @@ def test_the_scoreboard_shows_each_claim_once_as_a_mark_and_once_as_a_row_that_l
         assert html.count(f'<tbody id="{records.anchor(id)}"') == 1
     assert '<a href="toy/01.html#claim-toy-share">Most of it.</a>' in html
     assert 'data-corpus="studio|voices"' in html and ">Toys</th>" in html
+
+
+def test_no_word_of_a_claim_or_of_a_measurement_becomes_a_tag(checkout):
+    said = {key: f"</td><script>{key}</script>\"'&" for key in ("claim", "source", "measure")}
+    claims = [
+        {"id": 'toy/"><script>', "at_least": 1, "unit": "<u>", **said},
+        {"id": "toy/yes", "at_least": 1, "unit": "1", **said},
+    ]
+    text = yaml.safe_dump({"chapter": "toy", "claims": claims})
+    (checkout / "data/published/toy.yaml").write_text(text)
+    rows = [
+        {"id": claim["id"], "value": value, "corpus": "<corpus>", "protocol": "<protocol>"}
+        | {"control": "<control>", "of": "<of>", "note": "<note>", "n": 3}
+        for claim, value in zip(claims, (2, 3), strict=True)
+    ]
+    executed(checkout, "real", rows)
+    board = records.scoreboard(ours=True)
+    pages = [
+        records.closing_html(board),
+        records.to_html(board, {"toy": "<title>"}, {"toy/yes": '"><script>'}),
+        records.three_html(board),
+        records.picture(board, {"toy": "<title>"}, '"><script>'),
+    ]
+    for page in pages:
+        assert "&lt;script&gt;" in page and set(re.findall(r"<([^\s>/]+)", page)) <= TAGS
+
+
+TAGS = {"a", "b", "caption", "dd", "details", "div", "dl", "dt", "li", "ol", "p", "small", "span",
+        "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr"}  # fmt: skip
