@@ -83,6 +83,7 @@ _AUDIONET = {
     "smoke": Recipe("adamw", 1e-3, 2),
     ("paper", "sex"): _paper(1e-4, 10_000, 5_000, 0.0),
     ("fast", "sex"): Recipe("adamw", 1e-3, 240),
+    ("brief", "sex"): Recipe("adamw", 1e-3, 40),
 }
 
 

@@ -22,8 +22,9 @@ from earwitness.training.trained import Trained
 # cached network.
 VERSION = 2
 # Of torch in every training, whatever the machine has: on another number sums round otherwise and
-# weights differ.
-N_THREADS = 2
+# weights differ. One, because trainings run beside each other: two that share two cores wait for
+# each other's halves at every operation, and take five times as long.
+N_THREADS = 1
 _PLACES = ("root", "source_root")  # where recordings lie; what they are is in the fingerprint
 
 
@@ -78,8 +79,9 @@ def fit(
 
     Notes
     -----
-    Torch computes on two threads during training, however many the machine has: on another number
-    it adds up in another order, and the weights differ. A GPU, or a processor that multiplies in
+    Torch computes on one thread during training, however many the machine has: on another number it
+    adds up in another order, and the weights differ. Several trainings at once use several cores
+    (``--workers``). A GPU, or a processor that multiplies in
     bfloat16, gives other weights as well; a network in the cache is taken from whatever made it.
     """
     kind, where, seed = find(model), runtime.device(device), runtime.check_seed(seed)

@@ -81,6 +81,11 @@ class Learner(LightningModule):
         self.history.append(row | metrics)
         self.log_dict(metrics, prog_bar=True, logger=False)
 
+    def configure_gradient_clipping(self, optimizer, *limits, **named):
+        # Lightning's own refuses optimisers that run as one kernel
+        if limit := self.experiment.recipe.gradient_clip:
+            nn.utils.clip_grad_norm_(self.parameters(), limit)
+
     def on_save_checkpoint(self, checkpoint):
         checkpoint["history"] = list(self.history)
 
@@ -102,7 +107,7 @@ _OPTIMISERS = {
         weights, recipe.learning_rate, momentum=recipe.momentum
     ),
     "adamw": lambda weights, recipe: torch.optim.AdamW(
-        weights, recipe.learning_rate, weight_decay=recipe.weight_decay
+        weights, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     ),
 }
 _SCHEDULES = {
@@ -170,7 +175,6 @@ def _trainer(
         devices=1 if device.type == "cpu" or device.index is None else [device.index],
         precision="bf16-mixed" if fast else "32-true",
         reload_dataloaders_every_n_epochs=1,
-        gradient_clip_val=recipe.gradient_clip or None,
         num_sanity_val_steps=0,
         logger=False,
         enable_model_summary=False,
