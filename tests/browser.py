@@ -44,6 +44,8 @@ ALONE = [
     "--disable-background-networking",
     "--disable-component-update",
     "--hide-scrollbars",
+    "--use-fake-ui-for-media-stream",  # a microphone that everybody may have, and that beeps
+    "--use-fake-device-for-media-stream",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
     "about:blank",

@@ -4,6 +4,8 @@ end, the scoreboard with a filter that a reload keeps, at a desk and on a phone,
 
 from browser_players import press, wait
 
+ROOT = "document.querySelector('.ew-net')"
+PICTURE = f"{ROOT}.querySelector('canvas').toDataURL()"
 PLAY = "document.querySelector('.ew-opening .ew-play')"
 DECK = "document.querySelector('.ew-opening .ew-compare').deck"
 SHOWN = "[...document.querySelectorAll('.ew-claim')].filter((claim) => !claim.hidden).length"
@@ -22,6 +24,9 @@ async def check(tab, base: str) -> None:
             await hears_the_first_sound(tab, base)
             await finds_a_claim(tab, base)
     await spots(tab, f"{base}/spot-the-untrained.html")
+    for form, mode in (("desktop", "light"), ("phone", "dark")):
+        await look(tab, form, mode)
+        await covers(tab, f"{base}/cover-it-up.html")
 
 
 async def look(tab, form: str, mode: str) -> None:
@@ -98,3 +103,96 @@ async def play(tab, rounds: int, right: bool) -> None:
         told = await tab.evaluate("document.querySelector('.ew-spot-told').textContent")
         assert told.startswith("Right" if right else "Wrong"), told
         await tab.evaluate("document.querySelector('.ew-spot-next').click()")
+
+
+async def started(tab, address: str) -> None:
+    """Open a page with a network and start it; it loads nothing of it before."""
+    await tab.open("about:blank")
+    await tab.open(address)
+    assert await tab.evaluate("document.querySelectorAll('script[src*=engine]').length") == 0
+    await tab.evaluate(f"{ROOT}.querySelector('button').click()")
+    await wait(tab, f"{ROOT}.dataset.state === 'ready'", "the network")
+
+
+async def settled(tab) -> None:
+    """Wait until a network has said all it has to say, a minute at most."""
+    said = await tab.evaluate(f"""(async () => {{ for (let i = 0; i < 600; i++) {{
+        await new Promise((done) => setTimeout(done, 100));
+        if ({ROOT}.dataset.state === 'done') return true; }}
+        return false; }})()""")
+    assert said, "the network does not come to an end"
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await tab.evaluate(wide) <= 1, "the page is wider than its window"
+
+
+async def choose(tab, label: str, value: str | int) -> None:
+    """Choose an option of a list by its label."""
+    list_ = f"{ROOT}.querySelector('select[aria-label=\"{label}\"]')"
+    await tab.evaluate(f"""(() => {{ const list = {list_};
+        list.value = '{value}'; list.dispatchEvent(new Event('change')); }})()""")
+    await settled(tab)
+
+
+async def click(tab, words: str) -> None:
+    """Click the button with these words."""
+    await tab.evaluate(
+        f"[...{ROOT}.querySelectorAll('button')].find((b) => b.textContent === '{words}').click()"
+    )
+
+
+async def covers(tab, address: str) -> None:
+    """Cover a part of a sentence by numbers, another by dragging, and uncover both."""
+    await started(tab, address)
+    await choose(tab, "A clip of this page", 0)
+    whole = await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
+    assert whole.startswith("Whole: ") and float(whole.removeprefix("Whole: ")) > 3, whole
+    await choose(tab, "How to cover", "gap")
+    await click(tab, "Cover")
+    await settled(tab)
+    gap = await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
+    assert "worse than whole" in gap, gap
+    box = await tab.evaluate(f"""(() => {{ const canvas = {ROOT}.querySelector('canvas');
+        canvas.scrollIntoView({{ block: 'center' }}); const b = canvas.getBoundingClientRect();
+        return [b.left, b.top, b.width, b.height]; }})()""")
+    for kind, part in (("mousePressed", 0.5), ("mouseMoved", 0.6), ("mouseReleased", 0.7)):
+        x, y = box[0] + part * box[2], box[1] + part * box[3]
+        mouse = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        await tab.call("Input.dispatchMouseEvent", **mouse)
+    await settled(tab)
+    both = await tab.evaluate(f"{ROOT}.querySelector('canvas').ariaLabel")
+    assert "2 parts are covered" in both, both
+    await click(tab, "Uncover all")
+    await settled(tab)
+    assert await tab.evaluate(f"{ROOT}.querySelector('h3').textContent") == whole
+
+
+async def speaks(tab, address: str) -> None:
+    """Let the network hear clips, ask it for other reasons, and look at an untrained one."""
+    await started(tab, address)
+    words = await tab.evaluate("EarwitnessData['own-voice'].clips.map((c) => c.words)")
+    right = 0
+    for number in (1, 5, 12, 16):
+        await choose(tab, "A clip of this page", number)
+        heard = await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
+        right += f"“{words[number].split(',')[0]}”" in heard
+    assert right >= 3, f"the network heard {right} of 4 clips rightly"
+    shares = f"[...{ROOT}.querySelectorAll('.ew-net-bar')].map((b) => parseFloat(b.style.width))"
+    assert abs(await tab.evaluate(f"{shares}.reduce((a, b) => a + b)") - 100) < 0.1
+    told = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-flipping').textContent")
+    assert "With the tenth of all points" in told, told
+    first = await tab.evaluate(PICTURE)
+    await tab.evaluate(f"{ROOT}.querySelectorAll('[name=ew-net-view]')[3].focus()")
+    await press(tab, "4")
+    assert await tab.evaluate(f"{ROOT}.querySelectorAll('[name=ew-net-view]')[3].checked")
+    against = await tab.evaluate(PICTURE)
+    await tab.evaluate(f"{ROOT}.querySelectorAll('[name=ew-net-network]')[1].click()")
+    await settled(tab)
+    assert len({first, against, await tab.evaluate(PICTURE)}) == 3, "a map does not change"
+    assert "untrained" in await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
+    await click(tab, "Play")
+    await wait(tab, f"{ROOT}.innerText.includes('Stop')", "the sound of what spoke for it")
+    await tab.evaluate(f"{ROOT}.dataset.state = 'asked'")
+    await click(tab, "Record (2 s)")
+    await settled(tab)
+    said = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-said').textContent")
+    assert said.startswith("Your recording: its loudest second"), said

@@ -136,6 +136,7 @@ async def check(tab, base: str, picture=None) -> None:
         if picture:
             await picture("end")
         text = await saved(tab, folder)
+        await looks_back(tab, text)
         _content(text, whole, n_items)
         await tab.evaluate(
             "[...document.querySelectorAll('.ew-study-plain')].at(-1).click()"
@@ -170,6 +171,24 @@ async def check(tab, base: str, picture=None) -> None:
             "the loaded end",
         )
         assert await saved(tab, folder) == text, "what is loaded is not what was saved"
+
+
+async def looks_back(tab, text: str) -> None:
+    """Hear an item again, and lay the answers of a class beside one's own."""
+    bars = await tab.evaluate("document.querySelectorAll('.ew-after-bar').length")
+    own = await tab.evaluate("document.querySelector('.ew-after-bars').innerText")
+    assert bars == 4 and "2nd" in own, own
+    await tab.evaluate("document.querySelector('.ew-study details summary').click()")
+    audios = "[...document.querySelectorAll('.ew-study details[open] audio')]"
+    await wait(tab, f"{audios}.filter((one) => one.duration > 0).length === 2", "an item again")
+    code = next(csv.DictReader(StringIO(text)))["participant"]
+    others = [text.replace(code, other) for other in ("0a1b2c3d", "0a1b2c3e")]
+    await load(tab, *others, others[0], text.replace(",answer,", ",reply,"))
+    words = "document.querySelector('.ew-study').textContent"
+    await wait(tab, f"{words}.includes('3 people')", "the answers of a class")
+    said = await tab.evaluate(words)
+    n_answers = 3 * len(listening_study.read_answers([text]))
+    assert f"{n_answers} answers" in said and "here already" in said and "it lacks answer" in said
 
 
 def _content(text: str, whole: dict, n_items: int) -> None:
@@ -208,12 +227,13 @@ async def saved(tab, folder: str) -> str:
     raise AssertionError("no file was saved")
 
 
-async def load(tab, text: str) -> None:
-    """Hand a file to the page as a person's choice would."""
+async def load(tab, *texts: str) -> None:
+    """Hand files to the page as a person's choice would."""
     await tab.evaluate(f"""(() => {{
         const files = new DataTransfer();
         const field = document.querySelector('.ew-study input[type=file]');
-        files.items.add(new File([{json.dumps(text)}], 'answers.csv', {{ type: 'text/csv' }}));
+        for (const text of {json.dumps(texts)})
+            files.items.add(new File([text], 'answers.csv', {{ type: 'text/csv' }}));
         field.files = files.files;
         field.dispatchEvent(new Event('change'));
     }})()""")

@@ -11,10 +11,6 @@
     element.append(...children);
     return element;
   };
-  const cells = (row, tag = "td") => make("tr", {}, ...row.map((cell) => make(tag, { textContent: cell })));
-  const table = (caption, head, rows) => make("div", { className: "ew-scroll" }, make("table", { className: "table" },
-    make("caption", { textContent: caption }), make("thead", {}, cells(head, "th")),
-    make("tbody", {}, ...rows.map((row) => cells(row)))));
 
   // --- order and formats, decided by the participant's code alone
   const random = (seed) => () => {                        // mulberry32
@@ -201,19 +197,12 @@
 
     function end() {
       root.onkeydown = null;
-      const known = Object.fromEntries(study.items.map((item) => [item.item, item]));
       const given = state.answers.filter((row) => row.answer !== "");
-      const hit = (row) => Number(row.answer) === known[row.item].predicted;
-      const byFormat = study.formats.map((form) => given.filter((row) => row.format === form))
-        .map((rows, number) => [FORM[study.formats[number]], rows.filter(hit).length, rows.length]);
-      const all = state.answers.map((row) => [row.position, FORM[row.format], row.answer === "" ? "skipped" : row.answer,
-        known[row.item].predicted, known[row.item].spoken]);
       const heading = make("p", { className: "ew-study-place", tabIndex: -1,
         textContent: `Done, thank you: you answered ${given.length} of ${study.items.length} items.` });
       show(heading,
         make("p", { className: "ew-study-row" }, button("Save my answers (CSV)", save), button("Erase and start again", erase, "ew-study-plain")),
-        table("How often you said what the network predicted", ["Shown as", "Hits", "of"], byFormat),
-        table("All items", ["", "Shown as", "You said", "The network predicted", "Spoken was"], all));
+        ...globalThis.EarwitnessAfter({ study, FORM, make, parse, mine: state }));
       heading.focus();
     }
 

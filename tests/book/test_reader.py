@@ -1,14 +1,20 @@
-"""Front page, game and scoreboard, made by the book's own code, read in Chromium from files."""
+"""Front page, game, networks and scoreboard, made by the book's own code, read in Chromium from
+files.
+"""
 
+import io
 import shutil
+from pathlib import Path
 
 import browser
 import browser_reader
+import browser_study
 import numpy as np
 import pytest
 
+from earwitness import figures
 from earwitness_book import project, records
-from earwitness_book.chapters import untrained
+from earwitness_book.chapters import page_networks, study_page, untrained
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 RATE = 8000
@@ -21,18 +27,35 @@ def clip(seed):
     return untrained.Clip(samples, trained, control, RATE, "nine")
 
 
-def _page(folder, name, body, script):
+def study():
+    """Twelve items, half of them rightly predicted."""
+    figure, ax = figures.panels(1, 1)
+    ax.plot([0, 1])
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    sound, picture = (clip(0).samples * 0.1, RATE, "a sound"), stream.getvalue()
+    shown = ("signal", "explanation")
+    items = [
+        study_page.StudyItem(n % 10, (n + n % 2) % 10, dict.fromkeys(shown, sound),
+                             dict.fromkeys(shown, picture))
+        for n in range(12)
+    ]  # fmt: skip
+    return study_page.Study(items, "noise")
+
+
+def _page(folder, name, body, *scripts):
+    up = "../" * name.count("/")
     head = (
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        '<link rel="stylesheet" href="_static/earwitness.css">'
-        f'<script src="_static/{script}"></script>'
+        f'<link rel="stylesheet" href="{up}_static/earwitness.css">'
+        + "".join(f'<script src="{up}_static/{script}"></script>' for script in scripts)
     )
     (folder / f"{name}.html").write_text(f"{head}<body class=bd-content><article>{body}</article>")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The address of three pages that the book's functions made."""
+    """The address of pages that the book's functions made."""
     folder = tmp_path_factory.mktemp("reader")
     shutil.copytree(project.root() / "book" / "_static", folder / "_static")
     shutil.copytree(project.root() / "book" / "_extra" / "vendor", folder / "vendor")
@@ -41,10 +64,17 @@ def site(tmp_path_factory):
     _page(folder, "scoreboard", records.to_html(board), "scoreboard.js")
     game = untrained.Game([clip(seed) for seed in range(1, 11)])
     _page(folder, "spot-the-untrained", game._repr_html_(), "spot.js")
+    shutil.copytree(project.root() / "book" / page_networks.FOLDER, folder / "networks")
+    for name in page_networks.PAGES:
+        for path, content in page_networks.scripts(name).items():
+            (folder / "networks" / Path(path).name).write_bytes(content)
+        _page(folder, name, page_networks.place(name), "tables.js")
+    (folder / browser_study.PAGE).parent.mkdir()
+    _page(folder, browser_study.PAGE, study()._repr_html_(), "study.js", "after.js")
     return folder.as_uri()
 
 
-def test_a_reader_hears_a_sound_finds_a_claim_again_and_plays_the_game_to_its_end(site):
+def test_a_reader_hears_a_sound_finds_a_claim_again_and_plays_all_to_the_end(site):
     async def read(port):
         tab = await browser.attach(port)
         await browser_reader.check(tab, site)
@@ -52,4 +82,15 @@ def test_a_reader_hears_a_sound_finds_a_claim_again_and_plays_the_game_to_its_en
         return tab.errors, tab.hosts
 
     errors, hosts = browser.drive(read)
+    assert not errors and hosts <= {""}
+
+
+def test_who_took_the_study_hears_every_item_again_and_sees_a_class_together(site):
+    async def take(port):
+        tab = await browser.attach(port)
+        await browser_study.check(tab, site)
+        tab.listening.cancel()
+        return tab.errors, tab.hosts
+
+    errors, hosts = browser.drive(take)
     assert not errors and hosts <= {""}

@@ -96,6 +96,13 @@ def test_the_book_executes_nothing_itself_and_asks_no_other_host():
         assert (project.root() / "book" / "_extra" / address.removeprefix("../")).exists()
 
 
+def test_pages_name_each_other_by_a_role_so_that_a_part_of_the_book_renders_without_the_rest():
+    bare = re.compile(r"\]\((?!https?:|#)[^)\s]+\)")
+    book = project.root() / "book"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in book.rglob("*.md")}
+    assert not {name: found for name, text in texts.items() if (found := bare.findall(text))}
+
+
 PIN = re.compile(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+(?: ; .+?)?(?: --hash=sha256:[0-9a-f]{64})+$")
 
 

@@ -9,6 +9,7 @@ from earwitness.features.ambisonics import (
     network_input,
     pseudo_intensity_direction,
 )
+from earwitness.features.compact import compact_spectrogram
 from earwitness.features.mel import mel_edges_hz, mel_spectrogram
 from earwitness.features.phonetics import (
     autocorrelation,
@@ -33,6 +34,7 @@ __all__ = [
     "SteadyState",
     "ambisonic_stft",
     "autocorrelation",
+    "compact_spectrogram",
     "f0",
     "f0_at",
     "fit_to_second",

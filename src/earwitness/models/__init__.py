@@ -10,6 +10,7 @@ from earwitness.arguments import checked
 from earwitness.models import nisqa, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
+from earwitness.models.digitnet import DigitNet
 from earwitness.models.doacrnn import DoaCRNN, locate
 from earwitness.models.inference import device_of, evaluation_mode, for_prediction, logits
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
@@ -83,6 +84,7 @@ def frame_logits(
 __all__ = [
     "AlexNet",
     "AudioNet",
+    "DigitNet",
     "DoaCRNN",
     "PhoneCNN",
     "Pretrained",

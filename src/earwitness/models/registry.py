@@ -35,7 +35,7 @@ def register(
         What its inputs are.
     tasks : tuple of str
         What it is made for: ``"clips"`` (a class for each), ``"frames"``, ``"directions"``,
-        ``"quality"``.
+        ``"quality"``, ``"page"`` (small enough to run in a browser).
     input_shape : tuple of int
         Of one input as published; () where it varies.
     label : str

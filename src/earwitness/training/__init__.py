@@ -3,11 +3,11 @@ determines it.
 
 ``experiment`` is the protocol: examples, network, loss, validation. Each kind of network follows it
 in a module of its own, registered with the network's name and its recipes: ``clips``, ``frames``,
-``directions``, ``quality``. ``fitting`` looks into the cache, ``loop`` trains, ``exporting`` writes
-weights with a card.
+``directions``, ``quality``, ``digits``. ``fitting`` looks into the cache, ``loop`` trains,
+``exporting`` writes weights with a card.
 """
 
-from earwitness.training import clips, directions, frames, quality
+from earwitness.training import clips, digits, directions, frames, quality
 from earwitness.training.clips import TrainedOnClips, represent, seconds
 from earwitness.training.experiment import Experiment, trains
 from earwitness.training.exporting import export
@@ -29,6 +29,7 @@ __all__ = [
     "TrainedOnFrames",
     "clips",
     "cross_validate",
+    "digits",
     "directions",
     "export",
     "fit",

@@ -165,7 +165,7 @@ def seconds(
     indices = np.asarray(list(indices))
     if indices.ndim != 1 or not len(indices) or indices.dtype.kind not in "iu":
         raise ParameterError("Seconds are taken of one clip or more, by their places in a corpus.")
-    clips, ids = _resampled(corpus), corpus.table["id"]
+    clips, ids = resampled(corpus), corpus.table["id"]
 
     def always(i: int) -> np.random.Generator:
         return np.random.default_rng(zlib.crc32(ids.iloc[i].encode()))
@@ -178,7 +178,10 @@ def represent(model: str, seconds: np.ndarray) -> torch.Tensor:
     """Return seconds of sound (n, 8000) as the network of that name wants them, mean not yet
     subtracted.
     """
-    audio = models.find(model).audio
+    network = models.find(model)
+    if own := getattr(network, "represent", None):
+        return own(seconds)[:, None]
+    audio = network.audio
     check_choice(audio, _REPRESENTATIONS, "input of networks trained on clips")
     return _REPRESENTATIONS[audio](seconds)[:, None]  # (n, 1, 227, 227) or (n, 1, 8000)
 
@@ -190,7 +193,8 @@ _REPRESENTATIONS = {
 
 
 @lru_cache(maxsize=4)
-def _resampled(corpus: corpora.Corpus) -> list[np.ndarray]:
+def resampled(corpus: corpora.Corpus) -> list[np.ndarray]:
+    """Return the clips of a corpus at 8 kHz, of longer ones the loudest second."""
     return [
         features.loudest_second(features.resample(clip.samples, clip.sample_rate))
         for clip in corpus

@@ -19,6 +19,7 @@ from earwitness.audition.player import Player, players
 from earwitness.errors import ParameterError
 from earwitness.html import html, in_script
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, formats
+from earwitness_book.chapters.untrained import withheld
 
 _SHOWN = ("signal", "explanation")
 _QUESTION = "Which digit did the network predict?"
@@ -138,6 +139,8 @@ class Study:
         return in_script(whole)
 
     def _repr_html_(self) -> str:
+        if sentence := withheld(self.corpus):
+            return sentence
         return html(
             '<div class="ew-study"><p>The study runs on its page of the built book, with scripts '
             "switched on. In a notebook, <code>study.session()</code> asks the same.</p>"

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import binom
 
-from earwitness import audition, figures
+from earwitness import audition, catalogue, figures
 from earwitness.errors import ParameterError
 from earwitness.html import html, in_script
 
@@ -28,6 +28,8 @@ class Clip:
         Hz.
     predicted : str
         The trained network's class.
+    corpus : str
+        Where the sound comes from; recordings that no licence allows to show are withheld.
     """
 
     samples: np.ndarray
@@ -35,6 +37,7 @@ class Clip:
     untrained: np.ndarray
     sample_rate: int
     predicted: str
+    corpus: str = ""
 
     def __post_init__(self):
         shapes = {np.shape(self.samples), np.shape(self.trained), np.shape(self.untrained)}
@@ -67,6 +70,8 @@ class Opening:
 
     def _repr_html_(self) -> str:
         clip = self.clip
+        if sentence := withheld(clip.corpus):
+            return sentence
         figure, axes = figures.panels(1, 2, height=1.7, sharey=True)
         for ax, (title, relevance) in zip(axes, _both(clip).items(), strict=True):
             figures.relevance_on_waveform(ax, clip.samples, relevance, clip.sample_rate)
@@ -125,11 +130,33 @@ class Game:
         return in_script(whole)
 
     def _repr_html_(self) -> str:
+        for corpus in {clip.corpus for clip in self.clips}:
+            if sentence := withheld(corpus):
+                return sentence
         return html(
             '<div class="ew-spot"><p>The game runs on its page of the built book, with scripts '
             'switched on.</p><script type="application/json">{}</script></div>',
             self.as_json(),
         )
+
+
+def withheld(corpus: str) -> str:
+    """Return why clips of a corpus are neither played nor drawn, as HTML; nothing if they may be.
+
+    Parameters
+    ----------
+    corpus : str
+        Of the catalogue; a folder or class of the reader's own is the reader's to show.
+    """
+    known = catalogue.corpora()
+    if corpus not in known or catalogue.may_be_shown(corpus):
+        return ""
+    return html(
+        '<p class="ew-withheld">Clips of {} are neither played nor drawn here: the licence ({}) '
+        "does not allow it. What was measured on them stands in the tables.</p>",
+        known[corpus]["title"],
+        known[corpus]["licence"],
+    )
 
 
 def chances(rounds: int) -> list[float]:

@@ -34,6 +34,8 @@ _FINDING = re.compile(r"<!-- finding (\S+) -->")  # of a notebook: three sentenc
 _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
 )  # of a page: what the cell with this tag of a notebook shows
+_NETWORK = re.compile(r"<!-- network (\S+) -->")  # of a page: where it runs
+_CARD = re.compile(r"<!-- card (\S+) -->")  # of such a network: what it learnt, how well it does
 
 
 def folder(profile: str) -> Path:
@@ -250,9 +252,11 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
             wanted[f"{notebook.page}.ipynb"] = pages.page(
                 notebook, executed(profile, notebook)
             ).encode()
-    for name, content in wanted.items():
-        if name.endswith(".md") and b"<!-- " in content:
-            wanted[name] = _filled(profile, name, content.decode(), listed).encode()
+    texts = {name: content.decode() for name, content in wanted.items() if name.endswith(".md")}
+    for name, text in texts.items():
+        wanted[name] = _filled(profile, name, text, listed).encode()
+        for page in _NETWORK.findall(text):
+            wanted |= _networks().scripts(page)
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
@@ -295,8 +299,16 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = text.replace(PICTURE, picture(profile, address)) if PICTURE in text else text
     text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
     text = _CARDS.sub(lambda asked: _cards(profile, asked[1].split(), listed), text)
+    text = _NETWORK.sub(lambda asked: _networks().place(asked[1]), text)
+    text = _CARD.sub(lambda asked: _networks().card(asked[1]), text)
     text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
+
+
+def _networks():
+    from earwitness_book.chapters import page_networks  # here, for it takes torch
+
+    return page_networks
 
 
 def _finding(profile: str, name: str) -> str:

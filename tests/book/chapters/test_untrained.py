@@ -1,6 +1,7 @@
 """The opening clip and the game of trained and untrained networks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,3 +64,12 @@ def test_what_cannot_be_explained_or_played_is_refused():
         untrained.Clip(zeros, zeros[1:], zeros, RATE, "nine")
     with pytest.raises(ParameterError, match="at least one"):
         untrained.Game([])
+
+
+def test_recordings_that_no_licence_allows_to_show_are_neither_played_nor_drawn():
+    closed, open_ = (replace(clip(), corpus=name) for name in ("audiomnist_az", "fsdd"))
+    for shown in (untrained.Opening(closed), untrained.Game([clip(), closed])):
+        html = shown._repr_html_()
+        assert "data:" not in html and "AudioMNIST_AZ" in html and "none stated" in html
+    assert "data:" in untrained.Opening(open_)._repr_html_()
+    assert untrained.withheld("./my/sounds") == ""
