@@ -23,6 +23,7 @@ _COMMANDS = {
     "record": execute.record,
     "scoreboard": read.scoreboard,
     "new-chapter": write.new_chapter,
+    "course": write.course,
 }
 
 

@@ -1,8 +1,11 @@
 """Commands that write sources of the book."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from earwitness_book.cli import options
 
 
 def new_chapter(
@@ -23,3 +26,30 @@ def new_chapter(
 
     for path in chapter.create(name):
         typer.echo(path)
+
+
+def course(
+    chapters: Annotated[
+        list[str] | None, typer.Argument(help="Chapters: `audiomnist raw-waveform`.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Of the course; made if not there.")
+    ] = Path("course"),
+    profile: options.Profile = "demo",
+) -> None:
+    """Make a course of chapters: notebooks for students, and for their teacher with solutions,
+    points and hidden tests.
+
+    Examples: `earwitness course audiomnist --out ~/course`, then hand out `~/course/release`;
+    `earwitness course audiomnist raw-waveform --profile smoke`
+
+    The folder is one of nbgrader's (pip install "earwitness[course]"): answers are collected and
+    graded with its commands, in the folder: `nbgrader collect audiomnist`, `nbgrader autograde
+    audiomnist`. Making a course again makes its notebooks anew; what was submitted stays.
+    """
+    from earwitness_book import course
+
+    made = course.make(chapters or [], options.expanded(out), profile)
+    for kind, meaning in (("release", "for students"), ("source", "with solutions")):
+        for path in made[kind]:
+            typer.echo(f"{path}  {meaning}")
