@@ -43,8 +43,8 @@ def course(
     Examples: `earwitness course audiomnist --out ~/course`, then hand out `~/course/release`;
     `earwitness course audiomnist raw-waveform --profile smoke`
 
-    The folder is one of nbgrader's (pip install "earwitness[course]"): answers are collected and
-    graded with its commands, in the folder: `nbgrader collect audiomnist`, `nbgrader autograde
+    The folder is one of nbgrader's (pip install "earwitness[course]"): notebooks are collected
+    and graded with its commands, in the folder: `nbgrader collect audiomnist`, `nbgrader autograde
     audiomnist`. Making a course again makes its notebooks anew; what was submitted stays.
     """
     from earwitness_book import course
