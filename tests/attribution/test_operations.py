@@ -293,6 +293,49 @@ def test_a_function_with_a_derivative_of_its_own_is_refused_and_not_taken_for_li
         relevance(lambda x: Doubled.apply(x) + 1, [1.0])
 
 
+def test_what_the_model_returns_is_refused_too_where_no_operation_made_it():
+    for ending, options in ((Doubled.apply, {}), (lambda x: {"a": Doubled.apply(x)}, {"output": 0})):
+        with pytest.raises(UnsupportedOperationError, match="'Doubled' makes a value that the mod"):
+            relevance(ending, [1.0], **options)
+
+
+TRANSFORMED = {
+    "vmap": lambda x: torch.vmap(lambda v: (v * v.sigmoid()).sum(-1, keepdim=True))(x),
+    "grad": lambda x: torch.func.grad(lambda v: (v**3).sum())(x),
+    "jvp": lambda x: torch.func.jvp(lambda v: v**2, (x,), (x,))[1],
+}
+
+
+@pytest.mark.parametrize("kind", TRANSFORMED)
+def test_transformations_of_functions_are_refused_by_name(kind):
+    with pytest.raises(UnsupportedOperationError, match=r"torch\.func \(vmap, grad, jvp"):
+        relevance(TRANSFORMED[kind], [1.0, 2.0])
+    support = attribution.explain_support(Function(TRANSFORMED["vmap"]), torch.ones(1, 2))
+    assert not support["supported"].all() and "torch.func" in support["rule"].iloc[0]
+    mask = torch.vmap(lambda i: (i > 0).double())
+    found = relevance(lambda x: total(x * mask(torch.arange(2))), [1.0, 2.0])
+    np.testing.assert_allclose(found, [0.0, 2.0])  # of constants they are constants
+
+
+def changed_behind(x):
+    y = 2 * x.tanh()
+    y.data.mul_(3.0)
+    return total(y)
+
+
+def changed_without_gradients(x):
+    y = 2 * x
+    with torch.no_grad():
+        y.mul_(3.0)
+    return total(y)
+
+
+@pytest.mark.parametrize("function", [changed_behind, changed_without_gradients])
+def test_values_changed_where_gradients_do_not_see_it_are_refused(function):
+    with pytest.raises(UnsupportedOperationError, match="'mul_' in 'the model' changes a value"):
+        relevance(function, [1.0, 2.0])
+
+
 def test_a_front_end_without_gradients_is_refused():
     with pytest.raises(UnsupportedOperationError, match="runs under torch.no_grad"):
         relevance(lambda x: x.detach() * 2, [1.0])

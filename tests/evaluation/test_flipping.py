@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import quantus
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -463,6 +464,49 @@ def test_the_score_is_the_softmax_averaged_over_frames_and_scenes():
     expected = sigmoid(inputs.sum((1, 3)).numpy().astype(float)).mean(1)
     np.testing.assert_allclose(curve.probability[:, 0], expected, rtol=1e-5)
     assert curve.score[0] == pytest.approx(expected.mean(), rel=1e-5) and curve.correct.all()
+
+
+class Ending(nn.Module):
+    """Logits of :class:`Counting`, of which ``end`` makes something."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.logits, self.end = Counting([1.0, 0.5]), end
+
+    def forward(self, x):
+        return self.end(self.logits(x))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda logits: logits.softmax(-1),
+        lambda logits: logits.log_softmax(-1),
+        torch.sigmoid,
+        F.logsigmoid,
+        lambda logits: logits.mT.softmax(1),
+        lambda logits: (logits.softmax(-1), None),
+    ],
+)
+def test_bins_are_flipped_on_probabilities_as_they_are(end):
+    options = {"output": 0} if isinstance(end(torch.zeros(1, 1, 2)), tuple) else {}
+    curve = evaluation.bin_flipping(Ending(end), INPUTS, 1, ORDER, [0.0, 0.5], **options)
+    first, second = INPUTS[0].flatten(1).numpy().astype(float)
+    expected = [sigmoid(first[n:].sum() + 0.5 * second[n:].sum()) for n in (0, 3)]
+    np.testing.assert_allclose(curve.score, expected, rtol=1e-5)
+    assert curve.correct.all()
+
+
+def test_classes_before_the_frames_are_found_and_one_output_is_neither_right_nor_wrong():
+    before = nn.Sequential(nn.Flatten(2, 3), nn.Conv1d(2, 5, 1))  # (scene, class, frame and bin)
+    with torch.no_grad():
+        expected = before(INPUTS).softmax(1).mean(-1)[:, 1]
+    curve = evaluation.bin_flipping(before, INPUTS, 1, ORDER, [0.0])
+    np.testing.assert_allclose(curve.probability[:, 0], expected, rtol=1e-5)
+    single = evaluation.bin_flipping(
+        Ending(lambda logits: logits[..., 1:]), INPUTS, 0, ORDER, [0.0, 1.0]
+    )
+    assert single.score[0] > 1 and single.score[1] == 0 and np.isnan(single.accuracy).all()
 
 
 def test_inputs_and_model_stay_as_they_are():

@@ -111,7 +111,8 @@ def note(name: str, function, args: tuple, kwargs: dict, result) -> None:
     elif name in _CHANNELS_FIRST:
         result._ending = Ending(result.ndim - len(name[-2]) - int(name[-2]))
     elif name in _FINAL and result is not x:
-        result._ending = Ending(before.axis, lambda: x, name)
+        axis = _summing_to_one(name, x.ndim, args, kwargs) if before.axis is None else before.axis
+        result._ending = Ending(axis, lambda: x, name)
     elif name in _SAME_AXES | _MOVING and (before.axis is not None or before.logits is not None):
         axis = before.axis if name in _SAME_AXES else _moved(name, before.axis, x.ndim, args)
         logits = None
@@ -123,6 +124,12 @@ def note(name: str, function, args: tuple, kwargs: dict, result) -> None:
                 return moved
 
         result._ending = Ending(axis, logits, before.by)
+
+
+def _summing_to_one(name: str, n_axes: int, args: tuple, kwargs: dict) -> int | None:
+    """Return the axis of a softmax, over which its values share out a probability of one."""
+    axis = args[1] if len(args) > 1 else kwargs.get("dim")
+    return axis % n_axes if "softmax" in name and isinstance(axis, int) else None
 
 
 def _moved(name: str, axis: int | None, n_axes: int, args: tuple) -> int | None:

@@ -220,14 +220,16 @@ _PROBABILITIES = {
 
 
 @torch.no_grad()
-def _reading(model, probe, output, class_axis) -> tuple[Callable, bool]:
+def _reading(model, probe, output, class_axis, otherwise=None) -> tuple[Callable, bool]:
     """Return a function from what the model returns to probabilities (batch, n_classes), and
-    whether its classes do not exclude each other.
+    whether its classes do not exclude each other. ``otherwise`` is the axis of classes where
+    neither the caller nor the network's last layer says it.
     """
     question = Question(output, class_axis, probabilities=True)
     with evaluation_mode(model), Endings():
         ending = getattr(question.picked(model(probe)), "_ending", None) or Ending()
-    question.class_axis = ending.axis if class_axis is None else class_axis
+    known = ending.axis if class_axis is None else class_axis
+    question.class_axis = otherwise if known is None else known
 
     def read(returned):
         logits = question.read(returned)  # (batch, [time, ...] n_classes)
@@ -237,6 +239,15 @@ def _reading(model, probe, output, class_axis) -> tuple[Callable, bool]:
         return probabilities.flatten(1, -2).mean(1) if logits.ndim > 2 else probabilities
 
     return read, "sig" in ending.by or ending.by == "special_expit"
+
+
+def _correct(scores, probability, index, multi_label: bool) -> torch.Tensor:
+    """Return where the target is what is predicted; nothing (n_clips, 0) of a single output."""
+    if multi_label:
+        return probability > 0.5
+    if scores.shape[-1] > 1:
+        return scores.argmax(dim=-1) == index
+    return index.new_zeros(len(index), 0, dtype=torch.bool)
 
 
 @checked
@@ -320,12 +331,7 @@ def pixel_flipping(
         )  # row of ``scores`` that each fraction stands on
         scores = scores[latest]  # (clip, fraction, class)
         probability = explained(scores, index)
-        if multi_label:
-            correct = probability > 0.5
-        elif scores.shape[-1] > 1:
-            correct = scores.argmax(dim=-1) == index[:, None]
-        else:
-            correct = index.new_zeros(len(index), 0)
+        correct = _correct(scores, probability, index[:, None], multi_label)
     return FlippingCurve(
         fractions=_check_fractions(fractions),
         correct=correct.cpu().numpy(),
@@ -346,14 +352,16 @@ def bin_flipping(
     *,
     batch_size: int = 32,
     autocast: bool | str = False,
+    output: str | int | Callable | None = None,
+    class_axis: int | None = None,
 ) -> FlippingCurve:
     """Set a growing fraction of each scene's bins to zero, highest ``order_by`` first.
 
     Parameters
     ----------
     model : nn.Module
-        Returns logits (batch, frames, n_classes); a scene's score is their softmax, averaged over
-        frames.
+        Returns logits or probabilities (batch, frames, n_classes); a scene's score is the
+        probability of its class, averaged over frames.
     inputs : Tensor, shape (batch, channels, frames, bins)
     targets : int, sequence of int or LongTensor, shape (batch,)
         The true classes.
@@ -367,6 +375,9 @@ def bin_flipping(
     batch_size : int
     autocast : bool or "auto"
         Whether to multiply in bfloat16; ``"auto"``: where the processor does so in hardware.
+    output, class_axis
+        Which of several outputs, and its axis of classes; by default that of the network's last
+        layer, and the last where none is known.
 
     Returns
     -------
@@ -398,7 +409,9 @@ def bin_flipping(
     check_positive(batch_size=batch_size)
     like = next(model.parameters(), inputs)
     multiply = runtime.autocast(like.device, autocast, like.dtype)
-    network = for_prediction(model, inputs[:1].detach().to(like.device, like.dtype))
+    probe = inputs[:1].detach().to(like.device, like.dtype)
+    network = for_prediction(model, probe)
+    read, multi_label = _reading(model, probe, output, class_axis, otherwise=-1)
     n_bins = order_by[0].numel()
     places = (
         order_by.flatten(1)
@@ -406,16 +419,17 @@ def bin_flipping(
         .argsort(dim=1)
         .view(order_by.shape)
     )
-    scores = torch.empty(len(inputs), len(amounts), dtype=torch.float32)
-    correct = torch.empty(scores.shape, dtype=torch.bool)
+    scores, correct = torch.empty(len(inputs), len(amounts), dtype=torch.float32), []
     with torch.inference_mode(), multiply:
         precision = _precision(like)
         for column, amount in enumerate(amounts):
-            count = int(amount * n_bins + 0.5)
+            count, right = int(amount * n_bins + 0.5), []
             for rows in torch.arange(len(inputs)).split(batch_size):
                 x = inputs[rows].to(like.device, like.dtype, copy=True)
                 x[:, channels] *= (places[rows] >= count)[:, None].to(x)
-                means = network(x).float().softmax(-1).mean(1).cpu()  # (batch, n_classes)
-                scores[rows, column] = explained(means, index[rows])
-                correct[rows, column] = means.argmax(1) == index[rows]
-    return FlippingCurve(amounts, correct.numpy(), scores.numpy(), scores.numel(), precision)
+                means = read(network(x)).cpu()  # (batch, n_classes)
+                scores[rows, column] = of_class = explained(means, index[rows])
+                right.append(_correct(means, of_class, index[rows], multi_label))
+            correct.append(torch.cat(right).view(len(inputs), -1))
+    correct = torch.cat(correct, dim=1).numpy()
+    return FlippingCurve(amounts, correct, scores.numpy(), scores.numel(), precision)

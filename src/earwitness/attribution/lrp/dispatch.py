@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch._C._functorch import is_functorch_wrapped_tensor
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 from torch.overrides import TorchFunctionMode
 
 from earwitness.attribution import endings
@@ -152,6 +152,15 @@ def tensors_of(value) -> Iterator[torch.Tensor]:
             yield from tensors_of(inner)
     elif isinstance(value, dict):
         yield from tensors_of(list(value.values()))
+
+
+def _depends(value: torch.Tensor) -> bool:
+    """Tell whether a value depends on the input, inside a transformation of torch.func too: there
+    it does not say so itself.
+    """
+    while is_functorch_wrapped_tensor(value):
+        value = get_unwrapped(value)
+    return value.requires_grad
 
 
 @cache
@@ -323,7 +332,7 @@ class Linearised(TorchFunctionMode):
 
     def __torch_function__(self, function, types_, args=(), kwargs=None):
         kwargs = kwargs or {}
-        dependent = [value for value in tensors_of((args, kwargs)) if value.requires_grad]
+        dependent = [value for value in tensors_of((args, kwargs)) if _depends(value)]
         name = _name_of(function)
         if not dependent:
             return self._constant(function, args, kwargs)
@@ -341,7 +350,11 @@ class Linearised(TorchFunctionMode):
             place,
             module,
         )
+        if any(map(is_functorch_wrapped_tensor, dependent)):
+            return self._transformed(call)
         self._check_known(call)
+        if in_place and not torch.is_grad_enabled() and args[0].requires_grad:
+            self._hidden(name)
         rule = self.table.get(call.name)
         if self.opens(call, rule):
             return self.open(call)
@@ -369,12 +382,28 @@ class Linearised(TorchFunctionMode):
         """Run an operation on what does not depend on the input; what parameters enter stays known
         as learned.
         """
+        if _name_of(function).endswith("_") and args:
+            self._check_hidden(function, args[0])
         result = function(*args, **kwargs)
         if isinstance(result, torch.Tensor) and any(
             map(self.is_weight, tensors_of((args, kwargs)))
         ):
             result._learned = True
         return result
+
+    def _check_hidden(self, function, target) -> None:
+        """Refuse to change, behind a detached view, a value that depends on the input."""
+        if not isinstance(target, torch.Tensor) or is_functorch_wrapped_tensor(target):
+            return
+        if target.untyped_storage().data_ptr() in self.holders:
+            self._hidden(_name_of(function))
+
+    def _hidden(self, name: str) -> None:
+        raise UnsupportedOperationError(
+            f"{name!r} in {self.stack[-1][0] or 'the model'!r} changes a value that depends on the "
+            "input where gradients do not see it (.data, .detach() or torch.no_grad()): call it on "
+            f"the value itself, with gradients{_at()}."
+        )
 
     def open(self, call: Call):
         """Run what a function in Python consists of, operation by operation."""
@@ -387,19 +416,38 @@ class Linearised(TorchFunctionMode):
         finally:
             self.opened.pop()
 
+    def _transformed(self, call: Call):
+        """Refuse an operation inside a transformation of torch.func."""
+        why = (
+            "it runs inside torch.func (vmap, grad, jvp, ...), whose values LRP does not follow: "
+            "let it work on the whole batch, or loop over the clips"
+        )
+        if self.record is None:
+            self.refuse(call, why)
+        self._refuse(call, why)
+        return call.native()
+
+    def check_returned(self, returned) -> None:
+        """Refuse what a model returns where no operation seen here has made it."""
+        for value in tensors_of(returned):
+            if value.requires_grad and not hasattr(value, "_trace") and self.record is None:
+                raise self._unseen(value, "the model returns")
+
+    @staticmethod
+    def _unseen(value: torch.Tensor, who: str) -> UnsupportedOperationError:
+        maker = type(value.grad_fn).__name__.removesuffix("Backward")
+        return UnsupportedOperationError(
+            f"LRP does not see how {maker!r} makes a value that {who}: functions of "
+            "torch.autograd.Function, torch.func (vmap), scripted code and extensions do not show "
+            f"their operations. Write it in PyTorch's operations{_at()}."
+        )
+
     def _check_known(self, call: Call) -> None:
         """Refuse a value that depends on the input and that no operation seen here has made."""
         for value in call.dependent:
             if not hasattr(value, "_trace"):
                 if self.record is None:
-                    maker = type(value.grad_fn).__name__.removesuffix("Backward")
-                    raise UnsupportedOperationError(
-                        f"LRP does not see how {maker!r} makes a value that "
-                        f"{call.name!r} in {self._in(call)} reads: functions of "
-                        "torch.autograd.Function, scripted code and extensions "
-                        "do not show their operations. Write it in PyTorch's operations"
-                        f"{_at()}."
-                    )
+                    raise self._unseen(value, f"{call.name!r} in {self._in(call)} reads")
                 value._trace = Trace()
                 self.record.append(
                     (

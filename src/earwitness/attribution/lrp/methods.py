@@ -179,7 +179,9 @@ def linearised(mode: Linearised, model: nn.Module, leaf: torch.Tensor, args: tup
     with named(asked_of(model), leaf):
         try:
             with disable_saved_tensors_hooks(_COMPUTED_AGAIN), mode.places(), mode:
-                return model(mode.enter(leaf), *args)
+                returned = model(mode.enter(leaf), *args)
+                mode.check_returned(returned)
+                return returned
         except RuntimeError as error:
             if str(error) != _COMPUTED_AGAIN:
                 raise
