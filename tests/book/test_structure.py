@@ -186,7 +186,6 @@ ELSEWHERE = {
     ("book/cli", "write"): "../runner/chapter",
     ("book/records", "board"): "closing ../project",
     ("book/records", "measurements"): "../../provenance",
-    ("book/runner", "check"): "theme",
     ("book/runner", "keys"): "plan",
     ("book/runner", "parameters"): "choices",
     ("book/runner", "site"): "pages render",

@@ -8,6 +8,10 @@ from urllib.parse import urljoin
 
 from docutils import nodes
 from markupsafe import Markup
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.plain import Style as Plain
+from pybtex.style.labels import BaseLabelStyle
+from sphinx import addnodes
 
 from earwitness import cache
 from earwitness.html import html, joined
@@ -31,13 +35,34 @@ EVAL = POLICY.replace(
 )  # widgets compile schemas
 CARD = "images/idea.png"  # the picture of a link to any page
 _UNUSED = ("*.map", "fontawesome.js*", "webpack-macros.html", "sbt-webpack-macros.html")
+_TITLE_LENGTH = 300  # of what hovering a term shows
+
+
+class _AsCited(BaseLabelStyle):
+    """Labels of the bibliography as the text cites: Becker et al., 2018."""
+
+    def format_labels(self, sorted_entries):
+        """Return the label of each work; years of works that share one bear letters: 2016a."""
+        return [_cited(entry) for entry in sorted_entries]
+
+
+class _AuthorYear(Plain):
+    default_label_style = _AsCited
+
+
+def _cited(entry) -> str:
+    names = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+    who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    return f"{who or entry.fields.get('title', entry.key)}, {entry.fields.get('year', 'no year')}"
 
 
 def setup(app) -> dict:
     """Connect to Sphinx, which finds this module by its name in ``_config.yml``."""
+    register_plugin("pybtex.style.formatting", "author-year", _AuthorYear)
     app.add_config_value("ew_outside", {}, "", types=(dict,))
     app.connect("env-get-outdated", _changed)
     app.connect("missing-reference", _elsewhere)
+    app.connect("doctree-resolved", _explain_terms)
     app.connect("html-page-context", _head, priority=900)
     app.connect("html-collect-pages", _not_found)
     app.connect("build-finished", _finish)
@@ -63,6 +88,39 @@ def _elsewhere(app, env, node, words):
         return None
     title = words.astext() if node.get("refexplicit") else app.config.ew_outside[page]
     return nodes.inline("", title)
+
+
+def _explain_terms(app, doctree, docname) -> None:
+    """Let hovering a term show what it means: the beginning of its entry in the glossary."""
+    links = [
+        link for link in doctree.findall(nodes.reference) if "#term-" in link.get("refuri", "")
+    ]
+    meanings = _meanings(app.env) if links else {}
+    for link in links:
+        if meaning := meanings.get(link["refuri"].rpartition("#")[2]):
+            link["reftitle"] = meaning
+
+
+def _meanings(env) -> dict[str, str]:
+    """Return the beginning of each entry of the glossary by its anchor, whole words."""
+    if "glossary" not in env.found_docs:
+        return {}
+    found = {}
+    for item in env.get_doctree("glossary").findall(nodes.definition_list_item):
+        text = _words(item[-1])
+        short = text if len(text) <= _TITLE_LENGTH else text[:_TITLE_LENGTH].rpartition(" ")[0]
+        for term in item.findall(nodes.term):
+            found |= dict.fromkeys(term["ids"], short if short == text else f"{short} …")
+    return found
+
+
+def _words(definition) -> str:
+    """Return the text of an entry without the keys of works that it cites."""
+    plain = definition.deepcopy()
+    for cited in list(plain.findall(addnodes.pending_xref)):
+        if cited.get("refdomain") == "cite":
+            cited.parent.remove(cited)
+    return re.sub(r"\s+([:.,;)])", r"\1", " ".join(plain.astext().split()))
 
 
 def _head(app, pagename, templatename, context, doctree) -> None:
