@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from earwitness import cli
 
@@ -101,28 +102,35 @@ def test_an_error_of_a_file_is_a_sentence_that_names_it(make_toy, call, monkeypa
     assert call("list") == (1, "", "Error: /somewhere/file: No space left on device.\n")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "run",
-        "sweep",
-        "build",
-        "train",
-        "record",
-        "list",
-        "params",
-        "serve",
-        "scoreboard",
-        "new-chapter",
-        "data",
-        "data verify",
-    ],
-)
-def test_help_teaches_every_command(call, command):
-    status, out, _ = call(*command.split(), "--help")
+def every_command() -> list[tuple[str, ...]]:
+    """Return the words of each command, those of groups included."""
+
+    def of(command, words=()):
+        below = getattr(command, "commands", None)
+        if not below:
+            return [words]
+        return [found for name, each in below.items() for found in of(each, (*words, name))]
+
+    return of(typer.main.get_command(cli.app))
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_help_teaches_every_command_by_two_examples(call, words):
+    status, out, _ = call(*words, "--help")
     assert status == 0 and "Usage" in out
-    assert "Example" in out or command.split(" ")[0] in ("", "data")
+    examples = " ".join(out[out.index("Examples: ") :].split())
+    assert examples.count("earwitness ") >= 2
+
+
+def test_a_shell_can_complete_commands(call, monkeypatch):
+    for name, value in {
+        "_EARWITNESS_COMPLETE": "complete_bash",
+        "COMP_WORDS": "earwitness sc",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COMP_CWORD", "1")
+    status, out, _ = call()
+    assert status == 0 and out.split() == ["scoreboard"]
 
 
 def test_help_and_list_load_nothing_heavy(make_toy):

@@ -21,10 +21,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    add_completion=False,
     help="Explain what audio networks predict, and why: an executable book and a library.\n\n"
     "Start with `earwitness list`, then `earwitness build`. "
-    "Each command has examples: `earwitness run --help`.",
+    "Each command has examples: `earwitness run --help`.\n\n"
+    "The exit status is 0, or 1 if something failed, or 2 if what was asked for cannot be.",
 )
 _options = {"debug": False}
 
@@ -68,7 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     _options["debug"] = False
     try:
-        app(args=join_pairs(sys.argv[1:] if arguments is None else arguments))
+        given = sys.argv[1:] if arguments is None else arguments
+        app(args=join_pairs(given), prog_name="earwitness")
     except (EarwitnessError, OSError) as error:
         if _options["debug"]:
             raise

@@ -16,7 +16,10 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[CORPUS]...")]
 
 @app.command()
 def status() -> None:
-    """Show which corpora are on this machine, and where the others can be got."""
+    """Show which corpora are on this machine, and where the others can be got.
+
+    Examples: `earwitness data status`, `EARWITNESS_DATA=~/corpora earwitness data status`
+    """
     from earwitness.corpora import store
 
     table(store.status().to_dict("records"))
@@ -26,7 +29,8 @@ def status() -> None:
 def download(corpus: Names = None) -> None:
     """Fetch corpora, check every file, and put them where the notebooks look.
 
-    Example: `earwitness data download fsdd aev`
+    Examples: `earwitness data download fsdd aev`, `EARWITNESS_DATA=~/corpora earwitness data
+    download timit`
     """
     from earwitness import catalogue
     from earwitness.corpora import store
@@ -44,7 +48,10 @@ def download(corpus: Names = None) -> None:
 
 @app.command()
 def verify(corpus: Names = None) -> None:
-    """Compare the files of corpora with their checksums; of all that are here if none is named."""
+    """Compare the files of corpora with their checksums; of all that are here if none is named.
+
+    Examples: `earwitness data verify`, `earwitness data verify fsdd`
+    """
     from earwitness.corpora import store
 
     rows = store.status()

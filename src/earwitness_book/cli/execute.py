@@ -75,7 +75,8 @@ def sweep(
 ) -> None:
     """Execute a notebook with every combination of values, and print what each recorded.
 
-    Example: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`
+    Examples: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`,
+    `earwitness sweep occlusion -p stride 8,12,24 --profile smoke`
 
     Values are separated by commas (by semicolons for parameters that are lists). The table keeps
     the rows of earlier sweeps in the same folder.
@@ -163,7 +164,8 @@ def record(
 ) -> None:
     """Execute chapters in full and keep what they measured in `data/recorded/`, with what made it.
 
-    Example: `EARWITNESS_DATA=~/corpora earwitness record audiomnist`
+    Examples: `EARWITNESS_DATA=~/corpora earwitness record audiomnist`,
+    `earwitness record speech-quality sound-direction --workers 2`
 
     Commit first: a `+` behind the recorded commit says that files differed from it.
     """

@@ -11,7 +11,7 @@ from earwitness_book.cli.options import Profile, Which
 def list_() -> None:
     """Show chapters and notebooks.
 
-    Example: `earwitness list`, then `earwitness params pixel-flipping`
+    Examples: `earwitness list`, then `earwitness params pixel-flipping`
     """
     from earwitness_book.runner import notebooks
 
@@ -78,7 +78,7 @@ def serve(
 ) -> None:
     """Show the built site in the browser, at an address of this machine, until Ctrl-C.
 
-    Example: `earwitness serve --profile demo --port 8000`
+    Examples: `earwitness serve`, `earwitness serve --profile real --port 8000`
     """
     from earwitness.errors import MissingDataError
     from earwitness_book.runner import site

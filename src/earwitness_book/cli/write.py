@@ -16,7 +16,7 @@ def new_chapter(
     """Write a skeleton of a chapter that builds: an opening page, a notebook, one thing that it
     measures.
 
-    Example: `earwitness new-chapter room-acoustics`, then `earwitness build --chapter
+    Examples: `earwitness new-chapter room-acoustics`, then `earwitness build --chapter
     room-acoustics`
 
     Beside its own files a chapter needs two: `book/_toc.yml`, which this command changes, and
