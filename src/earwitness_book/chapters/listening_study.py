@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from earwitness.audio import existing
 from earwitness.errors import DamagedDataError, ParameterError
 from earwitness.evaluation.listening import rates
 
@@ -32,7 +33,10 @@ COLUMNS = (
 )
 OUTCOMES = ("right", "wrong")
 SIMULATED = "simulated"
+MOST_ANSWERS = 20_000  # a thousand resamples of them fill 160 MB
+_LARGEST = 8_000_000  # bytes of a file
 _DIGITS = range(10)
+_KINDS = {"spoken": int, "predicted": int, "answer": int, "position": int, "seconds": float}
 
 
 def formats(n_items: int, group: int) -> list[str]:
@@ -66,13 +70,17 @@ def read_answers(sources: Iterable) -> pd.DataFrame:
     Raises
     ------
     DamagedDataError
-        If a column is missing, a digit or format is unknown, two rows answer one item by one
-        participant, or the answers were simulated; the sentence names file and line.
+        If a column is missing, a cell is not what its column holds, two rows answer one item by
+        one participant, the answers were simulated, or there are more than :data:`MOST_ANSWERS`;
+        the sentence names file and line.
+    MissingDataError
+        If a file is not there.
     """
     tables = [_read(source) for source in sources]
     if not tables:
         raise ParameterError("There is no file of answers to read.")
     answers = pd.concat(tables, ignore_index=True)
+    _refuse_many(answers, "the files together")
     _refuse_double(answers, "the files together")
     return answers
 
@@ -91,57 +99,64 @@ def collected(study: str) -> pd.DataFrame | None:
 def _read(source) -> pd.DataFrame:
     is_text = isinstance(source, str) and "\n" in source
     name = "the answers" if is_text else Path(source).name
-    try:
-        table = pd.read_csv(
-            StringIO(source) if is_text else source,
-            dtype=str,
-            keep_default_na=False,
-            index_col=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DamagedDataError(f"{name} is no table of comma-separated values: {error}.") from None
+    table = _table(StringIO(source) if is_text else _small_enough(source), name)
     if missing := [column for column in COLUMNS if column not in table]:
         raise DamagedDataError(
             f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
             f"a file of the study has {', '.join(COLUMNS)}."
         )
     answered = table[table["answer"] != ""].copy()  # what could not be perceived is skipped
-    for column in ("spoken", "predicted", "answer"):
-        answered[column] = _digits(answered[column], name)
-    _refuse(
-        answered,
-        ~answered["format"].isin(FORMATS),
-        name,
-        "format",
-        f"known are {', '.join(FORMATS)}",
-    )
-    _refuse(
-        answered,
-        answered["participant"].str.startswith(SIMULATED),
-        name,
-        "participant",
-        "simulated answers are no answers of people",
-    )
-    for column in ("position", "seconds"):
-        answered[column] = pd.to_numeric(answered[column], errors="coerce")
+    _refuse_unreadable(answered, name)
     _refuse_double(answered, name)
-    return with_outcome(answered[[*COLUMNS]])
+    return with_outcome(answered[[*COLUMNS]].astype(_KINDS))
 
 
-def _digits(column: pd.Series, name: str) -> pd.Series:
-    wrong = ~column.str.fullmatch("[0-9]")
-    if wrong.any():
-        line, said = column.index[wrong][0] + 2, column[wrong].iloc[0]
+def _small_enough(path) -> Path:
+    path = existing(path)
+    if path.stat().st_size > _LARGEST:
         raise DamagedDataError(
-            f"{name}, line {line}: {column.name} is {said!r}, which is no digit from 0 to 9."
+            f"{path.name} has {path.stat().st_size:,} bytes, more than the {_LARGEST:,} of any "
+            "file of answers."
         )
-    return column.astype(int)
+    return path
+
+
+def _table(source, name: str) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(source, dtype=str, keep_default_na=False, index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"{name} is no table of comma-separated values: {error}.") from None
+    _refuse_many(table, name)
+    return table.fillna("")  # a row that is cut off
+
+
+def _refuse_unreadable(answered: pd.DataFrame, name: str) -> None:
+    """Refuse answers of which a cell is not what its column holds."""
+    for column in ("spoken", "predicted", "answer"):
+        digits = answered[column].str.fullmatch("[0-9]")
+        _refuse(answered, ~digits, name, column, ", which is no digit from 0 to 9")
+    known = answered["format"].isin(FORMATS)
+    _refuse(answered, ~known, name, "format", f"; known are {', '.join(FORMATS)}")
+    simulated = answered["participant"].str.startswith(SIMULATED)
+    why = "; simulated answers are no answers of people"
+    _refuse(answered, simulated, name, "participant", why)
+    places = answered["position"].str.fullmatch("[1-9][0-9]{0,5}")
+    _refuse(answered, ~places, name, "position", ", which is no place in an order from 1 on")
+    times = answered["seconds"].str.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?")
+    _refuse(answered, ~times, name, "seconds", ", which is no duration in seconds")
 
 
 def _refuse(table: pd.DataFrame, wrong: pd.Series, name: str, column: str, why: str) -> None:
     if wrong.any():
         row = table[wrong].iloc[0]
-        raise DamagedDataError(f"{name}, line {row.name + 2}: {column} is {row[column]!r}; {why}.")
+        raise DamagedDataError(f"{name}, line {row.name + 2}: {column} is {row[column]!r}{why}.")
+
+
+def _refuse_many(table: pd.DataFrame, name: str) -> None:
+    if len(table) > MOST_ANSWERS:
+        raise DamagedDataError(
+            f"{name}: {len(table):,} answers are more than the {MOST_ANSWERS:,} that are scored."
+        )
 
 
 def _refuse_double(table: pd.DataFrame, name: str) -> None:

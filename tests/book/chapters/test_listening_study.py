@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from earwitness.errors import DamagedDataError, ParameterError
+from earwitness.errors import DamagedDataError, MissingDataError, ParameterError
 from earwitness_book.chapters import listening_study
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, Behaviour
 
@@ -84,6 +84,47 @@ def test_a_file_is_read_with_its_digits_and_outcomes_and_without_skipped_items(t
 def test_a_bad_file_is_refused_with_what_is_wrong_and_where(text, complaint):
     with pytest.raises(DamagedDataError, match=complaint):
         listening_study.read_answers([text])
+
+
+@pytest.mark.parametrize("seconds", ["", "soon", "nan", "inf", "-1", "1e300", "2,5"])
+def test_a_duration_that_is_no_number_of_seconds_is_refused_with_its_line(seconds):
+    text = csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "b", HEARD, 9, 9, 9))
+    text = text.replace("9,2.5\n", f'9,"{seconds}"\n').replace(f'9,"{seconds}"', "9,2.5", 1)
+    with pytest.raises(DamagedDataError, match="line 3: seconds is '.*', which is no duration"):
+        listening_study.read_answers([text])
+
+
+@pytest.mark.parametrize("position", ["", "0", "first", "1.5", "nan", "9" * 20])
+def test_a_position_that_is_no_place_in_an_order_is_refused_with_its_line(position):
+    text = csv(("ann", "a", HEARD, 9, 9, 9)).replace("ann,1,", f"ann,{position},")
+    with pytest.raises(DamagedDataError, match="line 2: position is '.*', which is no place"):
+        listening_study.read_answers([text])
+
+
+def test_a_last_row_that_is_cut_off_is_refused():
+    text = csv(("ann", "a", HEARD, 9, 9, 9), ("ann", "b", HEARD, 9, 9, 9))
+    with pytest.raises(DamagedDataError, match="line 3: seconds is ''"):
+        listening_study.read_answers([text[:-5]])
+
+
+def test_more_answers_than_can_be_scored_are_refused_in_one_file_and_in_several(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(listening_study, "MOST_ANSWERS", 3)
+    ann = csv(*(("ann", f"i{n}", HEARD, 9, 9, 9) for n in range(2)))
+    with pytest.raises(DamagedDataError, match="together: 4 answers are more than the 3"):
+        listening_study.read_answers([ann, ann.replace("ann", "bob")])
+    with pytest.raises(DamagedDataError, match="the answers: 4 answers are more than the 3"):
+        listening_study.read_answers([csv(*(("ann", f"i{n}", HEARD, 9, 9, 9) for n in range(4)))])
+    monkeypatch.setattr(listening_study, "_LARGEST", 100)
+    (tmp_path / "ann.csv").write_text(ann)
+    with pytest.raises(DamagedDataError, match="ann.csv has .* bytes, more than the 100"):
+        listening_study.read_answers([tmp_path / "ann.csv"])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(MissingDataError, match="There is no file .*none.csv"):
+        listening_study.read_answers([tmp_path / "none.csv"])
 
 
 def test_one_file_given_twice_is_noticed_and_none_at_all_too():
