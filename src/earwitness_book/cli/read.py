@@ -101,7 +101,10 @@ def scoreboard(
     json: Annotated[
         bool, typer.Option("--json", help="A list of objects, for other programs.")
     ] = False,
-    profile: Annotated[str | None, typer.Option(help="Only what this profile measured.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Only what this profile measured; without one, all but smoke."),
+    ] = None,
 ) -> None:
     """Show every claim: published, recorded, this build, verdict.
 

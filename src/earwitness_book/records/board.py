@@ -48,7 +48,7 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     folder : path, optional
         Where executed notebooks lie (``.../executed/**/*.ipynb``), which hold what they measured.
         Default: ``_build/<profile>`` of the profile in ``EARWITNESS_PROFILE``, or all of
-        ``_build``.
+        ``_build`` but what the profile ``smoke`` left, whose numbers say nothing.
     ours : bool
         With our own measurements, which have no published value and get no verdict.
 
@@ -59,8 +59,11 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
         ``n`` counts, seeds, why the verdict is what it is, note, the criterion's history and the
         standard deviations. ``measured`` is this build; orderings are true or false.
     """
-    default = project.root() / "_build" / os.environ.get("EARWITNESS_PROFILE", "")
-    return _board(list(_built(Path(folder) if folder else default)), ours)
+    profile = os.environ.get("EARWITNESS_PROFILE", "")
+    entries = list(_built(Path(folder) if folder else project.root() / "_build" / profile))
+    if not folder and not profile:
+        entries = [entry for entry in entries if entry.get("profile") != "smoke"]
+    return _board(entries, ours)
 
 
 def leading(board: pd.DataFrame) -> pd.DataFrame:

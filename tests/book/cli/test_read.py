@@ -35,6 +35,25 @@ def test_the_scoreboard_as_json_is_a_list_of_objects_with_the_agreed_keys(make_t
     assert "toy/one" not in call("scoreboard")[1] and "One is one." in call("scoreboard")[1]
 
 
+def test_without_a_profile_the_scoreboard_leaves_out_what_smoke_measured(
+    make_toy, call, monkeypatch
+):
+    monkeypatch.delenv("EARWITNESS_PROFILE", raising=False)
+    make_toy({"toy/02-quick": toy.lines(toy.MEASURE)})
+    call("run", "quick", "--profile", "smoke")
+
+    def found(*asked):
+        rows = json.loads(call("scoreboard", "--json", *asked)[1])
+        return [(row["id"], row["profile"]) for row in rows if row["measured"] is not None]
+
+    assert found() == [] and found("--profile", "smoke") == [("toy/two", "smoke")]
+    monkeypatch.setenv("EARWITNESS_PROFILE", "smoke")
+    assert found() == [("toy/two", "smoke")]
+    monkeypatch.delenv("EARWITNESS_PROFILE")
+    call("run", "quick")
+    assert found() == [("toy/two", "demo")]
+
+
 def listen_to_interrupts():
     """What a shell's ``&`` and ``nohup`` switch off, and programs started from there inherit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
