@@ -52,12 +52,16 @@ def heard(samples: np.ndarray, sample_rate: int, names: list[str], gain: float |
     return samples, sample_rate, names, gain
 
 
-@pytest.mark.parametrize("rate", [8000, 8000.0, np.int16(8000), np.float32(8000)])
+RATES = [8000, 8000.0, np.int16(8000), np.float32(8000), np.array(8000), torch.tensor(8000.0)]
+NO_RATES = [0, -1, 1e9, 2**63, 8000.5, float("nan"), "8000", True, {}, [8000], np.array([8000])]
+
+
+@pytest.mark.parametrize("rate", RATES)
 def test_a_rate_of_any_kind_of_number_reaches_the_function_as_an_int(rate):
     assert type(heard([0.1], rate, [])[1]) is int
 
 
-@pytest.mark.parametrize("rate", [0, -1, 1e9, 2**63, 8000.5, float("nan"), "8000", True, {}])
+@pytest.mark.parametrize("rate", NO_RATES)
 def test_a_rate_of_no_recorder_is_refused_by_every_checked_function(rate):
     with pytest.raises(AudioError, match="heard needs a sample rate"):
         heard([0.1], rate, [])

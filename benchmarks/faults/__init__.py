@@ -12,7 +12,7 @@ from pathlib import Path
 
 from earwitness.errors import EarwitnessError
 
-LIMIT_S = 30  # a try that takes longer hangs, also on a busy machine
+LIMIT_S = 180  # a try that takes longer hangs, also on a machine that many others use
 
 
 @dataclass(frozen=True)

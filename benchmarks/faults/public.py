@@ -51,7 +51,7 @@ CALLS = [
     (audio.read_audio, {"path": "no.wav", "sample_rate": RATE, "channel": "left"}),
     (audio.existing, {"path": "no.wav"}),
     (audio.length, {"path": "no.wav"}),
-    (codecs.through_codec, SOUND | {"codec": "g711", "bit_rate": 0}),
+    (codecs.through_codec, SOUND | {"codec": "g711-a", "bit_rate": 0}),
     (degradations.active_level, SOUND),
     (degradations.level, STEP | {"gain_db": 3.0, "part": 0.5}),
     (degradations.noise, STEP | {"snr_db": 10.0, "colour": "white"}),
@@ -60,7 +60,7 @@ CALLS = [
     (degradations.clipping, STEP | {"share": 0.1}),
     (degradations.interruptions, STEP | {"length_s": 0.02, "n": 2}),
     (degradations.packet_loss, STEP | {"loss": 0.2, "burst": 2}),
-    (degradations.codec, STEP | {"name": "g711", "bit_rate": 0}),
+    (degradations.codec, STEP | {"name": "g711-a", "bit_rate": 0}),
     (degradations.reverberation, STEP | {"t60_s": 0.3, "direct_db": 0.0}),
     (degradations.degrade, STEP | {"steps": [("level", {"gain_db": 3.0})]}),
     (

@@ -126,6 +126,8 @@ def check_rate(sample_rate: int, what: str = "The clip") -> int:
     AudioError
         If it is no whole number of hertz from 1 to 1,000,000.
     """
+    if getattr(sample_rate, "ndim", None) == 0:
+        sample_rate = sample_rate.item()  # as numpy and torch load it from their files
     number = isinstance(sample_rate, Real) and not isinstance(sample_rate, bool)
     if not number or not 0 < sample_rate < math.inf:
         raise AudioError(

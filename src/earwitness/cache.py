@@ -51,7 +51,7 @@ def environment_folder(variable: str) -> Path | None:
             return folder
         why = "it is no folder"
     except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
     raise ParameterError(f"{variable} is {given[:200]!r}, which cannot be a folder: {why}.")
 
 
@@ -130,8 +130,8 @@ def atomic(path: Path) -> Iterator[Path]:
     StorageError
         If the disk is full or the folder may not be written.
     """
-    path = Path(path)
     with storage(path):
+        path = Path(path).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
     os.close(handle)

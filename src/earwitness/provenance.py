@@ -18,17 +18,15 @@ def commit(folder: str | Path | None = None) -> str:
     folder : path, optional
         Of the checkout. Default: the one that this package was installed from, if it was.
     """
-    folder = (
-        Path(folder).expanduser() if folder is not None else Path(__file__).resolve().parents[2]
-    )
     try:
+        folder = Path(folder).expanduser() if folder else Path(__file__).resolve().parents[2]
         described = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--exclude=*"],
             capture_output=True,
             text=True,
             check=True,
         )
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, ValueError, RuntimeError, subprocess.CalledProcessError):  # no such home
         return "unknown"
     return described.stdout.strip()
 

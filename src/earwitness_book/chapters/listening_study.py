@@ -6,7 +6,6 @@ participant's answers are rows with the columns :data:`COLUMNS`, as the study's 
 writes them.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from earwitness import cache
 from earwitness.audio import existing
 from earwitness.errors import DamagedDataError, ParameterError
 from earwitness.evaluation.listening import rates
@@ -89,8 +89,8 @@ def collected(study: str) -> pd.DataFrame | None:
     """Return all answers to a study of that name in ``EARWITNESS_DATA/listening-study/*.csv``;
     ``None`` without any.
     """
-    folder = os.environ.get("EARWITNESS_DATA")
-    files = sorted(Path(folder).expanduser().glob("listening-study/*.csv")) if folder else []
+    folder = cache.environment_folder("EARWITNESS_DATA")
+    files = sorted(folder.glob("listening-study/*.csv")) if folder else []
     answers = read_answers(files) if files else pd.DataFrame({"study": []})
     mine = answers[answers["study"] == study]
     return mine.reset_index(drop=True) if len(mine) else None

@@ -60,7 +60,8 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
         standard deviations. ``measured`` is this build; orderings are true or false.
     """
     profile = os.environ.get("EARWITNESS_PROFILE", "")
-    entries = list(_built(Path(folder) if folder else project.root() / "_build" / profile))
+    asked = Path(folder).expanduser() if folder else project.root() / "_build" / profile
+    entries = list(_built(asked))
     if not folder and not profile:
         entries = [entry for entry in entries if entry.get("profile") != "smoke"]
     return _board(entries, ours)

@@ -12,6 +12,7 @@ from earwitness_book.runner.execute import ANSI
 from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_TRAINED_ON = 2  # training.fitting.N_THREADS, whose module takes seconds to import
 _HEADINGS = ("Parameter", "Value", "Meaning", "Default")
 
 
@@ -152,7 +153,8 @@ def _made(note: dict) -> str:
     return (
         f"Made by profile `{note['profile']}`, commit `{note['commit']}`, executed "
         f"{note['date'][:10]} in {note['seconds']:.0f} s with Python {note['python']} on "
-        f"{note['hardware']}."
+        f"{note['hardware']}, threads: {note['threads']} for the page, {_TRAINED_ON} for networks "
+        "that are trained; on another number of threads weights differ."
     )
 
 

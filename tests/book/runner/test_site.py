@@ -4,6 +4,7 @@ hosts.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 import toy
 
 from earwitness.errors import DamagedDataError, UnknownNameError
-from earwitness_book.runner import check, notebooks, pages, site
+from earwitness.training import fitting
+from earwitness_book.runner import check, execute, notebooks, pages, site
 
 WIDGET = "import ipywidgets\nipywidgets.IntSlider(description='How many')"
 PRINTS = (
@@ -102,6 +104,12 @@ def test_parameters_are_a_table_that_marks_what_the_profile_changed(built):
     changed = said.split("ew-changed")[1].split("</tr>")[0]
     assert "n_clips" in changed and "<code>1</code>" in changed and "<code>2</code>" in changed
     assert said.count("ew-changed") == 1
+
+
+def test_a_page_says_on_how_many_threads_it_and_its_networks_were_computed(built):
+    said = re.sub(r"\s+", " ", page(built[1], "toy/01-passes"))
+    threads, trained = execute.threads(), fitting.N_THREADS
+    assert f"threads: {threads} for the page, {trained} for networks that are trained" in said
 
 
 def test_every_page_says_what_made_it_and_how_to_see_it_with_real_recordings(built):
