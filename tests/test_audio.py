@@ -383,3 +383,15 @@ def test_values_that_single_precision_does_not_hold_are_counted(value):
 def test_what_is_no_numbers_is_refused_as_such(value):
     with pytest.raises(AudioError, match="The map must be numbers, got"):
         check_finite(value, "The map")
+
+
+@pytest.mark.parametrize("ending", ["au", "snd", "vox", "gsm", "raw", "mp3", "AU"])
+@pytest.mark.parametrize("read", [audio.read_audio, audio.length])
+def test_the_ending_of_a_name_makes_no_sound_file_of_anything(tmp_path, ending, read, capfd):
+    path = tmp_path / f"x.{ending}"
+    for content in (b"", b"fLaC", bytes(500), b"no sound at all " * 30):
+        path.write_bytes(content)
+        with pytest.raises(AudioError, match="is not a sound file that can be read") as caught:
+            read(path)
+        assert "exist" not in str(caught.value)
+    assert capfd.readouterr().err == ""

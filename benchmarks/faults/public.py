@@ -83,7 +83,7 @@ CALLS = [
     (sphere.rotation_matrix, {"order": 1, "azimuth": 0.5}),
     (sphere.rotate, {"direction": DIRECTIONS[0], "azimuth": 0.5}),
     (corpora.names, {"task": "digit", "audio_type": "no such"}),
-    (corpora.load, {"name": "voices"}),
+    (corpora.load, {"name": "voices", "n_speakers": 2, "repetitions": 1, "seed": 0}),
     (VOICES.__getitem__, {"index": 0}),
     (VOICES.folds, {"task": "digit", "protocol": "speaker"}),
     (VOICES.classes, {"task": "digit"}),

@@ -1,6 +1,8 @@
 """Samples: read, checked, resampled; rates in Hz."""
 
+import io
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -230,9 +232,12 @@ def _length(path: Path, *state: int) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Yield the open sound file, if all that its container promises is there."""
+    """Yield the open sound file, if all that its container promises is there.
+
+    libsndfile gets no name: where it does not know a content, it would take the word of an ending.
+    """
     try:
-        with soundfile.SoundFile(containers.complete(path)) as file:
+        with _bytes(containers.complete(path)) as content, soundfile.SoundFile(content) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise AudioError(_unreadable(path, error.error_string)) from None
@@ -242,6 +247,15 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise AudioError(_unreadable(path, str(error))) from None
     except PermissionError as error:
         raise AudioError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+@contextmanager
+def _bytes(content: Path | io.BytesIO) -> Iterator[int | io.BytesIO]:
+    if isinstance(content, io.BytesIO):
+        yield content
+        return
+    with open(content, "rb") as file:
+        yield os.dup(file.fileno())  # the sound file closes its own
 
 
 def _unreadable(path: Path, why: str) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from earwitness import evaluation
+from earwitness.arguments import checked
 from earwitness.audio import check_finite, check_rate
 from earwitness.errors import ParameterError
 
@@ -106,6 +107,7 @@ def share_where(predicted: Sequence, others: Sequence, counted: Sequence, equal:
     )
 
 
+@checked
 def grid_share(relevance: np.ndarray, sample_rate: int = 16000, width_hz: float = 60.0) -> float:
     """Return the share of a signal's magnitude spectrum that lies on the lines of the network's own
     steps.
