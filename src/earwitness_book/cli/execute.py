@@ -20,6 +20,8 @@ from earwitness_book.cli.options import (
 )
 from earwitness_book.cli.progress import failures, work
 
+N_SHOWN = 40  # rows of a sweep's table on the terminal
+
 
 def run(
     notebook: Which,
@@ -69,6 +71,14 @@ def sweep(
             "--out", metavar="DIR", help="A folder per run, and table.csv.", callback=expanded
         ),
     ] = None,
+    average: Annotated[
+        str | None,
+        typer.Option(
+            "--average",
+            metavar="NAME",
+            help="Print means over this parameter, mostly seed, with their 95 % interval.",
+        ),
+    ] = None,
     force: Force = False,
     threads: Threads = None,
     timeout: Timeout = None,
@@ -78,8 +88,9 @@ def sweep(
     Examples: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`,
     `earwitness sweep occlusion -p stride 8,12,24 --profile smoke`
 
-    Values are separated by commas (by semicolons for parameters that are lists). The table keeps
-    the rows of earlier sweeps in the same folder.
+    Values are separated by commas (by semicolons for parameters that are lists). The table, CSV and
+    Parquet, has a row for each value that a run recorded: parameters, id, value, interval, n, unit,
+    corpus, seconds. It keeps the rows of earlier sweeps in the same folder.
     """
     from earwitness_book.runner import notebooks, site
     from earwitness_book.runner import sweep as sweeping
@@ -96,14 +107,14 @@ def sweep(
         return sweeping.label({name: job.values[name] for name in tried})
 
     results = work(jobs, lambda job: base / label(job), workers, scheduler, name=label)
-    rows = sweeping.table(tried, results)
+    rows = sweeping.table(tried, results, base)
     sweeping.write(rows, tried, base / "table.csv")
-    table(
-        [
-            {name: value for name, value in row.items() if any(r[name] != "" for r in rows)}
-            for row in rows
-        ]
-    )
+    if average:
+        rows = sweeping.averaged(rows, average)
+    on_screen = sweeping.shown(rows)
+    table(on_screen[:N_SHOWN])
+    if len(on_screen) > N_SHOWN:
+        typer.echo(f"… and {len(on_screen) - N_SHOWN} more rows in the table:")
     typer.echo((base / "table.csv").resolve())
     end(failures(results, label))
 

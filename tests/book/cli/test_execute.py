@@ -9,12 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import toy
 
-from earwitness.errors import DamagedDataError
 from earwitness_book import records
-from earwitness_book.runner import execute, notebooks, sweep
+from earwitness_book.runner import execute, notebooks
 
 # far longer than a busy machine needs; whoever takes longer waits for something that does not
 # come
@@ -62,10 +63,16 @@ def test_a_sweep_runs_every_combination_and_tabulates_what_was_recorded(make_toy
         "sweep", "quick", "-p", "n", "1,2,3", "--out", str(tmp_path / "s"), "--workers", "2"
     )
     rows = list(csv.DictReader((tmp_path / "s" / "table.csv").read_text().splitlines()))
-    assert [(row["n"], row["toy/two"]) for row in rows] == [("1", "1.0"), ("2", "2.0"), ("3", "")]
+    found = [(row["parameter_n"], row["id"], row["value"]) for row in rows]
+    assert found == [("1", "toy/two", "1.0"), ("2", "toy/two", "2.0"), ("3", "", "")]
+    assert (
+        rows[0]["unit"] == "1" and rows[0]["corpus"] == "voices" and float(rows[0]["seconds"]) > 0
+    )
     assert status == 1 and "AssertionError" in rows[2]["failure"] and "AssertionError" in err
-    assert (tmp_path / "s" / "n=2" / "toy" / "02-quick.ipynb").exists()
-    assert out.splitlines()[-1] == str(tmp_path / "s" / "table.csv") and "toy/two" in out
+    assert (Path(rows[1]["folder"]) / "toy" / "02-quick.ipynb").exists()
+    assert out.splitlines()[-1] == str(tmp_path / "s" / "table.csv") and "two" in out
+    typed = pd.read_parquet(tmp_path / "s" / "table.parquet")
+    assert typed["value"].tolist()[:2] == [1.0, 2.0] and np.isnan(typed["value"].iloc[2])
 
 
 def test_a_failed_point_of_a_sweep_is_named_by_its_values(make_toy, call, tmp_path):
@@ -80,19 +87,18 @@ def test_a_second_sweep_into_a_folder_keeps_the_first_ones_rows(make_toy, call, 
     call("sweep", "quick", "-p", "n", "1,2", "--out", str(table.parent))
     call("sweep", "quick", "-p", "n", "2,3", "--out", str(table.parent))
     rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [(row["n"], row["toy/two"]) for row in rows] == [
+    assert [(row["parameter_n"], row["value"]) for row in rows] == [
         ("1", "1.0"),
         ("2", "2.0"),
         ("3", "3.0"),
     ]
 
 
-def test_a_file_in_the_place_of_the_table_is_not_overwritten(make_toy, tmp_path):
-    make_toy()
-    (tmp_path / "table.csv").write_text("my,notes\n1,2\n")
-    with pytest.raises(DamagedDataError, match="no table of a sweep"):
-        sweep.write([{"n": 1, "failure": ""}], ["n"], tmp_path / "table.csv")
-    assert (tmp_path / "table.csv").read_text() == "my,notes\n1,2\n"
+def test_runs_with_different_seeds_are_printed_as_one_with_an_interval(make_toy, call, tmp_path):
+    make_toy({"toy/02-quick": toy.lines(toy.MEASURE)})
+    options = ("--out", str(tmp_path / "s"), "--average", "n")
+    status, out, _ = call("sweep", "quick", "-p", "n", "1,2,3", *options)
+    assert status == 0 and "2 [-0.4841, 4.484]" in " ".join(out.split())  # 2 ± 4.303 / √3
 
 
 def test_a_full_run_is_recorded_with_what_made_it(make_toy, call):
