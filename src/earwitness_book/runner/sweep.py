@@ -166,7 +166,7 @@ def _number(value, low, high) -> str:
 
 
 def write(rows: pd.DataFrame, names: Iterable[str], path: Path) -> None:
-    """Write a table as CSV, and as Parquet beside it; what an earlier sweep left there stays, except
+    """Write a table as CSV, and as Parquet beside it; what an earlier sweep left stays, except
     for the same combinations.
 
     Raises
