@@ -121,6 +121,33 @@ def test_a_damaged_result_is_not_trusted_but_made_anew(damage):
     assert made == ["whole", "whole"] and cache.intact(path)
 
 
+def test_what_a_class_shares_is_read_and_never_written(own_cache, tmp_path, monkeypatch):
+    def write(word):
+        return lambda path: path.write_text(word)
+
+    teachers = cache.stored("models", {"n": 1}, ".txt", write("teacher"))
+    shared = tmp_path / "shared"
+    own_cache.rename(shared)
+    monkeypatch.setenv("EARWITNESS_CACHE_SHARED", str(shared))
+    before = sorted(shared.rglob("*"))
+    assert cache.stored("models", {"n": 1}, ".txt", write("student")).read_text() == "teacher"
+    assert cache.kept("models", {"n": 1}, ".txt") == shared / "models" / teachers.name
+    mine = cache.stored("models", {"n": 2}, ".txt", write("student"))
+    again = cache.stored("models", {"n": 1}, ".txt", write("student"), shared=False)
+    assert mine.parent == again.parent == own_cache / "models" and again.read_text() == "student"
+    assert cache.kept("models", {"n": 1}, ".txt") == again
+    assert sorted(shared.rglob("*")) == before
+
+
+def test_damage_in_what_a_class_shares_is_not_trusted(own_cache, tmp_path, monkeypatch):
+    cache.stored("models", {"n": 1}, ".txt", lambda path: path.write_text("teacher")).write_text(
+        "?"
+    )
+    own_cache.rename(tmp_path / "shared")
+    monkeypatch.setenv("EARWITNESS_CACHE_SHARED", str(tmp_path / "shared"))
+    assert cache.kept("models", {"n": 1}, ".txt") is None
+
+
 def test_a_result_that_cannot_be_made_is_not_stored():
     def fail(path):
         path.write_text("half")

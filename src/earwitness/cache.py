@@ -173,7 +173,26 @@ def intact(path: Path) -> bool:
         return False
 
 
-def stored(kind: str, specification: Mapping, suffix: str, produce: Callable[[Path], None]) -> Path:
+def kept(kind: str, specification: Mapping, suffix: str, shared: bool = True) -> Path | None:
+    """Return the intact file that was stored for ``specification``, or None.
+
+    The user's own cache comes first, then that of ``EARWITNESS_CACHE_SHARED``, which is only read: a
+    class or an institute keeps there what all need.
+    """
+    layers = [place(kind)]
+    if shared and (below := environment_folder("EARWITNESS_CACHE_SHARED")):
+        layers.append(below / kind)
+    paths = [layer / (digest(specification) + suffix) for layer in layers]
+    return next(filter(intact, paths), None)
+
+
+def stored(
+    kind: str,
+    specification: Mapping,
+    suffix: str,
+    produce: Callable[[Path], None],
+    shared: bool = True,
+) -> Path:
     """Return the file that ``produce`` writes for ``specification``, made now if need be.
 
     Parameters
@@ -187,6 +206,8 @@ def stored(kind: str, specification: Mapping, suffix: str, produce: Callable[[Pa
     produce : callable
         Gets a temporary path and writes the result there. Called under a lock: two processes that
         want the same result do the work once.
+    shared : bool
+        Whether a result of the shared cache will do, as :func:`kept` says.
 
     Raises
     ------
@@ -195,10 +216,9 @@ def stored(kind: str, specification: Mapping, suffix: str, produce: Callable[[Pa
     BusyError
         If another process holds the lock and gives no sign of life.
     """
-    path = place(kind) / (digest(specification) + suffix)
-    if intact(path):
-        return path
-    directory(kind)
+    if found := kept(kind, specification, suffix, shared):
+        return found
+    path = directory(kind) / (digest(specification) + suffix)
     with locked(path):
         if not intact(path):
             _clear_leftovers(path)

@@ -47,7 +47,7 @@ class Job:
 
     def is_done(self) -> bool:
         """Tell whether an intact result is kept, so that nothing will be executed."""
-        return not self.force and cache.intact(_entry(self))
+        return not self.force and cache.kept("executed", self.specification, ".ipynb") is not None
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def execute(job: Job, progress: Callable[[int, int], None] = lambda cell, cells:
     if job.force:
         _entry(job).with_name(_entry(job).name + ".json").unlink(missing_ok=True)
     try:
-        path = cache.stored("executed", job.specification, ".ipynb", produce)
+        path = cache.stored("executed", job.specification, ".ipynb", produce, shared=not job.force)
     except NotebookError:
         if not made:
             raise
@@ -350,7 +350,11 @@ def _own_variables(job: Job, records: Path) -> dict[str, str]:
         "EARWITNESS_PROFILE": job.profile,
         "EARWITNESS_HOME": str(project.root()),
     }
-    for name in ("EARWITNESS_DATA", "EARWITNESS_CACHE"):  # kernels work in another folder
+    for name in (
+        "EARWITNESS_DATA",
+        "EARWITNESS_CACHE",
+        "EARWITNESS_CACHE_SHARED",
+    ):  # kernels work in another folder
         if os.environ.get(name):
             own[name] = str(Path(os.environ[name]).expanduser().absolute())
     return own

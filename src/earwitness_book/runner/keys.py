@@ -184,5 +184,6 @@ def check_folders() -> None:
     ParameterError
         The message names the variable and its value.
     """
-    for variable in ("EARWITNESS_DATA", "EARWITNESS_CACHE", "EARWITNESS_HOME"):
+    for name in ("DATA", "CACHE", "CACHE_SHARED", "HOME"):
+        variable = f"EARWITNESS_{name}"
         cache.environment_folder(variable)
