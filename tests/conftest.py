@@ -79,3 +79,14 @@ def call(capfd):
         return end.value.code, out, err
 
     return run
+
+
+@pytest.fixture
+def same_names_afterwards(monkeypatch):
+    """Corpora that a test registers are forgotten after it."""
+    from earwitness import corpora
+    from earwitness.corpora import base
+
+    corpora.registered()
+    monkeypatch.setattr(base, "REGISTERED", dict(base.REGISTERED))
+    monkeypatch.setattr(corpora, "REGISTERED", base.REGISTERED)

@@ -1,10 +1,8 @@
 """The page "With real recordings": from a folder to an explanation, by its commands as written."""
 
-import os
 import re
+import runpy
 import shlex
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,15 +14,6 @@ PAGE = (project.root() / "book" / "own-data.md").read_text()
 OWN = PAGE.split("## Your own corpus")[1]
 COMMANDS = re.findall(r"```sh\n(.*?)```", OWN, re.DOTALL)
 PYTHON, CORPUS = re.findall(r"```python\n(.*?)```", OWN, re.DOTALL)
-
-
-def run(*arguments, folder):
-    environment = os.environ | {"EARWITNESS_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def quick(text):
@@ -46,21 +35,33 @@ def home(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def there(home, monkeypatch):
+    """Work in that folder, with a cache of its own."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("EARWITNESS_CACHE", str(home / "cache"))
+    return home
+
+
 @pytest.mark.slow  # a network is trained and explained: 20 s
-def test_the_commands_of_the_page_lead_from_a_folder_to_a_report(home):
+def test_the_commands_of_the_page_lead_from_a_folder_to_a_report(there, call):
     train, explain = map(shlex.split, COMMANDS)
     assert train[0] == explain[0] == "earwitness"
     train = [quick(part) if part == "brief" else part for part in train]
-    assert "mine.pt" in run("-m", "earwitness.cli", *train[1:], folder=home)
-    assert "held_out: [" in (home / "mine.md").read_text()
-    written = run("-m", "earwitness.cli", *explain[1:], folder=home)
+    status, said, err = call(*train[1:])
+    assert status == 0 and "mine.pt" in said, err
+    assert "held_out: [" in (there / "mine.md").read_text()
+    status, written, err = call(*explain[1:])
     report = re.search(r"why/\S+/report\.html", OWN)[0]
-    assert report in written and (home / report).stat().st_size > 100_000
+    assert status == 0 and report in written, err
+    assert (there / report).stat().st_size > 100_000
 
 
 @pytest.mark.slow  # the network of before comes from the cache: 10 s
-def test_the_python_of_the_page_runs_and_its_class_deals_out_speakers(home):
+@pytest.mark.usefixtures("same_names_afterwards")
+def test_the_python_of_the_page_runs_and_its_class_deals_out_speakers(there, capfd):
     use = "corpus = Mine('recordings'); print(len(corpus), len(corpus.folds('digit')))"
-    (home / "own.py").write_text(f"{quick(PYTHON)}\n{CORPUS}\n{use}\n")
-    *_, shape, counts = run("own.py", folder=home).splitlines()
+    (there / "own.py").write_text(f"{quick(PYTHON)}\n{CORPUS}\n{use}\n")
+    runpy.run_path("own.py", run_name="__main__")
+    *_, shape, counts = capfd.readouterr().out.splitlines()
     assert (shape, counts) == ("torch.Size([1, 1, 8000])", "10 5")

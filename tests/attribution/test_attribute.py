@@ -17,7 +17,18 @@ from earwitness.errors import ParameterError, UnknownNameError
 METHODS = attribution.methods()
 WAVEFORM_ONLY = {"audiolime", "dft-lrp", "kernel-shap", "sampling-shap"}
 FORWARD_ONLY = {"random", "audiolime", "occlusion", "kernel-shap", "sampling-shap", "rise"}
+FEW = {  # where a method draws samples: what is tried here does not depend on how many
+    **dict.fromkeys(("audiolime", "kernel-shap", "sampling-shap"), {"n_samples": 40}),
+    **dict.fromkeys(("conductance", "integrated-gradients"), {"n_steps": 8}),
+    **dict.fromkeys(("smoothgrad", "vargrad"), {"n_samples": 4}),
+    "rise": {"n_masks": 20},
+}
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def attribute(model, inputs, target, method, **options):
+    """Explain as a caller does, by few samples."""
+    return attribution.attribute(model, inputs, target, method, **FEW.get(method, {}) | options)
 
 
 def test_the_methods_of_the_first_chapter_are_there():
@@ -49,7 +60,7 @@ def test_every_method_answers_in_shape_and_precision_and_changes_no_input(
     model = kaiming(network(), bias=0.1).to(device, dtype)
     inputs = signals(INPUT_SHAPES[network], dtype=dtype).requires_grad_()
     before = inputs.detach().clone()
-    relevance = attribution.attribute(model, inputs, [0, 1, 2, 0], method)
+    relevance = attribute(model, inputs, [0, 1, 2, 0], method)
     assert (
         relevance.shape == inputs.shape
         and relevance.dtype == dtype
@@ -117,7 +128,7 @@ def fragile_model():
 def test_the_model_is_left_as_it_was(method):
     model = fragile_model()
     before = state(model)
-    attribution.attribute(model, signals((1, 40), dtype=torch.float32), 1, method)
+    attribute(model, signals((1, 40), dtype=torch.float32), 1, method)
     assert_same_state(state(model), before)
 
 
@@ -149,7 +160,7 @@ def test_the_model_is_left_as_it_was_after_an_exception_inside_it(method, broken
     model.insert(3, broken())
     before = state(model)
     with pytest.raises(ArithmeticError, match="on the way"):
-        attribution.attribute(model, signals((1, 40), dtype=torch.float32), 1, method)
+        attribute(model, signals((1, 40), dtype=torch.float32), 1, method)
     assert_same_state(state(model), before)
 
 
@@ -158,7 +169,7 @@ def test_the_model_is_left_as_it_was_after_a_wrong_target(method):
     model = fragile_model()
     before = state(model)
     with pytest.raises(ParameterError, match="Target 3 does not exist: outputs go from 0 to 2"):
-        attribution.attribute(model, signals((1, 40), dtype=torch.float32), [0, 3, 1, 1], method)
+        attribute(model, signals((1, 40), dtype=torch.float32), [0, 3, 1, 1], method)
     assert_same_state(state(model), before)
 
 
@@ -168,19 +179,19 @@ def test_relevance_does_not_depend_on_the_batch_size(batch_size, method, seed):
     model, inputs = kaiming(waveform_net().double(), seed, bias=0.1), signals((1, 40), seed, n=7)
     targets = torch.arange(7) % 3
     chosen = {"batch_size": batch_size} if "batch_size" in attribution.options(method) else {}
-    whole = attribution.attribute(model, inputs, targets, method)
+    whole = attribute(model, inputs, targets, method)
     torch.testing.assert_close(
-        attribution.attribute(model, inputs, targets, method, **chosen), whole
+        attribute(model, inputs, targets, method, **chosen), whole
     )
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"random"}))
 def test_each_clip_is_explained_for_its_own_target_and_by_itself(method):
     model, inputs = kaiming(waveform_net().double(), bias=0.1), signals((1, 40))
-    together = attribution.attribute(model, inputs, [2, 0, 1, 2], method)
+    together = attribute(model, inputs, [2, 0, 1, 2], method)
     for i, target in enumerate([2, 0, 1, 2]):
         torch.testing.assert_close(
-            attribution.attribute(model, inputs[i : i + 1], target, method)[0], together[i]
+            attribute(model, inputs[i : i + 1], target, method)[0], together[i]
         )
 
 
@@ -195,9 +206,9 @@ def test_relevance_is_of_the_model_in_evaluation_mode():
 @pytest.mark.parametrize("method", METHODS)
 def test_relevance_is_the_same_where_the_caller_has_gradients_switched_off(method, context):
     model, inputs = kaiming(waveform_net()), signals((1, 40), dtype=torch.float32)
-    expected = attribution.attribute(model, inputs, 1, method)
+    expected = attribute(model, inputs, 1, method)
     with context():
-        assert torch.equal(attribution.attribute(model, inputs.clone(), 1, method), expected)
+        assert torch.equal(attribute(model, inputs.clone(), 1, method), expected)
 
 
 def test_outputs_with_a_time_axis_are_explained_at_all_steps_together():

@@ -3,18 +3,6 @@
 import pytest
 from noises import write
 
-from earwitness import corpora
-from earwitness.corpora import base
-
-
-@pytest.fixture
-def same_names_afterwards(monkeypatch, tmp_path):
-    """Corpora that a test registers are forgotten after it."""
-    corpora.registered()
-    monkeypatch.setattr(base, "REGISTERED", dict(base.REGISTERED))
-    monkeypatch.setattr(corpora, "REGISTERED", base.REGISTERED)
-    monkeypatch.setenv("EARWITNESS_CACHE", str(tmp_path / "cache"))
-
 
 @pytest.fixture
 def recordings(tmp_path):
@@ -29,3 +17,8 @@ def recordings(tmp_path):
                 write(folder / f"{digit}_{speaker}_{take}.{suffix}", seed=i)
     (folder / "._3_a_0.WAV").write_bytes(b"\x00\x05\x16\x07" + bytes(200))
     return folder
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("EARWITNESS_CACHE", str(tmp_path / "cache"))

@@ -17,7 +17,7 @@ from earwitness.errors import (
     UnknownNameError,
 )
 
-pytestmark = pytest.mark.usefixtures("same_names_afterwards")
+pytestmark = pytest.mark.usefixtures("same_names_afterwards", "empty_cache")
 PATTERN = "{digit}_{speaker}_{take}"
 
 

@@ -177,21 +177,16 @@ def test_hvd_words_grow_loud_where_the_vowel_starts(words):
 
 
 def test_another_process_makes_the_same_bytes(tmp_path, cache_folder):
-    for words in ("digits", "hvd", "sentences"):
-        here = corpora.load("voices", n_speakers=2, repetitions=1, words=words)
-        options = {"n_speakers": 2, "repetitions": 1, "words": words}
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"from earwitness import corpora; corpora.load('voices', **{options})",
-            ],
-            check=True,
-            env={**os.environ, "EARWITNESS_CACHE": str(tmp_path)},
-        )
-        assert cache.file_digest(tmp_path / "voices" / here.root.name) == cache.file_digest(
-            here.root
-        )
+    few, kinds = {"n_speakers": 2, "repetitions": 1}, ("digits", "hvd", "sentences")
+    program = (
+        "from earwitness import corpora\n"
+        f"for words in {kinds}:\n    corpora.load('voices', words=words, **{few})"
+    )
+    environment = os.environ | {"EARWITNESS_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    for words in kinds:
+        here = corpora.load("voices", words=words, **few).root
+        assert cache.file_digest(tmp_path / "voices" / here.name) == cache.file_digest(here)
 
 
 def test_a_speaker_does_not_depend_on_who_spoke_before():

@@ -1,13 +1,204 @@
-"""What the chapter audible-explanations measures on channels and the sounds that they stand for."""
+"""What the chapter audible-explanations measures and records: words, components, channels and the
+sounds that they stand for.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
-from earwitness import evaluation, features, models
+from earwitness import evaluation, features, figures, models
 from earwitness.errors import ParameterError
+
+_CURVES = {  # order of components: label, and the method whose look it has
+    "audiolime": ("audioLIME", "audiolime"),
+    "lrp": ("LRP, pooled", "lrp-epsilon-plus"),
+    "energy": ("loudest first", "amplitude"),
+    "random": ("random", "random"),
+    "time-only": ("audioLIME, time only", "occlusion"),
+    "time-random": ("random, time only", "random-weights"),
+}
+
+
+def accuracy_records(networks: Mapping, recipe: str) -> dict[str, dict]:
+    """Return what is recorded of how well trained networks classify digits, by id; the control is
+    the share of the most frequent one.
+    """
+    found = {}
+    for name, network in networks.items():
+        counts = network.confusion.sum(1)
+        chance = 100 * counts.max() / counts.sum()
+        found["audible-explanations/ours/chance-digits"] = {"value": chance}
+        found[f"audible-explanations/accuracy/{name}-digits"] = {
+            "value": 100 * network.accuracy,
+            "n": counts.sum(),
+            "control": chance,
+            "note": f"recipe {recipe}, one fold",
+        }
+    return found
+
+
+def vowel_records(shares: pd.DataFrame) -> dict[str, float]:
+    """Return what is recorded of how much lies on the vowel of "nine" and of "five", by id.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        In per cent of the word; a row for each part of a word, a column for each measure. A word
+        that was not recognised has no rows, and no records.
+    """
+    columns = {
+        "ours/{}-vowel-relevance": "relevance for the word",
+        "ours/{}-vowel-relevance-untrained": "relevance, random weights",
+    }
+    own = {
+        "nine": {
+            "ours/nine-vowel-energy": "energy of the clip",
+            "ours/nine-vowel-duration": "duration",
+            "relevance/nine-is-its-vowel": "energy of the audible explanation",
+        },
+        "five": {"ours/five-vowel-audible": "energy of the audible explanation"},
+    }
+    return {
+        f"audible-explanations/{id.format(word)}": shares.loc[f"{word}: aɪ", column]
+        for word in own
+        if f"{word}: aɪ" in shares.index
+        for id, column in (columns | own[word]).items()
+    }
+
+
+def band_shares(maps: np.ndarray, freqs_hz: np.ndarray, bands: Mapping) -> pd.DataFrame:
+    """Return how the positive part of each map (clip, freq, frame) is divided among bands.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (clip, freq, frame)
+    freqs_hz : ndarray, shape (freq,)
+    bands : mapping from name to (low, high) in Hz
+
+    Returns
+    -------
+    DataFrame
+        A row for each clip, a column for each band, in per cent.
+    """
+    positive = np.clip(maps, 0, None).sum(2)  # (clip, freq)
+    share = positive / positive.sum(1, keepdims=True)
+    return pd.DataFrame(
+        {
+            name: 100 * share[:, (freqs_hz >= low) & (freqs_hz < high)].sum(1)
+            for name, (low, high) in bands.items()
+        }
+    )
+
+
+def band_records(means: pd.DataFrame) -> dict[str, float]:
+    """Return the share below 1 kHz, the first two bands, by id."""
+    names = {"relevance": "trained", "untrained": "random weights", "energy": "energy"}
+    return {
+        f"audible-explanations/ours/below-1khz-{label}": means[name].iloc[:2].sum()
+        for label, name in names.items()
+    }
+
+
+def again_records(again: Mapping[str, tuple]) -> dict[str, float]:
+    """Return, by id, how often a network predicts the same of an explanation, and informedness;
+    each form, ``heard-for`` and others, has a tuple that begins with the two.
+    """
+    found = {}
+    for name, (percent, informed, *_) in again.items():
+        found[f"audible-explanations/ours/{name}"] = percent
+        found[f"audible-explanations/ours/{name.replace('heard', 'informedness')}"] = informed
+    return found
+
+
+def taken_for(given: np.ndarray, nines, rest, words: Mapping[int, str]) -> pd.DataFrame:
+    """Return how often explanations of nine, and of other digits, are predicted as a word.
+
+    Parameters
+    ----------
+    given : ndarray of int, shape (clip,)
+        What the network predicts of the explanations.
+    nines, rest : bool ndarray, shape (clip,)
+        Where no clip is a nine, the table is empty.
+    words : mapping from digit to word
+
+    Returns
+    -------
+    DataFrame
+        In per cent, a column for each word.
+    """
+    return pd.DataFrame(
+        {
+            f"heard as “{word}” (%)": {
+                "explanations of nine": 100 * (given[nines] == digit).mean(),
+                "control: of other digits": 100 * (given[rest] == digit).mean(),
+            }
+            for digit, word in (words.items() if nines.any() else ())
+        }
+    )
+
+
+def taken_for_records(taken: pd.DataFrame) -> dict[str, dict]:
+    """Return the same by id, other digits as the control."""
+    return {
+        f"audible-explanations/ours/nine-heard-as-{column.split('“')[1].split('”')[0]}": {
+            "value": nine,
+            "control": other,
+        }
+        for column, (nine, other) in taken.items()
+    }
+
+
+def check_records(checks: Mapping[str, tuple[str, float]], n: int, n_again: int) -> dict:
+    """Return what is recorded of the weights of audioLIME, by id; those that are explained again
+    with another seed or network are ``n_again``, others ``n`` clips.
+    """
+    again = ("lime-stability", "lime-untrained")
+    return {
+        f"audible-explanations/ours/{label}": {
+            "value": value,
+            "n": n_again if label in again else n,
+        }
+        for label, (_, value) in checks.items()
+    }
+
+
+def keep_and_remove_records(means: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict:
+    """Return what is recorded of keeping and of removing the first components, by id.
+
+    Parameters
+    ----------
+    means : DataFrame
+        In per cent, a row for each order of the components.
+    tables : mapping from order to DataFrame
+        Of :func:`earwitness.evaluation.components.keep_and_remove`.
+    """
+    found = {}
+    for label, row in means.iterrows():
+        found[f"audible-explanations/ours/kept-{label}"] = row["kept_same"]
+        found[f"audible-explanations/ours/removed-{label}"] = row["removed_changed"]
+    three, control = (
+        100 * tables[label].query("k == 3")["kept_same"].mean() for label in ("audiolime", "random")
+    )
+    found["audible-explanations/ours/kept-3-random"] = control
+    suffice = {"value": three, "control": control}
+    return found | {"audible-explanations/audiolime/top-three-suffice": suffice}
+
+
+def plot_curves(axes, curves: Mapping[str, pd.DataFrame]) -> None:
+    """Draw predictions with the first components alone, and without them, by their share (%)."""
+    titles = {"kept_same": "Top k alone", "removed_changed": "Without the top k"}
+    for ax, (column, title) in zip(axes, titles.items(), strict=True):
+        for order, curve in curves.items():
+            label, method = _CURVES[order]
+            every = max(1, len(curve) // 8)
+            style = figures.method_style(method)
+            ax.plot(100 * curve.index, curve[column], label=label, markevery=every, **style)
+        ax.set(title=title, xlabel="Components (%)", ylim=(-2, 102))
+        ax.grid(axis="y")
+    axes[0].set_ylabel("Same prediction (%)")
+    axes[1].set_ylabel("Changed prediction (%)")
 
 
 def spoken_clips(trained) -> tuple[pd.DataFrame, torch.Tensor]:

@@ -390,3 +390,55 @@ def simulate(
                 )
             )
     return with_outcome(pd.DataFrame(rows, columns=[*COLUMNS]))
+
+
+def plot_scores(ax, means: pd.DataFrame, outcome: str) -> None:
+    """Draw both scores of each format with their intervals.
+
+    Parameters
+    ----------
+    ax : Axes
+    means : DataFrame
+        Rows (outcome, format) of :func:`score_table`, means over digits.
+    outcome : {"right", "wrong"}
+    """
+    rows, colour = means.reindex([(outcome, form) for form in FORMATS]), "#1f3a5f"
+    for offset, name, marker, face in (
+        (-0.12, "informedness", "o", colour),
+        (0.12, "markedness", "s", "white"),
+    ):
+        middle, low, high = (rows[f"{name}{end}"].to_numpy() for end in ("", "_low", "_high"))
+        ax.hlines(np.arange(4) + offset, low, high, color=colour, lw=1.2)
+        ax.plot(middle, np.arange(4) + offset, marker, mfc=face, mec=colour, ls="", label=name)
+    ax.axvline(0, color="black", ls="--", lw=1)
+    ax.set(xlabel="Score", xlim=(-0.6, 1.05), title=f"network {outcome}")
+
+
+def study_records(scores: pd.DataFrame, taken: pd.DataFrame) -> dict[str, float]:
+    """Return what is recorded of a study with people, by id; what nobody was asked is left out.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of :func:`score_table`.
+    taken : DataFrame
+        Of :func:`taken_for`: right predictions, explanations heard.
+    """
+    found = {
+        f"{name}-{outcome}-{form}": row[name]
+        for (outcome, form), row in scores.xs("mean", level="digit").iterrows()
+        for name in ("informedness", "markedness")
+    }
+    informed = scores["informedness"]
+    by_digit = informed.xs(("right", "explanation-heard")).drop("mean").dropna()
+    found |= {
+        "signal-misleads": informed.get(("wrong", "signal-heard", "mean"), np.nan),
+        "nine-lowest": by_digit.rank(method="max").get(9, np.nan),
+        "nine-heard-as-nine": taken[9].get(9, np.nan),
+        "nine-heard-as-five": taken[5].get(9, np.nan),
+    }
+    return {
+        f"audible-explanations/study/{name}": value
+        for name, value in found.items()
+        if np.isfinite(value)
+    }

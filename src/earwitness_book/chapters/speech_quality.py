@@ -1,8 +1,9 @@
-"""What the chapter speech-quality asks of a whole model."""
+"""What the chapter speech-quality asks of a whole model, and what it records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from earwitness import attribution
 from earwitness.evaluation import units
@@ -87,6 +88,210 @@ def role_records(
             **counted,
         },
     }
+
+
+def quality_records(network, clips: pd.DataFrame, agreement: pd.DataFrame, ours: bool) -> dict:
+    """Return what is recorded of a model of quality and its corpus, by id.
+
+    Parameters
+    ----------
+    network : Nisqa
+    clips : DataFrame
+    agreement : DataFrame
+        With PESQ, of the model (``estimate``) and of one with random weights (``random``).
+    ours : bool
+        Whether the model learnt from PESQ, so that their distance means something.
+    """
+    correlation = agreement.loc["correlation with PESQ"]
+    found = {
+        "corpus/clips": len(clips),
+        "corpus/conditions": clips["condition"].nunique(),
+        "model/bands": network.settings.n_mels,
+        "ours/correlation": correlation["estimate"],
+        "ours/correlation-random-weights": correlation["random"],
+    }
+    if network.settings.cnn == "standard":  # that of later models has no layer of 20 features
+        found["model/features"] = network.cnn.n_features
+    if ours:
+        found["ours/rmse"] = agreement.loc["root mean square difference", "estimate"]
+    return _of_chapter(found)
+
+
+def occlusion_records(ratio, slope, helped, not_raised, shares, counts) -> dict[str, dict]:
+    """Return what is recorded of masking, by id; what was not measured is left out.
+
+    Parameters
+    ----------
+    ratio, slope : mapping from name of a network to float
+        The model's first, then that of random weights: change by empty masks over change by
+        others; rank correlation of change and quality.
+    helped : mapping from region to float
+        How often masking raises the estimate, in per cent.
+    not_raised : mapping from way of hiding to float
+        How often the estimate does not rise, in per cent.
+    shares : DataFrame
+        Of good and of bad clips (rows): how many, and how many of them lose or gain with the model
+        and with random weights, in per cent.
+    counts : mapping from ``masks``, ``clips``, ``noise``, ``silence``, ``hidden`` to int
+    """
+    (empty, empty_control), (against, against_control) = ratio.values(), slope.values()
+    masks, clips, noise, hidden = (counts[name] for name in ("masks", "clips", "noise", "hidden"))
+    found = {
+        "occlusion/empty-regions": (empty, masks),
+        "ours/empty-regions-random-weights": (empty_control, masks),
+        "occlusion/effect-against-quality": (against, clips),
+        "ours/effect-against-quality-random-weights": (against_control, clips),
+        "occlusion/hiding-noise-sometimes-helps": (helped["noise without speech"], noise),
+        "ours/hiding-silence-helps": (helped["silence of clean clips"], counts["silence"]),
+        "occlusion/hiding-disturbance-need-not-help": (not_raised["hidden"], hidden),
+        "ours/hiding-elsewhere-does-not-help": (not_raised["elsewhere"], hidden),
+        "ours/repairing-does-not-help": (not_raised["repaired"], hidden),
+    }
+    for claim, (n, own, control) in zip(("good-lose", "bad-gain"), shares.to_numpy(), strict=True):
+        if n:
+            found[f"occlusion/{claim}"] = (own, int(n))
+            found[f"ours/{claim}-random-weights"] = (control, int(n))
+    return _of_chapter(
+        {id: {"value": value, "n": n} for id, (value, n) in found.items() if np.isfinite(value)}
+    )
+
+
+def census_records(counted: Mapping[str, Mapping[str, Sequence]]) -> dict[str, int]:
+    """Return how many features react always, rarely, never, of the model and of random weights."""
+    words = {
+        "always": "in 90 % of the clips or more",
+        "rare": "in a quarter or fewer",
+        "never": "never (range below a thousandth)",
+    }
+    found = {}
+    for word, key in words.items():
+        found |= beside_untrained(word, {name: int(row[key][0]) for name, row in counted.items()})
+    return found
+
+
+def beside_untrained(claim: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Return the value of the model, which comes first, and that of random weights, by id."""
+    own, control = values.values()
+    return _of_chapter({f"features/{claim}": own, f"ours/{claim}-random-weights": control})
+
+
+def method_records(agreement: Mapping[str, float], lift, gradients) -> dict[str, float]:
+    """Return how far DeepLIFT and integrated gradients agree, and how far each misses its sum."""
+    return _of_chapter(
+        {
+            "features/methods-agree": agreement["same feature"],
+            "ours/methods-agree-other-feature": agreement["another feature"],
+            "ours/deeplift-completeness": float(lift.relative.max()),
+            "ours/ig-completeness": float(gradients.relative.median()),
+        }
+    )
+
+
+def baseline_records(ratios: pd.DataFrame) -> dict[str, float]:
+    """Return what each baseline (column) leaves on pauses beside speech, mean over clips."""
+    return _of_chapter(
+        {f"ours/stripes-{name.replace(' ', '-')}": ratios[name].mean() for name in ratios}
+    )
+
+
+def quality_of_features(with_quality, gap: int, by_noise, no_voice: int) -> tuple[dict, dict]:
+    """Return by id what the feature of gaps has to do with quality, and that of pauses with noise,
+    beside the median feature.
+
+    Parameters
+    ----------
+    with_quality, by_noise : ndarray, shape (n_units,)
+    gap, no_voice : int
+    """
+    return _of_chapter(
+        {
+            "features/interruption-means-low-quality": with_quality[gap],
+            "ours/features-against-quality-median": np.median(with_quality),
+        }
+    ), _of_chapter(
+        {
+            "features/no-voice-despite-noise": by_noise[no_voice],
+            "ours/no-voice-despite-noise-median": np.median(by_noise),
+        }
+    )
+
+
+def conductance_records(overlaps, like, lowest, n_maps: int) -> dict[str, dict]:
+    """Return what is recorded of the first two convolutions, by id.
+
+    Parameters
+    ----------
+    overlaps : mapping from name of a network to float
+        The model's first, then that of random weights.
+    like : mapping from ``its own segment``, ``another segment`` to float
+    lowest : mapping from name of a network to mapping
+        ``two features`` (n_segments,) and ``two maps of one feature`` (n_maps,): correlations.
+    n_maps : int
+    """
+    (overlap, overlap_control), (own, control) = overlaps.values(), lowest.values()
+    features, maps = "two features", "two maps of one feature"
+    found = {
+        "ours/conv1-overlap": (overlap, n_maps),
+        "ours/conv1-overlap-random-weights": (overlap_control, n_maps),
+        "conductance/like-the-input": (like["its own segment"], n_maps),
+        "ours/like-the-input-other-segment": (like["another segment"], n_maps),
+        "conductance/inverted-pairs": (_inverted(own[features]), len(own[features])),
+        "ours/inverted-pairs-random-weights": (_inverted(control[features]), len(own[features])),
+        "ours/inverted-maps": (_inverted(own[maps]), n_maps),
+        "ours/inverted-maps-random-weights": (_inverted(control[maps]), n_maps),
+    }
+    return _of_chapter({id: {"value": value, "n": n} for id, (value, n) in found.items()})
+
+
+def _inverted(correlations: np.ndarray) -> float:
+    """Return how many of the lowest correlations are those of inverted pairs, in per cent."""
+    return 100 * (correlations <= -0.8).mean()
+
+
+def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str, float]:
+    """Return what is recorded of explanations of the whole model, by id.
+
+    Parameters
+    ----------
+    error : ndarray, shape (n_clips,)
+        Of completeness.
+    pointing, agreeing, from_sent : DataFrame
+        Rows are clips, columns explanations: areas under ROC curves, rank correlations with
+        occlusion, areas with what was sent as the baseline.
+    levels : Series
+        Rank correlation with the level, mean over clips.
+    """
+    auc = {
+        "ig-whole-model": "integrated gradients",
+        "lrp-whole-model": "LRP",
+        "lrp-from-silence": "LRP from silence",
+        "lrp-random-weights": "random weights, LRP",
+        "occlusion": "occlusion",
+        "cnn-only": "convolutional part",
+        "random-weights": "random weights",
+        "random": "random relevance",
+        "energy": "level",
+        "quiet": "quiet cells",
+    }
+    three = {"ig": "integrated gradients", "lrp": "LRP", "lrp-from-silence": "LRP from silence"}
+    five = three | {"random-weights": "random weights", "random": "random relevance"}
+    means, agreed = pointing.mean(), agreeing.mean()
+    sent = from_sent.mean()
+    return _of_chapter(
+        {"end-to-end/complete": np.median(error)}
+        | {f"ours/auc-{name}": means[column] for name, column in auc.items()}
+        | {f"ours/occlusion-agreement-{name}": agreed[column] for name, column in five.items()}
+        | {f"ours/level-{name}": levels[column] for name, column in three.items()}
+        | {
+            "ours/auc-ig-against-sent": sent["integrated gradients, where"],
+            "ours/auc-difference": sent["difference of spectrograms"],
+        }
+    )
+
+
+def _of_chapter(values: Mapping) -> dict:
+    """Return values under full ids."""
+    return {f"speech-quality/{id}": value for id, value in values.items()}
 
 
 def _ends(drawn: np.ndarray) -> tuple[float, float]:

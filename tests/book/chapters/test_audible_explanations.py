@@ -1,11 +1,14 @@
 """Channels and the phones that they stand for, on shares that are worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from earwitness import figures
 from earwitness.errors import ParameterError
 from earwitness_book.chapters import audible_explanations as chapter
 
@@ -78,3 +81,90 @@ def test_spoken_clips_are_those_of_up_to_a_second_in_the_middle_of_it():
     table, inputs = chapter.spoken_clips(Trained)
     assert list(table.index) == [2] and inputs.shape == (1, 1, 8000)
     assert inputs[0, 0].nonzero().flatten()[[0, -1]].tolist() == [2000, 5999]
+
+
+def test_accuracy_is_recorded_beside_the_share_of_the_most_frequent_digit():
+    network = SimpleNamespace(confusion=np.array([[3, 1], [2, 4]]), accuracy=0.7)
+    found = chapter.accuracy_records({"audionet": network}, "brief")
+    assert found["audible-explanations/accuracy/audionet-digits"] == {
+        "value": 70,
+        "n": 10,
+        "control": 60,
+        "note": "recipe brief, one fold",
+    }
+    assert found["audible-explanations/ours/chance-digits"] == {"value": 60}
+
+
+def test_a_word_that_was_not_recognised_has_no_vowel_to_record():
+    measures = {
+        "relevance for the word": 1.0,
+        "relevance, random weights": 2.0,
+        "energy of the clip": 3.0,
+        "duration": 4.0,
+        "energy of the audible explanation": 5.0,
+    }
+    both = pd.DataFrame({"nine: aɪ": measures, "five: aɪ": measures, "five: f": measures}).T
+    found = chapter.vowel_records(both)
+    assert len(found) == 8 and found["audible-explanations/relevance/nine-is-its-vowel"] == 5
+    assert found["audible-explanations/ours/nine-vowel-duration"] == 4
+    assert found["audible-explanations/ours/five-vowel-relevance-untrained"] == 2
+    alone = chapter.vowel_records(both.loc[["five: aɪ"]])
+    assert alone["audible-explanations/ours/five-vowel-audible"] == 5 and len(alone) == 3
+
+
+def test_positive_relevance_is_divided_among_bands_clip_by_clip():
+    maps = np.array([[[1.0, -9], [2, 0], [1, 0]], [[0.0, 0], [0, 0], [2, 2]]])
+    bands = {"low": (0, 100), "high": (100, 201)}
+    shares = chapter.band_shares(maps, np.array([0.0, 100, 200]), bands)
+    np.testing.assert_allclose(shares, [[25, 75], [0, 100]])
+    means = pd.DataFrame({name: shares.mean() for name in ("trained", "random weights", "energy")})
+    found = chapter.band_records(means.set_axis(["a", "b"]))
+    assert found["audible-explanations/ours/below-1khz-untrained"] == pytest.approx(100)
+
+
+def test_forms_are_recorded_with_both_of_their_scores():
+    found = chapter.again_records({"heard-for": (80.0, 0.5, None)})
+    assert found == {
+        "audible-explanations/ours/heard-for": 80,
+        "audible-explanations/ours/informedness-for": 0.5,
+    }
+
+
+def test_what_nines_are_taken_for_is_held_against_other_digits():
+    given, nines = np.array([9, 5, 9, 1]), np.array([True, True, False, False])
+    taken = chapter.taken_for(given, nines, ~nines, {9: "nine", 5: "five"})
+    assert chapter.taken_for_records(taken) == {
+        "audible-explanations/ours/nine-heard-as-nine": {"value": 50, "control": 50},
+        "audible-explanations/ours/nine-heard-as-five": {"value": 50, "control": 0},
+    }
+    none = chapter.taken_for(given, nines & False, ~nines, {9: "nine"})
+    assert none.empty and chapter.taken_for_records(none) == {}
+
+
+def test_weights_that_were_found_again_count_their_own_clips():
+    found = chapter.check_records({"lime-r2": ("", 0.9), "lime-stability": ("", 0.4)}, 10, 4)
+    assert found == {
+        "audible-explanations/ours/lime-r2": {"value": 0.9, "n": 10},
+        "audible-explanations/ours/lime-stability": {"value": 0.4, "n": 4},
+    }
+
+
+def test_three_components_are_recorded_beside_three_at_random_and_drawn_with_them():
+    table = pd.DataFrame(
+        {"k": [3, 3, 1], "kept_same": [True, False, True], "removed_changed": [True, True, False]}
+    )
+    tables = {"audiolime": table, "random": table.assign(kept_same=False)}
+    means = pd.DataFrame({"kept_same": [66.0, 0.0], "removed_changed": [5.0, 6.0]}, index=tables)
+    found = chapter.keep_and_remove_records(means, tables)
+    assert found["audible-explanations/audiolime/top-three-suffice"] == {
+        "value": 50,
+        "control": 0,
+    }
+    assert found["audible-explanations/ours/removed-random"] == 6
+    figure, axes = figures.panels(1, 2)
+    curve = pd.DataFrame({"kept_same": [50.0, 100], "removed_changed": [0.0, 100]}, index=[0.5, 1])
+    chapter.plot_curves(axes, {"audiolime": curve, "random": 0 * curve})
+    one, other = axes[1].get_lines()
+    np.testing.assert_array_equal(one.get_xydata(), [[50, 0], [100, 100]])
+    assert (one.get_label(), other.get_label()) == ("audioLIME", "random")
+    assert axes[1].get_ylabel() == "Changed prediction (%)"

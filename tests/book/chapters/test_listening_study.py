@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from earwitness import figures
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError
 from earwitness_book.chapters import listening_study
 from earwitness_book.chapters.listening_study import COLUMNS, FORMATS, Behaviour
@@ -281,3 +282,47 @@ def test_impossible_behaviours_are_refused():
         listening_study.simulate(
             ITEMS, {form: Behaviour(0.5) for form in FORMATS[:3]}, n_listeners=1
         )
+
+
+def scored(values):
+    """Scores by (outcome, format, digit): the values given, NaN elsewhere."""
+    index = pd.MultiIndex.from_product(
+        [listening_study.OUTCOMES, FORMATS, [*range(10), "mean"]],
+        names=["outcome", "format", "digit"],
+    )
+    scores = pd.DataFrame(np.nan, index, ["informedness", "markedness"])
+    for place, value in values.items():
+        scores.loc[place] = value
+    return scores
+
+
+def test_a_study_is_recorded_by_format_and_outcome_without_what_nobody_was_asked():
+    scores = scored({("wrong", "signal-heard", "mean"): -0.2} | {
+        ("right", HEARD, digit): value for digit, value in ((9, 0.1), (5, 0.6), ("mean", 0.3))
+    })  # fmt: skip
+    taken = pd.DataFrame(np.nan, range(10), range(10))
+    taken.loc[9, 9] = 75.0
+    found = listening_study.study_records(scores, taken)
+    of = "audible-explanations/study"
+    assert found == {
+        f"{of}/informedness-right-{HEARD}": 0.3,
+        f"{of}/markedness-right-{HEARD}": 0.3,
+        f"{of}/informedness-wrong-signal-heard": -0.2,
+        f"{of}/markedness-wrong-signal-heard": -0.2,
+        f"{of}/signal-misleads": -0.2,
+        f"{of}/nine-lowest": 1,
+        f"{of}/nine-heard-as-nine": 75,
+    }
+
+
+def test_scores_are_drawn_by_format_in_their_order():
+    scores = scored({("right", form, "mean"): k / 10 for k, form in enumerate(FORMATS)})
+    for end in ("low", "high"):
+        for name in ("informedness", "markedness"):
+            scores[f"{name}_{end}"] = scores[name]
+    figure, ax = figures.panels(1, 1)
+    listening_study.plot_scores(ax, scores.xs("mean", level="digit"), "right")
+    informedness, markedness, zero = ax.get_lines()
+    np.testing.assert_allclose(informedness.get_xdata(), [0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(markedness.get_ydata(), np.arange(4) + 0.12)
+    assert ax.get_title() == "network right" and ax.get_xlabel() == "Score"

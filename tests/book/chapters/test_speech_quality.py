@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -51,3 +52,107 @@ def test_a_role_is_held_against_the_best_features_of_untrained_networks_clip_by_
     alike = speech_quality.role_records("speech", best[:2], [knows, knows], truth, clips)
     low, high = next(iter(alike.values()))["against"]["speech-quality/ours/speech-random-weights"]
     assert low < high  # another unit of it
+
+
+def test_a_network_without_a_layer_of_features_has_none_to_record():
+    agreement = pd.DataFrame(
+        {"estimate": [0.9, 0.3], "random": [0.1, 2.0]},
+        index=["correlation with PESQ", "root mean square difference"],
+    )
+    clips = pd.DataFrame({"condition": ["a", "a", "b"]})
+    settings = SimpleNamespace(n_mels=48, cnn="standard")
+    network = SimpleNamespace(settings=settings, cnn=SimpleNamespace(n_features=20))
+    found = speech_quality.quality_records(network, clips, agreement, ours=True)
+    assert found["speech-quality/model/features"] == 20 and found["speech-quality/ours/rmse"] == 0.3
+    assert found["speech-quality/corpus/conditions"] == 2
+    assert found["speech-quality/ours/correlation-random-weights"] == 0.1
+    settings.cnn = "adapt"
+    fewer = speech_quality.quality_records(network, clips, agreement, ours=False)
+    assert set(found) - set(fewer) == {"speech-quality/model/features", "speech-quality/ours/rmse"}
+
+
+def test_masks_are_recorded_with_how_many_they_are_and_nothing_that_nobody_measured():
+    shares = pd.DataFrame([[0, 1.0, 2.0], [4, 75.0, 25.0]])
+    counts = {"masks": 9, "clips": 8, "noise": 7, "silence": 6, "hidden": 5}
+    found = speech_quality.occlusion_records(
+        {"model": 0.1, "random weights": 0.2},
+        {"model": -0.3, "random weights": np.nan},
+        {"noise without speech": 11.0, "silence of clean clips": 12.0},
+        {"hidden": 21.0, "elsewhere": 22.0, "repaired": 23.0},
+        shares,
+        counts,
+    )
+    assert found["speech-quality/ours/hiding-silence-helps"] == {"value": 12, "n": 6}
+    assert found["speech-quality/occlusion/effect-against-quality"] == {"value": -0.3, "n": 8}
+    assert found["speech-quality/occlusion/bad-gain"] == {"value": 75, "n": 4}
+    assert found["speech-quality/ours/bad-gain-random-weights"] == {"value": 25, "n": 4}
+    assert not [id for id in found if "good-lose" in id or "quality-random" in id]
+
+
+def test_features_are_counted_beside_those_of_random_weights():
+    rows = {
+        "in 90 % of the clips or more": [5, 2],
+        "in a quarter or fewer": [1, 3],
+        "never (range below a thousandth)": [0, 0],
+    }
+    found = speech_quality.census_records({"quality": rows, "random weights": rows | {
+        "in a quarter or fewer": [7, 8]}})  # fmt: skip
+    assert found["speech-quality/features/always"] == 5
+    assert found["speech-quality/features/rare"] == 1
+    assert found["speech-quality/ours/rare-random-weights"] == 7
+
+
+def test_a_feature_is_held_against_the_median_one():
+    quality, noise = speech_quality.quality_of_features(
+        np.array([0.1, -0.8, 0.3]), 1, np.array([0.5, 0.6, 0.9]), 2
+    )
+    assert quality["speech-quality/features/interruption-means-low-quality"] == -0.8
+    assert quality["speech-quality/ours/features-against-quality-median"] == 0.1
+    assert list(noise.values()) == [0.9, 0.6]
+
+
+def test_methods_are_recorded_by_their_agreement_and_by_what_they_miss():
+    sums = SimpleNamespace(relative=torch.tensor([0.1, 0.2, 0.9]))
+    found = speech_quality.method_records({"same feature": 0.8, "another feature": 0.0}, sums, sums)
+    assert list(found.values()) == pytest.approx([0.8, 0.0, 0.9, 0.2])
+    ratios = pd.DataFrame({"noise floor": [0.2, 0.4]})
+    assert speech_quality.baseline_records(ratios) == {
+        "speech-quality/ours/stripes-noise-floor": pytest.approx(0.3)
+    }
+
+
+def test_pairs_are_inverted_where_the_lowest_correlation_is_near_minus_one():
+    rows = {
+        "two features": np.array([-0.9, 0.5]),
+        "two maps of one feature": np.array([-1.0, -0.8, 0, 0]),
+    }
+    found = speech_quality.conductance_records(
+        {"quality": 0.1, "random weights": 0.2},
+        {"its own segment": 0.6, "another segment": 0.3},
+        {"quality": rows, "random weights": {name: 0 * values for name, values in rows.items()}},
+        n_maps=4,
+    )
+    assert found["speech-quality/conductance/inverted-pairs"] == {"value": 50, "n": 2}
+    assert found["speech-quality/ours/inverted-maps"] == {"value": 50, "n": 4}
+    assert found["speech-quality/ours/inverted-pairs-random-weights"] == {"value": 0, "n": 2}
+    assert found["speech-quality/ours/conv1-overlap-random-weights"]["value"] == 0.2
+
+
+def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():
+    columns = [
+        "integrated gradients", "LRP", "LRP from silence", "random weights, LRP", "occlusion",
+        "convolutional part", "random weights", "random relevance", "level", "quiet cells",
+    ]  # fmt: skip
+    areas = pd.DataFrame([np.arange(10.0), np.arange(10.0) + 1], columns=columns)
+    sent = pd.DataFrame(
+        {"integrated gradients, where": [0.5, 0.7], "difference of spectrograms": [1.0, 1.0]}
+    )
+    found = speech_quality.end_to_end_records(
+        np.array([0.1, 0.2, 0.9]), areas, areas * 2, areas.max(), sent
+    )
+    assert found["speech-quality/end-to-end/complete"] == 0.2
+    assert found["speech-quality/ours/auc-quiet"] == 9.5
+    assert found["speech-quality/ours/occlusion-agreement-random"] == 15
+    assert found["speech-quality/ours/level-lrp-from-silence"] == 3
+    assert found["speech-quality/ours/auc-ig-against-sent"] == pytest.approx(0.6)
+    assert len(found) == 1 + 10 + 5 + 3 + 2

@@ -137,9 +137,10 @@ def stop_when(log, process, ask):
 
     def works(client):
         if log.exists() and process.poll() is None:
+            parallel.PATIENCE_S = 3
+            client._timeout = 3  # how long dask looks for a scheduler that it lost
             process.kill()
             process.wait()
-            parallel.PATIENCE_S = 3
         return ask(client)
 
     return works
