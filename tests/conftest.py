@@ -19,8 +19,8 @@ NOTEBOOKS = "tests/notebooks/test_notebooks.py"
 def pytest_xdist_make_scheduler(config, log):
     """Give the tests of a file to one worker, where what they share is made once: ``loadfile``.
 
-    Notebooks are given chapter by chapter: as one file they would keep one worker busy long after
-    the other is done.
+    Notebooks are given chapter by chapter, and before all else: as one file, or last, they would
+    keep one worker busy long after the other is done.
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -30,13 +30,18 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid: str) -> str:
             return shared_worker(nodeid)
 
+        def _assign_work_unit(self, node):
+            if chapters := [scope for scope in self.workqueue if scope.startswith(NOTEBOOKS)]:
+                self.workqueue.move_to_end(chapters[0], last=False)
+            super()._assign_work_unit(node)
+
     return Scheduling(config, log)
 
 
 def shared_worker(nodeid: str) -> str:
     """Return what the tests of one worker have in common: their file, or a notebook's chapter."""
     file, _, test = nodeid.partition("::")
-    return test.partition("/")[0] if file == NOTEBOOKS else file
+    return f"{file}::{test.partition('/')[0]}" if file == NOTEBOOKS else file
 
 
 @pytest.fixture(scope="session")

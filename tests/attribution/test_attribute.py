@@ -18,7 +18,8 @@ METHODS = attribution.methods()
 WAVEFORM_ONLY = {"audiolime", "dft-lrp", "kernel-shap", "sampling-shap"}
 FORWARD_ONLY = {"random", "audiolime", "occlusion", "kernel-shap", "sampling-shap", "rise"}
 FEW = {  # where a method draws samples: what is tried here does not depend on how many
-    **dict.fromkeys(("audiolime", "kernel-shap", "sampling-shap"), {"n_samples": 40}),
+    **dict.fromkeys(("audiolime", "sampling-shap"), {"n_samples": 40}),
+    "kernel-shap": {"n_samples": 200},  # fewer do not tell its components apart
     **dict.fromkeys(("conductance", "integrated-gradients"), {"n_steps": 8}),
     **dict.fromkeys(("smoothgrad", "vargrad"), {"n_samples": 4}),
     "rise": {"n_masks": 20},

@@ -42,8 +42,8 @@ def _needs_the_book(name: str, command: Callable) -> Callable:
     def checked(*arguments, **options):
         if missing := [package for package in _NEEDS if find_spec(package) is None]:
             raise MissingDataError(
-                f"`earwitness {name}` belongs to the book, and {', '.join(missing)} is not "
-                'installed; install it with: pip install "earwitness[book]"'
+                f"`earwitness {name}` belongs to the book, which is not installed in full "
+                f"({', '.join(missing)}); install it with: pip install \"earwitness[book]\""
             )
         return command(*arguments, **options)
 
