@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from earwitness.models import weights
 from earwitness_book import project
 
 PAGE = (project.root() / "book" / "own-data.md").read_text()
@@ -43,6 +44,11 @@ def there(home, monkeypatch):
     return home
 
 
+def card_and_digest(folder):
+    card, _ = weights.read_card(folder / "mine.md")
+    return card, card["weights"]["sha256"]
+
+
 @pytest.mark.slow  # a network is trained and explained: 20 s
 def test_the_commands_of_the_page_lead_from_a_folder_to_a_report(there, call):
     train, explain = map(shlex.split, COMMANDS)
@@ -50,7 +56,11 @@ def test_the_commands_of_the_page_lead_from_a_folder_to_a_report(there, call):
     train = [quick(part) if part == "brief" else part for part in train]
     status, said, err = call(*train[1:])
     assert status == 0 and "mine.pt" in said, err
-    assert "held_out: [" in (there / "mine.md").read_text()
+    card, digest = card_and_digest(there)
+    assert card["held_out"] and "'pattern=" in card["made"]["command"]
+    status, _, err = call(*shlex.split(card["made"]["command"])[1:])
+    assert status == 0, err
+    assert card_and_digest(there)[1] == digest, "the card's command makes other weights"
     status, written, err = call(*explain[1:])
     report = re.search(r"why/\S+/report\.html", OWN)[0]
     assert status == 0 and report in written, err

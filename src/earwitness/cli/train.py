@@ -1,6 +1,7 @@
 """Training a network."""
 
 import re
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -100,7 +101,8 @@ def train(
         accuracy = rows["accuracy_percent"]
         typer.echo(f"{accuracy.mean():.2f} ± {accuracy.std(ddof=0):.2f} % over {len(done)} folds")
     if export:
-        training.export(done[0], export, _command(done[0].specification, recipe, options, export))
+        again = _command(done[0].specification, corpus, recipe, options, export)
+        training.export(done[0], export, again)
         typer.echo(export.resolve())
 
 
@@ -133,17 +135,15 @@ def corpus_options(given: list[str]) -> dict:
         raise ParameterError(f"A value of --option cannot be read: {error}") from None
 
 
-def _command(specification: dict, recipe: str, options: dict, export: Path) -> str:
-    """Return the command line that trains and exports the same again."""
-    known = {name: specification[name] for name in ("corpus", "task", "fold", "protocol")}
+def _command(
+    specification: dict, corpus: str, recipe: str, options: dict, export: Path
+) -> str:
+    """Return the command line that trains and exports the same again, as a shell reads it."""
+    known = {"corpus": corpus}  # as it was asked for: a folder's name alone does not find it
+    known |= {name: specification[name] for name in ("task", "fold", "protocol")}
     known |= {"recipe": recipe, "seed": specification["seed"]}
     known |= {"input": specification["variant"]} if specification["variant"] else {}
-    return " ".join(
-        [
-            "earwitness train",
-            specification["model"],
-            *(f"--{name} {value}" for name, value in known.items()),
-            *(f"--option {name}={value}" for name, value in options.items()),
-            f"--export {export}",
-        ]
-    )
+    words = ["earwitness", "train", specification["model"]]
+    words += [word for name, value in known.items() for word in (f"--{name}", str(value))]
+    words += [word for name, value in options.items() for word in ("--option", f"{name}={value}")]
+    return shlex.join([*words, "--export", str(export)])
