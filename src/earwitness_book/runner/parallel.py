@@ -195,7 +195,7 @@ def _as_they_come(client, address: str, futures: Mapping) -> Results:
             done, waiting = wait(waiting, timeout=2, return_when="FIRST_COMPLETED")
         except TimeoutError:
             done = set()
-        except (CancelledError, OSError) as error:
+        except (CancelledError, OSError, ValueError) as error:  # or dask has closed the client
             raise _stopped(
                 address, len(waiting), len(futures), f"it stopped ({type(error).__name__})"
             ) from None
@@ -212,7 +212,7 @@ def _as_they_come(client, address: str, futures: Mapping) -> Results:
 
 def _works(client) -> bool:
     """Tell whether the scheduler has workers, as far as it has told."""
-    return bool(client.scheduler_info(n_workers=-1)["workers"])
+    return bool(client.scheduler_info(n_workers=-1).get("workers"))  # none of a lost scheduler
 
 
 def _result(future, job: Job) -> Executed | Failure:
