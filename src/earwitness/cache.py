@@ -176,8 +176,8 @@ def intact(path: Path) -> bool:
 def kept(kind: str, specification: Mapping, suffix: str, shared: bool = True) -> Path | None:
     """Return the intact file that was stored for ``specification``, or None.
 
-    The user's own cache comes first, then that of ``EARWITNESS_CACHE_SHARED``, which is only read: a
-    class or an institute keeps there what all need.
+    The user's own cache comes first, then that of ``EARWITNESS_CACHE_SHARED``, which is only read:
+    a class or an institute keeps there what all need.
     """
     layers = [place(kind)]
     if shared and (below := environment_folder("EARWITNESS_CACHE_SHARED")):

@@ -294,7 +294,8 @@ def test_a_function_with_a_derivative_of_its_own_is_refused_and_not_taken_for_li
 
 
 def test_what_the_model_returns_is_refused_too_where_no_operation_made_it():
-    for ending, options in ((Doubled.apply, {}), (lambda x: {"a": Doubled.apply(x)}, {"output": 0})):
+    named = (lambda x: {"a": Doubled.apply(x)}, {"output": 0})
+    for ending, options in ((Doubled.apply, {}), named):
         with pytest.raises(UnsupportedOperationError, match="'Doubled' makes a value that the mod"):
             relevance(ending, [1.0], **options)
 
