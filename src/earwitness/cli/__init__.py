@@ -13,6 +13,7 @@ import typer
 from earwitness.cli import cache, data
 from earwitness.cli.attribute import attribute
 from earwitness.cli.explain import explain
+from earwitness.cli.new_corpus import new_corpus
 from earwitness.cli.output import join_pairs
 from earwitness.cli.train import train
 from earwitness.errors import EarwitnessError, ParameterError, UnknownNameError
@@ -52,6 +53,7 @@ def options(
 app.command()(train)
 app.command()(explain)
 app.command()(attribute)
+app.command()(new_corpus)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
 for _entry in entry_points(group="earwitness.commands"):

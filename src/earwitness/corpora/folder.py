@@ -24,8 +24,8 @@ class FolderCorpus(Corpus):
     pattern : str, optional
         How files are named, for instance ``"{digit}_{speaker}_{take}"``, without their ending.
     labels : path, optional
-        A CSV with a header, a row per recording, its file in the column ``path``. Default:
-        ``labels.csv`` in the folder, if there is one.
+        A CSV with a header, a row per recording, its file in the column ``path``; a row ``# FILE``
+        leaves that file out. Default: ``labels.csv`` in the folder, if there is one.
     channel : {"left", "right", "mean"}, optional
         Which to take of recordings with two channels.
 
@@ -55,26 +55,11 @@ class FolderCorpus(Corpus):
         self.root = Path(root).expanduser()
         self.channel = None if channel is None else check_choice(channel, CHANNELS, "channel")
         files = [path.relative_to(self.root) for path in sound_files(self.root)]
-        rows = self._labelled(files, pattern, labels)
+        rows = labelled(self.root, files, pattern, labels)
         self.table = file_table(self.root, rows)
         named = [column for column in rows[0] if column not in _NO_TASK]
         self.tasks = {column: sorted(self.table[column].unique()) for column in named}
         self.name = self.root.resolve().name
-
-    def _labelled(self, files: list[Path], pattern: str | None, labels: str | Path | None) -> list:
-        table = Path(labels).expanduser() if labels else self.root / "labels.csv"
-        if pattern is not None:
-            return _from_names(files, pattern)
-        if labels or table.is_file():
-            return _from_table(files, table)
-        if strays := [path for path in files if len(path.parts) == 1]:
-            raise MissingDataError(
-                f"{self.root / strays[0]} lies in no folder that names a class. Say how files "
-                'are named, e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a '
-                "row "
-                "per file: path and labels."
-            )
-        return [_row(path, {"label": path.parts[0]}) for path in files]
 
     def _fold_makers(self, task: str) -> dict[str, Callable]:
         return {"speaker": self._speaker_folds, "clip": lambda: self._clip_folds(task)}
@@ -97,6 +82,31 @@ class FolderCorpus(Corpus):
                 f"A class of {task} in {self.name} has {n} clips; folds need 3 or more."
             )
         return rotate(balanced_groups(clips, n), n - 2, lambda rows: rows)
+
+
+def labelled(
+    root: Path, files: list[Path], pattern: str | None = None, labels: str | Path | None = None
+) -> list[dict]:
+    """Return a row per file of a folder: ``id``, ``path``, and what the pattern, the table or the
+    folder in which it lies says of it.
+
+    Raises
+    ------
+    MissingDataError, DamagedDataError
+        If nothing says what the files are, or something says it of none or of others.
+    """
+    table = Path(labels).expanduser() if labels else root / "labels.csv"
+    if pattern is not None:
+        return _from_names(files, pattern)
+    if labels or table.is_file():
+        return _from_table(files, table)
+    if strays := [path for path in files if len(path.parts) == 1]:
+        raise MissingDataError(
+            f"{root / strays[0]} lies in no folder that names a class. Say how files are named, "
+            'e.g. pattern="{digit}_{speaker}_{take}", or write labels.csv with a row per file: '
+            "path and labels (`earwitness new-corpus` does)."
+        )
+    return [_row(path, {"label": path.parts[0]}) for path in files]
 
 
 def _row(path: Path, labels: dict) -> dict:
@@ -138,9 +148,12 @@ def _from_table(files: list[Path], table: Path) -> list[dict]:
     if "path" not in header or len(header) < 2 or len(set(header)) < len(header):
         raise DamagedDataError(f"{table} needs a header with path and labels, got {header}.")
     there = {path.as_posix(): path for path in files}
-    rows = {}
+    rows, left_out = {}, set()
     for number, values in enumerate(lines[1:], 2):
         if not values:
+            continue
+        if values[0].startswith("# "):
+            left_out.add(values[0].removeprefix("# ").strip())
             continue
         row = dict(zip(header, (value.strip() for value in values), strict=False))
         if len(values) != len(header) or not all(row.values()):
@@ -152,7 +165,7 @@ def _from_table(files: list[Path], table: Path) -> list[dict]:
             what = "names twice" if path in rows else "names, but the folder has not,"
             raise DamagedDataError(f"{table}, row {number}, {what} the file {path!r}.")
         rows[path] = _row(there[path], row)
-    if absent := sorted(set(there) - set(rows)):
+    if absent := sorted(set(there) - set(rows) - left_out):
         raise DamagedDataError(
             f"{table} says nothing of {len(absent)} of {len(there)} files, the first is "
             f"{absent[0]}."
