@@ -174,6 +174,7 @@ ELSEWHERE = {
     ("attribution", "lstm"): "lrp/recurrent",
     ("attribution", "operations"): "lrp/dispatch lrp/operations",
     ("corpora", "store"): "../catalogue",
+    ("corpora", "survey"): "../cli/new_corpus",
     ("corpora", "voices"): "sentences synthesizer",
     ("explaining", "maps"): "../cli/attribute",
     ("features", "phonetics"): "steady",

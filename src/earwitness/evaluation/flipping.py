@@ -223,7 +223,7 @@ _PROBABILITIES = {
 def _reading(model, probe, output, class_axis, otherwise=None) -> tuple[Callable, bool]:
     """Return a function from what the model returns to probabilities (batch, n_classes), and
     whether its classes do not exclude each other. ``otherwise`` is the axis of classes where
-    neither the caller nor the network's last layer says it.
+    neither the caller nor the network's last layer tells.
     """
     question = Question(output, class_axis, probabilities=True)
     with evaluation_mode(model), Endings():
