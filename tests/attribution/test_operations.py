@@ -47,6 +47,7 @@ def total(values):
     return values.sum(-1, keepdim=True)
 
 
+FIXED = torch.tensor([[1.0, 3.0]]).double(), torch.tensor([6.0]).double()  # weights, bias
 SOLVED = {
     # an activation hands on what its output has
     "gelu": (
@@ -111,6 +112,8 @@ SOLVED = {
     ),
     "a masked value": (lambda x: total(x.masked_fill(x > 1.5, 7.0)), [1.0, 2.0], [1.0, 0.0]),
     "values written in place": (lambda x: total(written(x)), [1.0, 2.0], [0.0, 4.0]),
+    "a fixed sum with a bias": (lambda x: F.linear(x, *FIXED), [2.0, -1.0], [2.0, -3.0]),
+    "cosines of zeros": (lambda x: total(x.cos()), [0.0, 0.0, np.pi], [0.0, 0.0, -1.0]),
     # the logarithm of silence is its zero
     "log of x + 1": (
         lambda x: total(torch.log(x + 1.0)),
@@ -162,6 +165,21 @@ def test_what_constants_keep_is_handed_down_on_request():
     np.testing.assert_allclose(
         relevance(lambda x: total(5.0 - x), [1.0, 2.0], bias_factor=0.5), [-1 + 2.5, -2 + 2.5]
     )
+    handed = relevance(lambda x: F.linear(x, *FIXED), [2.0, -1.0], bias_factor=1.0)
+    np.testing.assert_allclose(handed, [2.0 + 3.0, -3.0 + 3.0], atol=1e-9)
+
+
+def test_outputs_between_the_steps_of_a_transposed_convolution_keep_what_they_have_no_input_for():
+    layer = nn.ConvTranspose1d(1, 1, 1, stride=2, output_padding=1)
+    layer.weight.data.fill_(2.0), layer.bias.data.fill_(1.0)
+    inputs = torch.tensor([[[3.0, -1.0]]], dtype=torch.float64)  # 7, 1, -1, 1: the ones are bias
+    model = nn.Sequential(layer, nn.Flatten(), nn.Linear(4, 1, bias=False)).double()
+    model[2].weight.data.fill_(1.0)
+    options = {"epsilon": 1e-12, "bias_factor": 1.0}
+    found = attribution.attribute(model, inputs, 0, "lrp-epsilon", **options)
+    np.testing.assert_allclose(found, [[[7.0, -1.0]]])
+    balance = attribution.conservation(model, inputs, 0, **options)
+    assert float(balance.absorbed["0"]) == pytest.approx(2.0)
 
 
 def test_zeros_that_relevance_is_handed_to_hand_it_on_evenly():
@@ -294,8 +312,8 @@ def test_a_function_with_a_derivative_of_its_own_is_refused_and_not_taken_for_li
 
 
 def test_what_the_model_returns_is_refused_too_where_no_operation_made_it():
-    named = (lambda x: {"a": Doubled.apply(x)}, {"output": 0})
-    for ending, options in ((Doubled.apply, {}), named):
+    answers = (Doubled.apply, {}), (lambda x: {"a": Doubled.apply(x)}, {"output": 0})
+    for ending, options in answers:
         with pytest.raises(UnsupportedOperationError, match="'Doubled' makes a value that the mod"):
             relevance(ending, [1.0], **options)
 

@@ -192,7 +192,8 @@ ELSEWHERE = {
     ("book/runner", "site"): "pages render",
 }
 TOGETHER = {  # what is true of many modules at once
-    "attribution/test_attention.py", "attribution/zoo/test_reference.py",
+    "attribution/test_attention.py", "attribution/test_spellings.py",
+    "attribution/zoo/test_reference.py",
     "attribution/zoo/test_table.py", "book/runner/test_notebook_times.py",
     "book/test_reader.py", "book/test_structure.py", "book/test_what_a_tick_means.py",
     "book/test_what_libraries_say.py",

@@ -169,11 +169,9 @@ def _constant(node: Node, onnx) -> torch.Tensor:
 
 
 def _windows(node: Node, n_axes: int) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Return strides, dilations, padding before and behind."""
-    if node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise node.refuse(
-            f"auto_pad is {node.get('auto_pad')}; export it with the numbers of its padding"
-        )
+    """Return strides, dilations, padding before and behind, none where that depends on the input's
+    size.
+    """
     pads = node.get("pads", [0] * 2 * n_axes)
     return (
         list(node.get("strides", [1] * n_axes)),
@@ -181,6 +179,33 @@ def _windows(node: Node, n_axes: int) -> tuple[list[int], list[int], list[int], 
         list(pads[:n_axes]),
         list(pads[n_axes:]),
     )
+
+
+def _is_same(node: Node) -> bool:
+    """Tell whether a node pads so that its output has as many values as it makes steps."""
+    return node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
+
+
+def _same_pads(node: Node, sizes, kernel) -> tuple[list[int], list[int]]:
+    """Return the padding before and behind that auto_pad means for axes of these sizes."""
+    strides, dilations, *_ = _windows(node, len(kernel))
+    if any(d != 1 for d in dilations):
+        raise node.refuse("it is dilated and pads by itself, which onnxruntime cannot either")
+    axes = zip(sizes, kernel, strides, strict=True)
+    total = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in axes]
+    less, more = [n // 2 for n in total], [n - n // 2 for n in total]
+    return (less, more) if node.get("auto_pad") == "SAME_UPPER" else (more, less)
+
+
+class _SamePad(nn.Module):
+    """Zeros around the input, as many as its size asks for."""
+
+    def __init__(self, node: Node, kernel: list[int]):
+        super().__init__()
+        self.node, self.kernel = node, kernel
+
+    def forward(self, x):
+        return F.pad(x, _torch_pads(*_same_pads(self.node, x.shape[2:], self.kernel)))
 
 
 def _torch_pads(before: list[int], behind: list[int]) -> list[int]:
@@ -197,7 +222,7 @@ def _convolution(node: Node, constants):
     group = node.get("group", 1)
     padding = before if before == behind else [0] * n_axes
     if node.kind == "ConvTranspose":
-        if before != behind:
+        if before != behind or _is_same(node):
             raise node.refuse("its padding is not the same on both sides")
         kind, n_in, n_out = _TRANSPOSED[n_axes], weight.shape[0], weight.shape[1] * group
         more = {"output_padding": list(node.get("output_padding", [0] * n_axes))}
@@ -221,7 +246,9 @@ def _convolution(node: Node, constants):
         **more,
     )
     _fill(layer, weight=weight, bias=bias)
-    if before != behind:
+    if _is_same(node):
+        layer = nn.Sequential(_SamePad(node, list(weight.shape[2:])), layer)
+    elif before != behind:
         layer = nn.Sequential(_Pad(_torch_pads(before, behind)), layer)
     return layer, len(node.inputs) - 1
 
@@ -420,6 +447,8 @@ def _reduction(reduce: Callable) -> Callable:
 def _pool(node: Node, x, pool: Callable, filler: float | None, **more):
     kernel = list(node.get("kernel_shape"))
     strides, dilations, before, behind = _windows(node, len(kernel))
+    if _is_same(node):
+        before, behind = _same_pads(node, x.shape[2:], kernel)
     if before == behind and all(2 * pad <= size for pad, size in zip(before, kernel, strict=True)):
         padding = before
     elif filler is None:
@@ -448,6 +477,72 @@ def _average_pool(node: Node, x):
         None,
         count_include_pad=bool(node.get("count_include_pad", 0)),
     )
+
+
+def _resize(node: Node, x, region=None, scales=None, sizes=None):
+    node.demand(antialias=0, exclude_outside=0, keep_aspect_ratio_policy=None, axes=None)
+    mode, place = _resizing(node)
+    wanted = dict(size=_numbers(sizes)) if scales is None else dict(scale_factor=scales.tolist())
+    ((name, given),) = wanted.items()
+    if list(given[:2]) != ([1, 1] if name == "scale_factor" else list(x.shape[:2])):
+        raise node.refuse("it changes the batch or channel axis")
+    if mode == "linear":
+        mode = ("linear", "bilinear", "trilinear")[x.ndim - 3]
+    options = {} if "nearest" in mode else {"align_corners": place == "align_corners"}
+    return F.interpolate(x, mode=mode, **{name: given[2:]}, **options)
+
+
+def _resizing(node: Node) -> tuple[str, str]:
+    """Return torch's mode, and where the values of the output lie between those of the input."""
+    mode, place = node.get("mode", "nearest"), node.get("coordinate_transformation_mode")
+    place, nearest = place or "half_pixel", node.get("nearest_mode", "round_prefer_floor")
+    if mode == "linear" and place in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+        return mode, place
+    if mode == "nearest" and (place, nearest) == ("asymmetric", "floor"):
+        return mode, place
+    if mode == "nearest" and (place, nearest) == ("half_pixel", "round_prefer_floor"):
+        return "nearest-exact", place
+    raise node.refuse(f"its mode is {mode!r} ({place}, {nearest})")
+
+
+def _dft(node: Node, x, length=None, axis=None):
+    """A Fourier transform; real values are (..., 1), complex ones (..., 2)."""
+    if node.get("inverse", 0) and node.get("onesided", 0):
+        raise node.refuse("it is the inverse of half a spectrum")
+    axis = node.get("axis", 1) if axis is None else int(axis)
+    axis = axis % x.ndim if axis >= 0 else axis % (x.ndim - 1 if axis == -1 else x.ndim)
+    n = None if length is None else int(length)
+    values = torch.view_as_complex(x.contiguous()) if x.shape[-1] == 2 else x[..., 0]
+    transform = torch.fft.ifft if node.get("inverse", 0) else torch.fft.fft
+    if node.get("onesided", 0):
+        transform = torch.fft.rfft
+    return torch.view_as_real(transform(values, n, dim=axis))
+
+
+def _stft(node: Node, signal, step, window=None, length=None):
+    """A short-time Fourier transform (batch, frame, frequency, 2) of (batch, time[, 1])."""
+    if signal.ndim == 3:
+        if signal.shape[-1] != 1:
+            raise node.refuse("its signal is complex")
+        signal = signal[..., 0]
+    n = len(window) if length is None else int(length)
+    frames = signal.unfold(-1, n, int(step))  # (batch, frame, n)
+    frames = frames if window is None else frames * window
+    transform = torch.fft.rfft if node.get("onesided", 1) else torch.fft.fft
+    return torch.view_as_real(transform(frames))
+
+
+def _group_norm(node: Node, x, scale, bias):
+    groups = node.get("num_groups")
+    per_channel = [  # one number a group until operator set 21, then one a channel
+        values.repeat_interleave(x.shape[1] // len(values)) for values in (scale, bias)
+    ]
+    return F.group_norm(x, groups, *per_channel, node.get("epsilon", 1e-5))
+
+
+def _cumulative_sum(node: Node, x, axis):
+    node.demand(exclusive=0, reverse=0)
+    return x.cumsum(int(axis))
 
 
 def _reshape(node: Node, x, shape):
@@ -600,6 +695,27 @@ _FUNCTIONS: dict[str, Callable] = {
     "Min": _plain(
         lambda x, *more: x if not more else torch.stack(torch.broadcast_tensors(x, *more)).amin(0)
     ),
+    "Ceil": _plain(torch.ceil),
+    "Round": _plain(torch.round),
+    "Sign": _plain(torch.sign),
+    "Selu": lambda node, x: (
+        node.get("gamma", 1.0507009873554805)
+        * F.elu(x, node.get("alpha", 1.6732632423543772))
+    ),
+    "Celu": lambda node, x: F.celu(x, node.get("alpha", 1.0)),
+    "Softsign": _plain(F.softsign),
+    "Sum": _plain(lambda *terms: sum(terms)),
+    "CumSum": _cumulative_sum,
+    "Tile": _plain(lambda x, times: x.repeat(_numbers(times))),
+    "Resize": _resize,
+    "DFT": _dft,
+    "STFT": _stft,
+    "GroupNormalization": _group_norm,
+    "Einsum": lambda node, *values: torch.einsum(node.get("equation"), *values),
+    "And": _plain(torch.logical_and),
+    "Or": _plain(torch.logical_or),
+    "LessOrEqual": _plain(torch.le),
+    "GreaterOrEqual": _plain(torch.ge),
     "Equal": _plain(torch.eq),
     "Less": _plain(torch.lt),
     "Greater": _plain(torch.gt),
@@ -615,6 +731,9 @@ _FUNCTIONS: dict[str, Callable] = {
     "ReduceSum": _reduction(lambda x, axes, keep: x.sum(axes, keep)),
     "ReduceMax": _reduction(lambda x, axes, keep: x.amax(axes, keep)),
     "ReduceMin": _reduction(lambda x, axes, keep: x.amin(axes, keep)),
+    "ReduceL1": _reduction(lambda x, axes, keep: x.abs().sum(axes, keep)),
+    "ReduceSumSquare": _reduction(lambda x, axes, keep: x.pow(2).sum(axes, keep)),
+    "ReduceLogSumExp": _reduction(lambda x, axes, keep: x.logsumexp(axes, keep)),
     "ReduceL2": _reduction(lambda x, axes, keep: x.pow(2).sum(axes, keep).sqrt()),
     "Reshape": _reshape,
     "Flatten": _flatten,

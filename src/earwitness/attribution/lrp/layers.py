@@ -67,10 +67,16 @@ class Layer(Step):
         return 0.0 if bias is None else (c * self.over_channels(bias)).sum()
 
     def evenly(self, share):
-        """Hand the ``share`` of every output to its inputs evenly; padded zeros get none."""
+        """Hand the ``share`` of every output to its inputs evenly; padded zeros get none, and an
+        output without inputs (between the steps of a transposed convolution) keeps its own.
+        """
         ones = torch.ones_like(self.weight)
         inside = torch.ones_like(self.x) if self.inside is None else self.inside
-        return self.transposed(share / self.run(inside, ones), ones) * inside
+        n_inputs = self.run(inside, ones)
+        alone = n_inputs == 0
+        self.note(torch.where(alone, share, 0).sum())
+        each = torch.where(alone, 0, share / n_inputs.clamp(min=1))
+        return self.transposed(each, ones) * inside
 
     def scaled(self, scale, shift):
         """Return the same layer with its output times ``scale`` plus ``shift``, vectors over

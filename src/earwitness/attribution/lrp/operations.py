@@ -987,12 +987,12 @@ def _log_of_sum(mode, call):
 
 @operation("bilinear", title="product: signals share")
 def _bilinear(mode, call):
-    """A product of two inputs with learned weights."""
+    """A dense layer on the products of two inputs."""
     first, second, weight = call.args[:3]
     bias = call.argument(3, "bias")
     with mode:
-        product = torch.einsum("...i,oij,...j->...o", first, weight, second)
-        return product if bias is None else product + bias
+        products = first[..., :, None] * second[..., None, :]
+        return F.linear(products.flatten(-2), weight.flatten(1), bias)
 
 
 @operation("cosine_similarity", title="norm: its scale is constant")
@@ -1030,9 +1030,29 @@ def _attention(mode, call):
     ]
     if isinstance(mask, torch.Tensor) and "attn_mask" in rest:
         rest["attn_mask"] = mask.detach()
-    if not value.requires_grad:
-        return call.function(query.detach(), key.detach(), value, *arguments, **rest)
+    if mode.composite.gates == "half":
+        names = ("attn_mask", "dropout_p", "is_causal")
+        rest |= dict(zip(names, arguments, strict=False))
+        return _attention_shared(mode, query, key, value, **rest)
     return call.function(query.detach(), key.detach(), value, *arguments, **rest)
+
+
+def _attention_shared(mode, query, key, value, attn_mask=None, is_causal=False, **options):
+    """Attention written out: its weights take their half of the product with what is read."""
+    scale = options.get("scale") or query.shape[-1] ** -0.5
+    if options.get("enable_gqa"):
+        key, value = (
+            part.repeat_interleave(query.shape[-3] // part.shape[-3], -3) for part in (key, value)
+        )
+    with mode:
+        scores = (query @ key.mT) * scale
+        if is_causal:
+            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=query.device).tril()
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            scores = scores.masked_fill(~attn_mask, float("-inf"))
+        elif attn_mask is not None:
+            scores = scores + attn_mask
+        return scores.softmax(-1) @ value
 
 
 @operation("linear", title="layer")
