@@ -27,6 +27,7 @@ async def check(tab, base: str) -> None:
     for form, mode in (("desktop", "light"), ("phone", "dark")):
         await look(tab, form, mode)
         await covers(tab, f"{base}/cover-it-up.html")
+        await speaks(tab, f"{base}/your-voice.html")
 
 
 async def look(tab, form: str, mode: str) -> None:

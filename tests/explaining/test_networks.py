@@ -62,6 +62,8 @@ def test_exported_weights_need_no_more_than_their_file():
     assert (exported.sample_rate, exported.front_end) == (16000, "normalised")
     with pytest.raises(ParameterError, match="takes no waveform"):
         networks.find(str(weights.folder() / "quality.pt"))
+    with pytest.raises(ParameterError, match="own-voice is a DigitNet, which takes no waveform"):
+        networks.find("own-voice")
     with pytest.raises(MissingDataError, match="no model card"):
         networks.find("nowhere.pt")
 

@@ -1,9 +1,9 @@
-// Try your own voice: a network in the page hears a digit, answers, and shows and plays what in the sound spoke for it.
+// Try your own voice: a network in the page predicts a digit, and shows and plays what in the sound spoke for it.
 (() => {
   const { engine, sound, draw, listen, ask } = globalThis.EarwitnessNetworks, { make } = draw;
   const RATE = 8000, RECORD_S = 2, SEED = 7, RULES = { gamma: 0.25, epsilon: 1e-6 };
   const SHARES = [0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1], ORDERS = 5;
-  const percent = (part) => (part > 0 && part < 0.01 ? "under 1 %" : `${Math.round(100 * part)} %`);
+  const percent = (part) => (part > 0 && part < 0.01 ? "< 1 %" : `${Math.round(100 * part)} %`);
   const capital = (word) => word[0].toUpperCase() + word.slice(1);
   const breath = () => new Promise((done) => setTimeout(done));
 
@@ -180,7 +180,7 @@
       });
       against.value = state.other;
       const first = best()[0];
-      headline.textContent = `${state.network === "trained" ? "The network" : "An untrained network"} heard “${classes[first]}” (${percent(now.probabilities[first])})`;
+      headline.textContent = `${state.network === "trained" ? "The network" : "An untrained network"} predicts “${classes[first]}” (${percent(now.probabilities[first])})`;
       show();
       flip(question);
     };

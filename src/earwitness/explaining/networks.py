@@ -263,6 +263,7 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
             "chapter sound-direction explains it."
         )
     found = models.pretrained(name)
+    _kind(found, name)
     return found.model, {
         "sample_rate": windowing.SAMPLE_RATE,
         "front_end": "normalised",
@@ -273,16 +274,22 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
 def _exported(path: str) -> tuple[nn.Module, dict]:
     """Return a network by the file and card that ``training.export`` wrote."""
     found = models.pretrained(path)
-    kind = models.find(found.card["network"])
-    if kind.audio != "waveform":
-        raise ParameterError(
-            f"{path} is a {found.card['network']}, which takes no waveform; load it with "
-            "earwitness.models.pretrained and explain its inputs with attribution.attribute."
-        )
+    kind = _kind(found, path)
     own = {"sample_rate": kind.sample_rate, "classes": [str(label) for label in found.classes]}
     if "clips" in kind.tasks:  # a second each; the others take any part of a sentence
         return found.model, own | {"front_end": "scaled", "n_samples": kind.input_shape[-1]}
     return found.model, own | {"front_end": "normalised"}
+
+
+def _kind(found: models.Pretrained, name: str) -> type[nn.Module]:
+    """Return the class of a network with weights of ours, if it takes waveforms."""
+    kind = models.find(found.card["network"])
+    if kind.audio != "waveform":
+        raise ParameterError(
+            f"{name} is a {found.card['network']}, which takes no waveform; load it with "
+            "earwitness.models.pretrained and explain its inputs with attribution.attribute."
+        )
+    return kind
 
 
 def _named(text: str, what: str):

@@ -60,6 +60,7 @@ class TrainedDigits(TrainedOnClips):
     "DigitNet",
     {
         "fast": DigitRecipe("adamw", 4e-3, 800, batch_size=100, weight_decay=0.05),
+        "brief": DigitRecipe("adamw", 4e-3, 266, batch_size=64, weight_decay=0.05),
         "smoke": DigitRecipe("adamw", 4e-3, 2, batch_size=500, n_voices=2, n_repetitions=1),
     },
 )

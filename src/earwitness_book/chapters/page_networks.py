@@ -32,6 +32,7 @@ class Page(NamedTuple):
 
 _BOTH = ("engine", "sound", "draw", "listen", "ask")
 PAGES = {
+    "your-voice": Page("own-voice", _BOTH),
     "cover-it-up": Page("quality", (*_BOTH, "recurrent")),
 }
 
@@ -56,7 +57,7 @@ def script(name: str, content: dict) -> bytes:
 
 
 def own_voice() -> dict:
-    """Return the network that hears digits, its card in words, and clips to try it with."""
+    """Return the network that recognises digits, and clips to try it with."""
     network = models.pretrained("own-voice")
     return {
         "classes": voices.DIGITS,
@@ -101,14 +102,14 @@ def _own_voice_card(card: dict) -> str:
         f"{card['recipe']['n_voices']} generated voices, each time faster or slower, in another "
         "noise, through another microphone.\n\n"
         "| tested on | clips | right |\n|---|---|---|\n"
-        f"| a person whom it has never heard ({', '.join(people)}) | {measured['n_clips']} "
+        f"| a person whom it has never met ({', '.join(people)}) | {measured['n_clips']} "
         f"| {measured['accuracy_percent']:.1f} % |\n"
-        f"| {digits.N_UNMET} generated voices that it has never heard "
+        f"| {digits.N_UNMET} generated voices that it has never met "
         f"| {measured['voices_n_clips']} | {measured['voices_accuracy_percent']:.1f} % |\n"
         "| guessing | | 10 % |\n\n"
-        "Women and children it knows from the synthesizer alone, and every recording it learnt "
-        "from is of American or European men near a microphone: do not be surprised if it "
-        "mishears you. Whatever you say, it answers with a digit. "
+        "Women it knows from the synthesizer alone, children not at all, and the people it learnt "
+        "from are five men: do not be surprised if it takes your five for a nine. Whatever you "
+        "say, it predicts a digit. "
         f"Licence of the weights: {card['licence']}. "
         f"Made again by `{card['made']['command']}`."
     )
@@ -121,12 +122,12 @@ def _quality_card(card: dict) -> str:
         f"{card['weights']['n']:,} weights, trained on generated voices that were spoilt in many "
         "ways to predict PESQ without knowing what was sent.\n\n"
         "| tested on | clips | correlation with PESQ | error (RMSE) |\n|---|---|---|---|\n"
-        f"| generated voices that it has never heard | {voices['n']} "
+        f"| generated voices that it has never met | {voices['n']} "
         f"| {voices['correlation']:.2f} | {voices['rmse']:.2f} |\n"
         f"| people (TIMIT) | {timit['n']} | {timit['correlation']:.2f} | {timit['rmse']:.2f} |\n\n"
         "It rates people, and so you, far too low: it has learnt from the synthesizer alone, and "
         "takes a real voice's roughness and a room's noise for damage. Compare its marks with one "
-        f"another, not with what you hear. Licence of the weights: {card['licence']}."
+        f"another, not with your own. Licence of the weights: {card['licence']}."
     )
 
 

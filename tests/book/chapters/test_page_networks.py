@@ -1,5 +1,6 @@
 """What runs in a page, computed by Node, beside the same from the library."""
 
+import base64
 import copy
 import json
 import re
@@ -203,6 +204,35 @@ def test_a_page_gets_its_scripts_and_says_how_heavy_they_are():
     assert len(data["clips"]) == 4 and data["layers"][0]["kind"] == "segments"
     named = re.search(r'data-scripts="([^"]+)"', said)[1].split()
     assert all((FOLDER / name).exists() for name in named if name != "quality.js")
+
+
+def test_the_network_that_hears_digits_is_small_and_its_clips_are_of_unmet_voices():
+    ((_, content),) = page_networks.scripts("your-voice").items()
+    data = json.loads(content.decode().partition(" = ")[2].removesuffix(";\n"))
+    assert len(content) < 1e6 and len(data["clips"]) == 20 and len(data["classes"]) == 10
+    shipped = models.pretrained("own-voice")
+    assert shipped.card["weights"]["n"] < 300_000
+    inputs = features.compact_spectrogram(
+        np.stack([sounded(clip["samples"]) for clip in data["clips"]])
+    )
+    with torch.no_grad():
+        heard = page_networks.restored(data)(inputs[:, None]).argmax(1)
+    right = [data["classes"][k] == clip["words"].split(",")[0]
+             for k, clip in zip(heard, data["clips"], strict=True)]  # fmt: skip
+    assert np.mean(right) > 0.8
+
+
+def sounded(packed):
+    """Return 16 bits in base64 as a second with the clip in its middle."""
+    samples = np.frombuffer(base64.b64decode(packed), "<i2").astype(np.float32) / 32767
+    return features.fit_to_second(samples, 8000)
+
+
+def test_the_card_says_how_many_of_an_unmet_person_are_heard_rightly():
+    measured = models.pretrained("own-voice").card["measured"]
+    said = page_networks.card("own-voice")
+    assert f"(theo) | {measured['n_clips']} | {measured['accuracy_percent']:.1f} % |" in said
+    assert f"| {measured['voices_accuracy_percent']:.1f} % |" in said and "CC BY-SA 4.0" in said
 
 
 def test_a_page_that_has_no_network_is_named():
