@@ -111,7 +111,7 @@ def every_command() -> list[tuple[str, ...]]:
             return [words]
         return [found for name, each in below.items() for found in of(each, (*words, name))]
 
-    return of(typer.main.get_command(cli.app))
+    return of(typer.main.get_command(cli.commands()))
 
 
 @pytest.mark.parametrize("words", every_command(), ids=" ".join)

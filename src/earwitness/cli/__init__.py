@@ -4,6 +4,7 @@ The library's own commands stand here; those of the book, and of packages of oth
 the entry points ``earwitness.commands``: a function that gets the Typer application and adds to it.
 """
 
+import functools
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
@@ -56,8 +57,14 @@ app.command()(attribute)
 app.command()(new_corpus)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
-for _entry in entry_points(group="earwitness.commands"):
-    _entry.load()(app)
+
+
+@functools.cache
+def commands() -> typer.Typer:
+    """Return the application with the commands of the book and of packages of others as well."""
+    for entry in entry_points(group="earwitness.commands"):
+        entry.load()(app)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -71,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     _options["debug"] = False
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        app(args=join_pairs(given), prog_name="earwitness")
+        commands()(args=join_pairs(given), prog_name="earwitness")
     except (EarwitnessError, OSError) as error:
         if _options["debug"]:
             raise

@@ -7,8 +7,6 @@ from itertools import combinations
 
 import numpy as np
 
-from earwitness.evaluation import statistics
-
 
 def from_clips(
     values: Mapping[str, Sequence[float]], groups: Sequence | None = None, of: str = ""
@@ -35,6 +33,8 @@ def from_clips(
     -----
     Of one speaker alone there is no interval: the verdict is then left open.
     """
+    from earwitness.evaluation import statistics  # and with it torch: to record needs none
+
     arrays = {id: np.asarray(each, float) for id, each in values.items()}
     n_clips = len(next(iter(arrays.values())))
     n = len(np.unique(np.arange(n_clips) if groups is None else groups))
