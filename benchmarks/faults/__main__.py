@@ -34,10 +34,11 @@ def main() -> None:
     logging.disable()
     possible = _readers() if asked.fuzz else list(KINDS)
     table = Path(RESULTS, "fuzz" if asked.fuzz else "faults")
-    found = _rows(table) if asked.words else {}
+    made = {}
     for name in possible:
         if not asked.words or any(word in name for word in asked.words):
-            found[name] = _tried(name, asked.seed, asked.fuzz)
+            made[name] = _tried(name, asked.seed, asked.fuzz)
+            found = (_rows(table) if asked.words else {}) | made  # others may count at once
             _write(table, [found[each] for each in possible if each in found])
 
 

@@ -2,6 +2,7 @@
 labels.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 import parselmouth
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -486,6 +488,22 @@ def test_a_speaker_who_never_comes_back_is_given_up(monkeypatch):
     monkeypatch.setattr(synthesizer, "_SILENCE_S", 0.5)
     with pytest.raises(TimeoutError, match="No speaker was done within"):
         synthesizer.speak_all([[{"text": "one"}]])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="nothing is forked there")
+def test_speakers_end_with_the_program_that_was_killed():
+    """Each has more to say than its pipe takes, and would wait for ever for somebody to read."""
+    plan = [voices._digit_clips(speaker, 1, 0)[:4] for speaker in range(2)]
+    program = [sys.executable, "-P", synthesizer.__file__]
+    started = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(program, **started) as process:
+        process.stdin.write(json.dumps(plan).encode())
+        process.stdin.close()
+        while not (speakers := psutil.Process(process.pid).children()):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    assert psutil.wait_procs(speakers, timeout=120)[1] == []
 
 
 def test_generating_that_does_not_end_is_given_up(monkeypatch, tmp_path):

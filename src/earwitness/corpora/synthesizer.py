@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import sys
+from contextlib import suppress
 from multiprocessing import connection
 
 import numpy as np
@@ -81,7 +82,9 @@ def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
                 while waiting and len(running) < processes:
                     number, clips = waiting.pop(0)
                     ours, theirs = context.Pipe(duplex=False)
-                    worker = context.Process(target=_serve, args=(clips, theirs), daemon=True)
+                    others = [ours, *running] if method == "fork" else []
+                    serving = (clips, theirs, others)
+                    worker = context.Process(target=_serve, args=serving, daemon=True)
                     worker.start()
                     theirs.close()
                     running[ours] = number, worker
@@ -98,8 +101,14 @@ def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
     return [done[number] for number in range(len(plan))]
 
 
-def _serve(clips: list[dict], theirs) -> None:
-    theirs.send(speak(clips))
+def _serve(clips: list[dict], theirs, others: list) -> None:
+    """Send what is spoken; without a reader, end. ``others`` are the readers' ends, which a fork
+    inherits: open here, they would keep a pipe alive whose reader was killed, and this for ever.
+    """
+    for end in others:
+        end.close()
+    with suppress(BrokenPipeError):
+        theirs.send(speak(clips))
     theirs.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from earwitness import cache
+from earwitness.arguments import check
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
 from earwitness_book.records.claims import Claim, chapter_file, is_number, published, read_yaml
 
@@ -86,6 +87,7 @@ def record(
     With ``EARWITNESS_RECORDS`` set (the runner does), the file of that name always holds all
     entries of this process.
     """
+    check(record, {"id": id, "folds": folds, "against": against, "details": details})
     given = {
         "value": value, "std": std, "interval": interval, "against": against, "unit": unit, "n": n,
         "of": of, "seeds": seeds, "control": control, "note": note, "details": details,

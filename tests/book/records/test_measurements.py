@@ -32,6 +32,9 @@ def test_an_unknown_id_is_refused_and_the_nearest_named(checkout):
         ({"unit": "dB"}, "declared in '%'"),
         ({"std": float("inf")}, "std of toy/accuracy must be finite"),
         ({"id": "toy/above"}, "follows from other ids"),
+        ({"id": {}}, "id of record must be text"),
+        ({"folds": 3}, "folds of record must be a sequence of numbers"),
+        ({"details": "x"}, "details of record must be a mapping"),
         (
             {"details": {"confusion": [[1.0, float("nan")]]}},
             "details of toy/accuracy must be finite",
