@@ -348,6 +348,73 @@ def test_random_relevance_follows_its_seed_and_is_standard_normal():
     assert abs(first.mean()) < 0.05 and abs(first.std() - 1) < 0.05
 
 
+FEW = {
+    "audiolime": {"n_samples": 200, "separator": "none"},
+    "kernel-shap": {"n_samples": 200, "separator": "none"},
+    "sampling-shap": {"n_samples": 200, "separator": "none"},
+    "rise": {"n_masks": 200},
+    "smoothgrad": {"n_samples": 10},
+    "vargrad": {"n_samples": 10},
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"random"}))
+def test_in_half_precision_a_map_is_that_of_the_same_weights_in_double_or_refused(method, dtype):
+    model, inputs = kaiming(waveform_net(), bias=0.3).to(dtype), signals((1, 40)).to(dtype)
+    options = FEW.get(method, {})
+
+    def explain(network, x):
+        return attribution.attribute(network, x, 1, method, **options)
+
+    if method in ("deeplift", "vargrad"):
+        with pytest.raises(ParameterError, match=r"is rounding: explain model\.float\(\)"):
+            explain(model, inputs)
+        return
+    found, exact = explain(model, inputs), explain(copy.deepcopy(model).double(), inputs.double())
+    assert found.dtype == dtype
+    off = (found.double() - exact).flatten(1).norm(dim=1) / exact.flatten(1).norm(dim=1)
+    assert off.max() < 20 * torch.finfo(dtype).eps
+
+
+class _Listening(nn.Module):
+    """Answers where five samples in a row are loud: a convolution that is silent otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv1d(1, 1, 5, padding=2), nn.Linear(1, 2)
+        self.conv.weight.data.fill_(1.0), self.conv.bias.data.fill_(-5.0)
+        self.fc.weight.data = torch.tensor([[-1.0], [1.0]])
+        self.fc.bias.data.zero_()
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean(-1))
+
+
+NEWER = {
+    "kernel-shap": {"n_segments": 4},
+    "sampling-shap": {"n_segments": 4},
+    "rise": {"cells": 4, "n_masks": 400},
+    "smoothgrad": {},
+    "vargrad": {},
+    "grad-cam": {},
+}
+
+
+@pytest.mark.parametrize("method", NEWER)
+def test_newer_methods_find_what_the_network_listens_to_where_noise_does_not(method):
+    x = 0.1 * signals((1, 40), n=1)
+    x[..., 20:30] += 2.0
+    options = FEW.get(method, {}) | NEWER[method]
+
+    def share(network, method=method, **options):
+        found = attribution.attribute(network, x, 1, method, **options).abs().flatten()
+        return float(found[17:33].sum() / found.sum())
+
+    model = _Listening().double()
+    assert share(model, **options) > 0.7 and share(model, "random") < 0.6  # 16 of 40 samples
+
+
 def test_random_relevance_leaves_the_global_generator_alone():
     model = waveform_net()
     torch.manual_seed(3)

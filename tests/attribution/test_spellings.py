@@ -196,6 +196,10 @@ SPELLINGS = {
         lambda x: (((x * 2) + 1.0).relu() - x).clamp(max=0.5) / 2,
     ),
     "the difference the other way round": (lambda x: torch.rsub(x, 2.0), lambda x: 2.0 - x),
+    "a tensor less a value": (
+        lambda x: torch.full_like(x, 2.0) - x,
+        lambda x: 2.0 - x,
+    ),
     "a maximum with a number": (
         lambda x: torch.maximum(x, torch.tensor(0.3, dtype=x.dtype)),
         lambda x: x.clamp(min=0.3),

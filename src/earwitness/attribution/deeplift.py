@@ -26,7 +26,7 @@ from earwitness.attribution.completeness import (
     score,
 )
 from earwitness.attribution.registry import method
-from earwitness.attribution.validation import frozen
+from earwitness.attribution.validation import check_precise, frozen
 from earwitness.errors import ParameterError
 from earwitness.models.inference import named
 
@@ -219,11 +219,7 @@ def _check(explanations: Explanations, level: float) -> None:
 
 def _for_targets(model, inputs, targets, baseline, batch_size: int) -> Explanations:
     """Return DeepLIFT for targets (n_targets, batch), one or many."""
-    if inputs.dtype in (torch.bfloat16, torch.float16):
-        raise ParameterError(
-            f"DeepLIFT divides small changes by each other, and in {inputs.dtype} they are "
-            "rounding: a third of a map was. Explain model.float()."
-        )
+    check_precise(inputs, "DeepLIFT divides small changes by each other")
     return explain_all(partial(_explain, model), inputs, targets, baseline, batch_size)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from earwitness import runtime
 from earwitness.attribution.registry import method, registered
-from earwitness.attribution.validation import check_options, check_positive
+from earwitness.attribution.validation import check_options, check_positive, check_precise
 from earwitness.errors import ParameterError, check_choice
 
 
@@ -108,7 +108,7 @@ def vargrad(
     Raises
     ------
     ParameterError, UnknownNameError
-        If an option is outside what is described here.
+        If an option is outside what is described here, or the network is in half precision.
 
     Notes
     -----
@@ -117,6 +117,7 @@ def vargrad(
     """
     if n_samples == 1:
         raise ParameterError("A variance needs at least two noisy copies, got n_samples 1.")
+    check_precise(inputs, "VarGrad is of small differences between gradients")
     _, variance = _moments(
         model, inputs, target, of, of_options, n_samples, noise, seed, batch_size
     )

@@ -41,6 +41,14 @@ def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
     return inputs
 
 
+def check_precise(inputs: torch.Tensor, why: str) -> None:
+    """Raise ParameterError in half precision, for a method whose map is rounding there."""
+    if inputs.dtype in (torch.bfloat16, torch.float16):
+        raise ParameterError(
+            f"{why}, and in {inputs.dtype} that is rounding: explain model.float()."
+        )
+
+
 def check_target(target: int | Sequence[int] | torch.Tensor, n_clips: int) -> torch.Tensor:
     """Return ``target`` as a LongTensor (batch,): one output index for all clips, or one for each.
 

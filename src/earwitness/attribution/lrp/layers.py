@@ -6,6 +6,7 @@ It returns the same of the layer's input. With z the output, bias included, the 
 form of their papers with R = z c.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -41,17 +42,19 @@ class Layer(Step):
         self.additive = self.first = False
         self.counts = True  # what small stabilisers take, in the ledger
 
+    @abstractmethod
     def run(self, x, weight=None, bias=None):
         """Return what the layer returns for ``x``; with other weights, and a bias, if given."""
-        raise NotImplementedError
 
+    @abstractmethod
     def transposed(self, c, weight=None):
         """Return the transposed map of ``c``, shape of the input."""
-        raise NotImplementedError
 
     def over_channels(self, values):
-        """Return a vector of one value per output channel in a shape that adds to the output."""
-        raise NotImplementedError
+        """Return a vector of one value per output channel in a shape that adds to the output:
+        as it is, where channels come last.
+        """
+        return values
 
     def value(self, x):
         """Return the output."""
@@ -77,12 +80,6 @@ class Layer(Step):
         self.note(torch.where(alone, share, 0).sum())
         each = torch.where(alone, 0, share / n_inputs.clamp(min=1))
         return self.transposed(each, ones) * inside
-
-    def scaled(self, scale, shift):
-        """Return the same layer with its output times ``scale`` plus ``shift``, vectors over
-        channels.
-        """
-        raise NotImplementedError
 
     def _like(self, other):
         other.note, other.label, other.inside = self.note, self.label, self.inside
@@ -159,10 +156,6 @@ class Dense(Layer):
         """Return c W."""
         return c @ (self.weight if weight is None else weight)
 
-    def over_channels(self, values):
-        """Return ``values`` as they are: channels come last."""
-        return values
-
     def of_bias(self, c, bias=None):
         """Return the sum of the bias times ``c``."""
         bias = self.bias if bias is None else bias
@@ -236,14 +229,17 @@ class Centred(Layer):
         """Return what PyTorch's own norm returns."""
         return self.known
 
+    def run(self, x, weight=None, bias=None):
+        """Return ``x`` centred, times the frozen scale and the weight."""
+        weight, folded = self.weight if weight is None else weight, self.fold(x)
+        y = self.unfold((folded - folded.mean(-1, keepdim=True) * self.centres) * self.scale)
+        y = y if weight is None else y * weight
+        return y if bias is None else y + bias
+
     def transposed(self, c, weight=None):
         """Return the derivative with the scale frozen."""
         c = self.fold(c if self.weight is None else c * self.weight) * self.scale
         return self.unfold(c - c.mean(-1, keepdim=True) if self.centres else c)
-
-    def over_channels(self, values):
-        """Return ``values`` as they are: they have a shape that adds to the output."""
-        return values
 
     def evenly(self, share):
         """Hand the ``share`` of every output to all values normalised with it."""

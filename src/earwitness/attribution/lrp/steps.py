@@ -2,6 +2,8 @@
 through them.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 
 TINY = {torch.float16: 1e-7}
@@ -23,7 +25,7 @@ def signs(values: torch.Tensor) -> torch.Tensor:
     return (values < 0).to(values.dtype).mul_(-2).add_(1)
 
 
-class Step:
+class Step(ABC):
     """One operation of a forward pass.
 
     Attributes
@@ -38,13 +40,13 @@ class Step:
         self.x = None if x is None else x.detach()
         self.y: torch.Tensor | None = None
 
+    @abstractmethod
     def value(self, *inputs: torch.Tensor):
         """Return the output, in memory of its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pull(self, *derivatives: torch.Tensor):
         """Return the derivative of each input from that of the output: of relevance over value."""
-        raise NotImplementedError
 
     def forward(self, *inputs: torch.Tensor):
         """Return the value and remember it."""
