@@ -20,7 +20,7 @@
       chance.style.left = `${100 * GUESSING}%`;
       return make("div", { className: "ew-after-row" }, make("span", { textContent: FORM[form] }), make("span", { className: "ew-after-track" }, fill, chance),
         make("span", { textContent: rows.length ? `${rows.filter(hit).length} of ${rows.length}, ${Math.round(100 * share)} %` : "none" }),
-        make("span", { textContent: PAPER[form] }));
+        make("span", { textContent: `paper: ${PAPER[form]}` }));
     };
     const draw = () => {
       bars.replaceChildren(make("div", { className: "ew-after-row ew-after-head" }, make("span", { textContent: "Shown as" }),
@@ -56,8 +56,8 @@
     const again = (own) => {
       const item = known[own.item], others = [...people].filter(([code]) => code !== mine.code)
         .flatMap(([, rows]) => rows.filter((row) => row.item === own.item));
-      const details = make("details", {}, make("summary", { textContent: `Item ${own.position}, ${FORM[own.format].toLowerCase()}: you said `
-        + `${said([own])}, the network ${item.predicted}, spoken was ${item.spoken}` }));
+      const details = make("details", {}, make("summary", { textContent: `Item ${own.position}, ${FORM[own.format].toLowerCase()}: you `
+        + `${own.answer === "" ? "skipped it" : `said ${own.answer}`}, the network ${item.predicted}, spoken was ${item.spoken}` }));
       details.addEventListener("toggle", () => {
         if (details.open && details.children.length === 1) {
           details.append(make("div", { className: "ew-after-item" }, ...media(item)));
