@@ -12,8 +12,10 @@ from pathlib import Path
 
 from benchmarks.faults import Try
 from benchmarks.faults.files import _tar, _zip, environment
-from earwitness import cache
+from earwitness import cache, provenance
 from earwitness.corpora import archive, store
+from earwitness_book import records
+from earwitness_book.chapters import listening_study
 
 WORK = """
 import sys, time
@@ -108,6 +110,9 @@ def no_folders(folder: Path, rng) -> Iterator[Try]:
         "the folder": lambda: cache.directory("k"),
         "data status": lambda: store.status(),
         "download": lambda: store.download("no-such"),
+        "scoreboard": records.scoreboard,
+        "what made it": provenance.provenance,
+        "answers": lambda: listening_study.collected("no-such") is None,
     }
     for variable in ("EARWITNESS_CACHE", "EARWITNESS_DATA", "EARWITNESS_HOME"):
         for value in values:

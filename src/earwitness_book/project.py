@@ -2,11 +2,11 @@
 not in them.
 """
 
-import os
 from pathlib import Path
 
 import yaml
 
+from earwitness import cache
 from earwitness import provenance as made_with
 from earwitness.errors import DamagedDataError, MissingDataError
 
@@ -19,9 +19,10 @@ def root() -> Path:
     ------
     MissingDataError
         If that folder holds no ``notebooks/`` and ``data/``, as after a plain wheel installation.
+    ParameterError
+        If the variable names what can be no folder.
     """
-    named = os.environ.get("EARWITNESS_HOME")
-    folder = Path(named).expanduser() if named else Path(__file__).resolve().parents[2]
+    folder = cache.environment_folder("EARWITNESS_HOME") or Path(__file__).resolve().parents[2]
     if not (folder / "notebooks").is_dir() or not (folder / "data").is_dir():
         raise MissingDataError(
             f"{folder} is no Earwitness checkout (it has no notebooks/ and data/). "

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from earwitness.errors import DamagedDataError
+from earwitness.errors import DamagedDataError, ParameterError
 from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapters, published
 from earwitness_book.records.measurements import lacking, recorded
@@ -58,8 +59,17 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
         A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, what
         ``n`` counts, seeds, why the verdict is what it is, note, the criterion's history and the
         standard deviations. ``measured`` is this build; orderings are true or false.
+
+    Raises
+    ------
+    DamagedDataError
+        If an executed notebook or a declaration is damaged.
+    ParameterError
+        If ``EARWITNESS_PROFILE`` is no name.
     """
     profile = os.environ.get("EARWITNESS_PROFILE", "")
+    if not folder and not re.fullmatch(r"[\w-]*", profile):
+        raise ParameterError(f"EARWITNESS_PROFILE is {profile!r}, which is no profile's name.")
     asked = Path(folder).expanduser() if folder else project.root() / "_build" / profile
     entries = list(_built(asked))
     if not folder and not profile:

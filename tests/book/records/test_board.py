@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from toy_claims import DECLARATION, PROVENANCE, executed
 
-from earwitness.errors import DamagedDataError, UnknownNameError
-from earwitness_book import records
+from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
+from earwitness_book import project, records
 
 
 def test_a_scoreboard_of_nothing_has_every_claim_as_not_run(checkout):
@@ -294,3 +294,17 @@ def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last
     assert len(board.query("id == 'toy/accuracy'")) == 2
     assert records.leading(board).set_index("id").loc["toy/accuracy", "corpus"] == "studio"
     assert sum(records.tally(board).values()) == board["id"].nunique()
+
+
+@pytest.mark.parametrize("name", ["..", "../..", "a/b", "/"])
+def test_a_profile_that_is_a_path_is_refused(checkout, monkeypatch, name):
+    monkeypatch.setenv("EARWITNESS_PROFILE", name)
+    with pytest.raises(ParameterError, match="EARWITNESS_PROFILE is .* no profile's name"):
+        records.scoreboard()
+
+
+@pytest.mark.parametrize("home", ["~nobody-here/x", "x" * 5000])
+def test_a_home_that_can_be_no_folder_is_a_sentence_that_names_the_variable(monkeypatch, home):
+    monkeypatch.setenv("EARWITNESS_HOME", home)
+    with pytest.raises(ParameterError, match="EARWITNESS_HOME is .* cannot be a folder"):
+        project.root()
