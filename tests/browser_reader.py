@@ -2,7 +2,12 @@
 end, the scoreboard with a filter that a reload keeps, at a desk and on a phone, light and dark.
 """
 
+import base64
+
+import numpy as np
 from browser_players import press, wait
+
+from earwitness.audition.player import Player
 
 ROOT = "document.querySelector('.ew-net')"
 PICTURE = f"{ROOT}.querySelector('canvas').toDataURL()"
@@ -192,8 +197,29 @@ async def speaks(tab, address: str) -> None:
     assert "untrained" in await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
     await click(tab, "Play")
     await wait(tab, f"{ROOT}.innerText.includes('Stop')", "the sound of what spoke for it")
+    tone = Player(np.sin(np.arange(12_000) / 3) * 0.2, 16_000, "").wav()
+    await opens(tab, "tone.wav", tone)
+    await settled(tab)
+    said = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-said').textContent")
+    assert said.startswith("The file tone.wav: 0.75 s"), said
+    await opens(tab, "words.txt", b"no sound")
+    refused = f"{ROOT}.querySelector('.ew-net-said').textContent.includes('is no sound')"
+    await wait(tab, refused, "refusing a file that is no sound")
     await tab.evaluate(f"{ROOT}.dataset.state = 'asked'")
     await click(tab, "Record (2 s)")
     await settled(tab)
     said = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-said').textContent")
     assert said.startswith("Your recording: its loudest second"), said
+
+
+async def opens(tab, name: str, content: bytes) -> None:
+    """Hand a file to a network as a person's choice would."""
+    packed = base64.b64encode(content).decode()
+    await tab.evaluate(f"""(() => {{
+        {ROOT}.dataset.state = 'asked';
+        const field = {ROOT}.querySelector('input[type=file]'), files = new DataTransfer();
+        const bytes = Uint8Array.from(atob('{packed}'), (sign) => sign.charCodeAt(0));
+        files.items.add(new File([bytes], '{name}'));
+        field.files = files.files;
+        field.dispatchEvent(new Event('change'));
+    }})()""")
