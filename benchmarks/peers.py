@@ -267,7 +267,8 @@ def record() -> dict:
     here = {package for package, *_ in PEERS.values() if _installed(package)}
     names = [peer for peer, (package, *_) in PEERS.items() if package in here]
     kept = [row for row in before["rows"] if row["peer"] in PEERS and row["peer"] not in names]
-    versions = before["versions"] | {package: _installed(package) for package in (*here, "torch")}
+    named = (*here, "torch", *filter(_installed, ("torchaudio", "transformers")))
+    versions = before["versions"] | {package: _installed(package) for package in named}
     rows = sorted(run(names) + kept, key=lambda row: (row["family"], row["network"]))
     return {
         "date": date.today().isoformat(),

@@ -11,6 +11,8 @@ FAMILIES = {
     "fronts": "Waveforms: a front end inside the network",
     "frames": "Spectrograms, and networks of torchvision",
     "sequences": "Recurrent networks and transformers",
+    "strangers": "Code as strangers write it",
+    "installed": "Networks of torchaudio and transformers",
 }
 HELD = {
     "zennit epsilon": "the epsilon rule everywhere",
@@ -95,7 +97,7 @@ def page(results: dict) -> str:
     rows = results["rows"]
     peers = [peer for peer in HELD if any(row["peer"] == peer for row in rows)]
     kinds = Counter(row["kind"] for row in rows)
-    versions = results["versions"]
+    versions, known = results["versions"], {row["family"] for row in rows}
     named = ", ".join(f"{package} {versions[package]}" for package in sorted(versions))
     return TEXT.format(
         n_networks=len({row["network"] for row in rows}),
@@ -108,5 +110,5 @@ def page(results: dict) -> str:
         n_wrong=kinds["wrong"],
         n_refused=kinds["refused"],
         n_crashed=kinds["crashed"],
-        tables="\n".join(_table(rows, family, peers) for family in FAMILIES),
+        tables="\n".join(_table(rows, family, peers) for family in FAMILIES if family in known),
     )

@@ -67,6 +67,16 @@ SOLVED = {
     "softmax as a signal": (lambda x: 6 * x.softmax(-1)[:, :1], [np.log(2.0), 1e-9], [4.0, 0.0]),
     # x y: half each; x sigmoid(y): all to x; so it is for a quotient and for one over a root
     "two signals": (lambda x: x[:, :1] * x[:, 1:], [2.0, -3.0], [-3.0, -3.0]),
+    "three signals": (
+        lambda x: torch.einsum("b,b,b->b", *x.unbind(1))[:, None],
+        [2.0, -3.0, 1.0],
+        [-2.0, -2.0, -2.0],
+    ),
+    "between two by a third": (
+        lambda x: torch.lerp(x[:, :1], x[:, 1:2], x[:, 2:].sigmoid()),
+        [2.0, 4.0, 0.0],
+        [1.0, 2.0, 0.0],
+    ),
     "a square": (lambda x: total(x * x), [2.0, -3.0], [4.0, 9.0]),
     "a power": (lambda x: total(x**3), [2.0, -1.0], [8.0, -1.0]),
     "a gate": (lambda x: x[:, :1] * x[:, 1:].sigmoid(), [2.0, np.log(3.0)], [1.5, 0.0]),
@@ -316,6 +326,16 @@ def test_what_the_model_returns_is_refused_too_where_no_operation_made_it():
     for ending, options in answers:
         with pytest.raises(UnsupportedOperationError, match="'Doubled' makes a value that the mod"):
             relevance(ending, [1.0], **options)
+
+
+def test_a_convolution_by_the_sound_itself_is_refused_where_it_is_called_as_aten_does():
+    with pytest.raises(UnsupportedOperationError, match="write it as conv1d"):
+        relevance(
+            lambda x: torch.convolution(
+                x[:, None], x[:, None], None, [1], [0], [1], False, [0], 1
+            )[:, 0],
+            [1.0, 2.0],
+        )
 
 
 TRANSFORMED = {

@@ -157,6 +157,10 @@ SPELLINGS = {
         lambda x: F.scaled_dot_product_attention(x.mT, x.mT.tanh(), x.mT, MASK),
         _attention_written_out,
     ),
+    "attention with a mask of the sound": (
+        lambda x: F.scaled_dot_product_attention(x.mT, x.mT.tanh(), x.mT, attn_mask=x.mT @ x),
+        lambda x: (x.mT @ x.tanh() / C**0.5 + x.mT @ x).softmax(-1) @ x.mT,
+    ),
     "causal attention": (
         lambda x: F.scaled_dot_product_attention(x.mT, x.mT.tanh(), x.mT, is_causal=True),
         _causal_written_out,

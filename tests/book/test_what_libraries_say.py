@@ -33,7 +33,8 @@ def test_the_tally_on_the_page_is_counted_from_the_rows(results):
 
 def test_every_peer_was_run_on_every_network_that_ends_in_logits(results):
     names = {row["network"] for row in results["rows"]}
-    assert names <= set(NETWORKS) and len(names) >= 60
+    here = {row["network"] for row in results["rows"] if row["family"] != "installed"}
+    assert here <= set(NETWORKS) and len(here) >= 60
     cells = [(row["network"], row["peer"]) for row in results["rows"]]
     assert sorted(cells) == sorted((name, peer) for name in names for peer in peers.PEERS)
 

@@ -276,6 +276,12 @@ class Linearised(TorchFunctionMode):
         if at is not None:
             find_layer(model, at)
         self.weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+        self.attending = {
+            weight.untyped_storage().data_ptr(): module
+            for module in model.modules()
+            if isinstance(module, nn.MultiheadAttention)
+            for weight in module.parameters()
+        }
         self.stack: list[tuple[str, nn.Module]] = [("", model)]
         self.holders: dict[int, list[Step]] = {}
         self.opened: list = []
@@ -537,6 +543,9 @@ class Linearised(TorchFunctionMode):
         """Run a layer with weights by the rule that the composite has for it."""
         step.first, step.additive = not source._trace.deep, self.additive
         step.counts = self.counts
+        if self.attending and step.weight is not None:  # whoever computes with them
+            pointer = step.weight.untyped_storage().data_ptr()
+            step.module = self.attending.get(pointer, step.module)
         step.rule = self.composite.rule_for(step, step.kind != "norm" and not learned)
         label = call.label
         self.ledger.expect(label)

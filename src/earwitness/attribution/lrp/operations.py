@@ -1025,15 +1025,15 @@ def _attention(mode, call):
         name: inner for name, inner in call.kwargs.items() if name not in ("query", "key", "value")
     }
     mask = call.argument(3, "attn_mask")
+    if mode.composite.gates == "half":
+        names = ("attn_mask", "dropout_p", "is_causal")
+        rest |= dict(zip(names, call.args[3:], strict=False))
+        return _attention_shared(mode, query, key, value, **rest)
     arguments = [
         inner.detach() if isinstance(inner, torch.Tensor) else inner for inner in call.args[3:]
     ]
     if isinstance(mask, torch.Tensor) and "attn_mask" in rest:
         rest["attn_mask"] = mask.detach()
-    if mode.composite.gates == "half":
-        names = ("attn_mask", "dropout_p", "is_causal")
-        rest |= dict(zip(names, arguments, strict=False))
-        return _attention_shared(mode, query, key, value, **rest)
     return call.function(query.detach(), key.detach(), value, *arguments, **rest)
 
 
