@@ -12,7 +12,7 @@ from earwitness_book.runner.execute import ANSI
 from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_TRAINED_ON = 2  # training.fitting.N_THREADS, whose module takes seconds to import
+_TRAINED_ON = 1  # training.fitting.N_THREADS, whose module takes seconds to import
 _HEADINGS = ("Parameter", "Value", "Meaning", "Default")
 
 
