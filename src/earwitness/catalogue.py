@@ -46,7 +46,7 @@ def corpora() -> dict[str, dict]:
 def _read(path: Path, *state: int) -> dict[str, dict]:
     try:
         known = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:  # also 2026-13-45
         raise DamagedDataError(f"{path} cannot be read: {error}.") from None
     if not isinstance(known, dict) or not all(isinstance(about, dict) for about in known.values()):
         raise DamagedDataError(f"{path} is no table of corpora: a name and what is known of it.")
@@ -132,8 +132,8 @@ def manifest(name: str) -> dict[str, str]:
     path = folder() / "manifests" / about(name)["manifest"]
     try:
         text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DamagedDataError(f"The manifest {path} is damaged ({error.reason}).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"The manifest {path} cannot be read ({error}).") from None
     lines = [line.split(maxsplit=1) for line in text.splitlines()]
     for number, line in enumerate(lines, 1):
         if len(line) != 2 or len(line[0]) != 64:

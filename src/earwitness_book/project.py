@@ -2,6 +2,7 @@
 not in them.
 """
 
+import os
 from pathlib import Path
 
 import yaml
@@ -44,7 +45,7 @@ def read_text(path: Path) -> str:
     Raises
     ------
     DamagedDataError
-        If it is not UTF-8, as after editing it with another encoding.
+        If it is not UTF-8, as after editing it with another encoding, or cannot be read at all.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -53,6 +54,22 @@ def read_text(path: Path) -> str:
         raise DamagedDataError(
             f"{path}, line {line}: this is not UTF-8; save the file in that encoding."
         ) from None
+    except OSError as error:  # a folder, a link to itself, a file of somebody else
+        raise DamagedDataError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def state(path: Path) -> os.stat_result:
+    """Return size and times of a file of the checkout.
+
+    Raises
+    ------
+    DamagedDataError
+        If it cannot be read, as a link to itself.
+    """
+    try:
+        return path.stat()
+    except OSError as error:
+        raise DamagedDataError(f"{path} cannot be read ({error.strerror}).") from None
 
 
 def read_yaml(path: Path):
@@ -65,7 +82,7 @@ def read_yaml(path: Path):
     """
     try:
         return yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-13-45
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         said = getattr(error, "problem", None) or str(error)

@@ -85,7 +85,7 @@ def published(chapter: str) -> dict[str, Claim]:
         If an entry lacks a source or a criterion, or says something that cannot be checked.
     """
     path = chapter_file("published", chapter)
-    return dict(_read_published(path, path.stat().st_mtime_ns))
+    return dict(_read_published(path, project.state(path).st_mtime_ns))
 
 
 def chapters() -> list[str]:
@@ -108,8 +108,8 @@ def read_yaml(path: Path) -> dict:
         If it is not readable, or holds anything else.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        content = yaml.load(project.read_text(path), Loader=_LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-13-45
         raise DamagedDataError(f"{path} is not readable YAML: {error}") from None
     if not isinstance(content, dict):
         raise DamagedDataError(f"{path} holds no mapping with 'chapter' and entries.")
@@ -127,6 +127,8 @@ def _read_published(path: Path, _changed: int) -> dict[str, Claim]:
     claims: dict[str, Claim] = {}
     for section in ("claims", "ours"):
         for number, row in enumerate(content.get(section) or [], start=1):
+            if not isinstance(row, Mapping):
+                raise DamagedDataError(f"{path.name}, {section} {number}: {row!r:.40} is no claim.")
             where = f"{path.name}, {section} {number} ({row.get('id', 'without id')})"
             claim = _claim(row, where, content, ours=section == "ours")
             if claim.id in claims:

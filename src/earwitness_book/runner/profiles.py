@@ -70,7 +70,8 @@ def load(profile: str) -> Profile:
         If its file is not YAML; the message names file and line.
     """
     path = _folder() / f"{check_choice(profile, names(), 'profile')}.yaml"
-    return _load(profile, path, path.stat().st_mtime_ns, path.stat().st_size, notebooks.book())
+    state = project.state(path)
+    return _load(profile, path, state.st_mtime_ns, state.st_size, notebooks.book())
 
 
 @lru_cache(maxsize=16)

@@ -362,7 +362,9 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _config(profile: str, listed: Collection[str]) -> dict:
-    config = yaml.safe_load((project.root() / "_config.yml").read_text(encoding="utf-8"))
+    config = project.read_yaml(project.root() / "_config.yml")
+    if not isinstance(config, dict):
+        raise DamagedDataError(f"{project.root() / '_config.yml'} is no mapping of settings.")
     own = config.setdefault("sphinx", {}).setdefault("config", {})
     own["html_context"] = own.get("html_context", {}) | {"ew_banner": banner(profile, listed)}
     own["ew_outside"] = _outside(listed)

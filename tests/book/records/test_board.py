@@ -308,3 +308,27 @@ def test_a_home_that_can_be_no_folder_is_a_sentence_that_names_the_variable(monk
     monkeypatch.setenv("EARWITNESS_HOME", home)
     with pytest.raises(ParameterError, match="EARWITNESS_HOME is .* cannot be a folder"):
         project.root()
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ("chapter: toy\nclaims:\n- id: 2026-13-45\n", "not readable YAML: month must be in 1..12"),
+        ("chapter: toy\nclaims: [null]\n", "toy.yaml, claims 1: None is no claim"),
+        ("chapter: toy\nclaims: abc\n", "toy.yaml, claims 1: 'a' is no claim"),
+        (None, "toy.yaml cannot be read"),
+        ("", "toy.yaml cannot be read"),
+    ],
+)
+def test_what_is_no_declaration_is_named(checkout, content, said):
+    """Edited by hand, replaced by a folder (``None``) or by a link to itself (empty)."""
+    path = checkout / "data/published/toy.yaml"
+    path.unlink()
+    if content:
+        path.write_text(content)
+    elif content is None:
+        path.mkdir()
+    else:
+        path.symlink_to(path.name)
+    with pytest.raises(DamagedDataError, match=said):
+        records.scoreboard()
