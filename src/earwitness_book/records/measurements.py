@@ -13,6 +13,7 @@ import yaml
 from earwitness import cache
 from earwitness.arguments import check
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
+from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapter_file, is_number, published, read_yaml
 
 PROVENANCE = ("command", "commit", "device", "date", "profile")
@@ -133,25 +134,48 @@ def key(entry: Mapping) -> str:
 def recorded(chapter: str) -> list[dict]:
     """Return the entries of the chapter's full runs, each with its ``provenance``."""
     path = chapter_file("recorded", chapter)
-    return [dict(entry) for entry in _read(path, path.stat().st_mtime_ns)] if path.exists() else []
+    if not path.exists():
+        return []
+    return [dict(entry) for entry in _read(path, project.state(path).st_mtime_ns)]
 
 
 @lru_cache(maxsize=32)
 def _read(path: Path, _changed: int) -> list[dict]:
     entries = read_yaml(path).get("entries") or []
+    if not isinstance(entries, list):
+        raise DamagedDataError(f"{path}: entries are a list, not {entries!r:.40}.")
     for number, entry in enumerate(entries, 1):
         if absent := lacking(entry):
             raise DamagedDataError(
-                f"{path}, entry {number}, lacks {', '.join(absent)}; is it cut off?"
+                f"{path}, entry {number}, lacks {', '.join(absent)}, or a right one; is it cut off?"
             )
     return entries
 
 
 def lacking(entry) -> list[str]:
-    """Return what an entry, as a file holds it, needs and has not."""
-    return sorted(
-        {"id", "corpus", "protocol", "value"} - set(entry if isinstance(entry, dict) else ())
-    )
+    """Return what an entry, as a file holds it, needs and has not, or has of a wrong kind."""
+    if not isinstance(entry, dict):
+        return [*_NEEDED]
+    wrong = [name for name, is_right in _HELD.items() if not is_right(entry.get(name))]
+    return [name for name in wrong if name in _NEEDED or entry.get(name) is not None]
+
+
+def _is_pair(ends) -> bool:
+    return isinstance(ends, list) and len(ends) == 2 and all(map(is_number, ends))
+
+
+def _are_pairs(against) -> bool:
+    return isinstance(against, dict) and all(map(_is_pair, against.values()))
+
+
+_NEEDED = ("id", "corpus", "protocol", "unit", "value")
+_HELD = {
+    **dict.fromkeys(("id", "corpus", "protocol", "unit"), lambda item: isinstance(item, str)),
+    **dict.fromkeys(("value", "std", "n", "seeds"), is_number),
+    "interval": _is_pair,
+    "against": _are_pairs,
+    "provenance": lambda item: isinstance(item, dict),
+}
 
 
 def write_recorded(chapter: str, entries: Iterable[Mapping], provenance: Mapping) -> Path:

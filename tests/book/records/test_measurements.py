@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from toy_claims import DECLARATION, PROVENANCE, executed
 
-from earwitness.errors import ParameterError, UnknownNameError
+from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
 from earwitness_book import records
 from earwitness_book.runner import notebooks, reach
 
@@ -201,3 +202,18 @@ def test_a_notebook_that_records_does_not_reach_what_judges_and_draws(monkeypatc
         }
         computes = {"resampling"}  # only of some: what it returns is recorded
         assert reached - computes == {"claims", "closing", "measurements"}, notebook.id
+
+
+@pytest.mark.parametrize(
+    "part", [{"unit": None}, {"value": "9O"}, {"value": None}, {"interval": [1.0]}, {"std": "1"},
+             {"interval": [1.0, "x"]}, {"against": {"toy/chance": 3}}, {"corpus": 7}]
+)  # fmt: skip
+def test_a_recorded_entry_of_another_kind_is_named(checkout, part):
+    entry = {"id": "toy/accuracy", "value": 90.0, "unit": "%", "corpus": "studio"}
+    entry |= {"protocol": "speaker", "provenance": PROVENANCE, **part}
+    path = checkout / "data/recorded/toy.yaml"
+    path.parent.mkdir(exist_ok=True)
+    for entries in ([entry], "cut"):
+        path.write_text(yaml.safe_dump({"chapter": "toy", "entries": entries}))
+        with pytest.raises(DamagedDataError, match=f"toy.yaml.*({next(iter(part))}|are a list)"):
+            records.scoreboard()
