@@ -144,7 +144,7 @@ def test_what_is_read_is_explained_as_the_network_that_was_exported(tmp_path):
         )
 
 
-def graph(path, *nodes, inputs=("input",), rank=3, **constants):
+def graph(path, *nodes, inputs=("input",), rank=3, opset=18, **constants):
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     made = helper.make_graph(
         list(nodes),
@@ -153,8 +153,8 @@ def graph(path, *nodes, inputs=("input",), rank=3, **constants):
         [helper.make_tensor_value_info("output", 1, [f"n{axis}" for axis in range(rank)])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    opsets = [helper.make_opsetid("", 18)]
-    onnx.save(helper.make_model(made, opset_imports=opsets, ir_version=9), path)
+    opsets = [helper.make_opsetid("", opset)]
+    onnx.save(helper.make_model(made, opset_imports=opsets, ir_version=10), path)
     return path
 
 
@@ -241,7 +241,25 @@ SINGLE = {
         ),
         {"first": np.array([1]), "step": np.int64(2), "window": np.hanning(6).astype(np.float32)},
     ),
-    "selu": single("Selu"),
+    **{
+        kind.lower(): single(kind)
+        for kind in ("Selu", "Celu", "Softsign", "Ceil", "Round", "Sign")
+    },
+    "group norm": (
+        (
+            onnx.helper.make_node("Reshape", ["input", "shape"], ["channels"]),
+            node("GroupNormalization", "channels", "scale", "bias", num_groups=2),
+        ),
+        {
+            "shape": np.array([1, 4, 3]),
+            "scale": np.array([0.5, 2, 1, 3], np.float32),
+            "bias": np.array([1, -1, 0, 2], np.float32),
+        },
+    ),
+    "a sum of three": (
+        (node("Sum", "input", "y", "input"),),
+        {"y": np.ones((1, 12), np.float32)},
+    ),
     "sum of squares": single("ReduceSumSquare", keepdims=0),
     "sum of sizes": single("ReduceL1", keepdims=0),
     "log of a sum": single("ReduceLogSumExp", keepdims=0),
@@ -284,7 +302,8 @@ RANKS |= dict.fromkeys(("transform", "transform there and back", "short-time tra
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_single_operation_is_that_of_onnx(tmp_path, name):
     nodes, constants = SINGLE[name]
-    path = graph(tmp_path / "one.onnx", *nodes, rank=RANKS.get(name, 3), **constants)
+    known = {"rank": RANKS.get(name, 3), "opset": 21 if name == "group norm" else 18}
+    path = graph(tmp_path / "one.onnx", *nodes, **known, **constants)
     x = np.random.default_rng(0).standard_normal((1, 1, 12)).astype(np.float32)
     np.testing.assert_allclose(
         reader.load(path)(torch.from_numpy(x)).detach(), runtime(path, x)[0], atol=3e-6

@@ -533,11 +533,7 @@ def _stft(node: Node, signal, step, window=None, length=None):
 
 
 def _group_norm(node: Node, x, scale, bias):
-    groups = node.get("num_groups")
-    per_channel = [  # one number a group until operator set 21, then one a channel
-        values.repeat_interleave(x.shape[1] // len(values)) for values in (scale, bias)
-    ]
-    return F.group_norm(x, groups, *per_channel, node.get("epsilon", 1e-5))
+    return F.group_norm(x, node.get("num_groups"), scale, bias, node.get("epsilon", 1e-5))
 
 
 def _cumulative_sum(node: Node, x, axis):
