@@ -13,14 +13,15 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 NOTEBOOKS = "tests/notebooks/test_notebooks.py"
+LONG = (NOTEBOOKS, "tests/book/test_reader.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give the tests of a file to one worker, where what they share is made once: ``loadfile``.
 
-    Notebooks are given chapter by chapter, and before all else: as one file, or last, they would
-    keep one worker busy long after the other is done.
+    Notebooks are given chapter by chapter, and with what else takes long before the rest: as one
+    file, or last, they would keep one worker busy long after the other is done.
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -31,8 +32,8 @@ def pytest_xdist_make_scheduler(config, log):
             return shared_worker(nodeid)
 
         def _assign_work_unit(self, node):
-            if chapters := [scope for scope in self.workqueue if scope.startswith(NOTEBOOKS)]:
-                self.workqueue.move_to_end(chapters[0], last=False)
+            if long := [scope for scope in self.workqueue if scope.startswith(LONG)]:
+                self.workqueue.move_to_end(long[0], last=False)
             super()._assign_work_unit(node)
 
     return Scheduling(config, log)
