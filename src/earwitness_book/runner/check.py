@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from earwitness import cache
 from earwitness_book import project
 from earwitness_book.runner import site, theme
 from earwitness_book.runner.notebooks import Notebook, tags
@@ -211,9 +212,30 @@ def read(html: str) -> Page:
 def problems(profile: str, chapters: Collection[str] | None = None) -> list[str]:
     """Return what is wrong with the site of a profile, or a part of it, a sentence each; empty if
     nothing is.
+
+    A site in which nothing was wrong is not read again until a file of it, what its notebooks
+    measured, or the runner changes.
     """
-    html = site.folder(profile) / "html"
     listed = site.contents(chapters) if chapters is not None else site.rendered(profile)
+    note, state = site.folder(profile) / "checked", _state(profile, listed)
+    if note.exists() and note.read_text(encoding="utf-8", errors="replace") == state:
+        return []
+    found = _problems(profile, listed)
+    if not found:
+        cache.write_text(note, state)
+    return found
+
+
+def _state(profile: str, listed: list[str]) -> str:
+    """Return the digest of all that :func:`problems` depends on."""
+    target = site.folder(profile)
+    ours = [*Path(__file__).parent.glob("*.py"), *(target / "executed").rglob("*.ipynb")]
+    digests = {str(path): cache.file_digest(path) for path in ours}
+    return cache.digest({"listed": listed, "ours": digests, "site": site.digests(target)})
+
+
+def _problems(profile: str, listed: list[str]) -> list[str]:
+    html = site.folder(profile) / "html"
     found: list[str] = []
     for name in [*listed, "search", "searchindex"]:
         if not (html / f"{name}.{'js' if name == 'searchindex' else 'html'}").exists():

@@ -138,7 +138,7 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
     sources = assemble(profile, target / "source", listed)
     state = cache.digest({"source": sources, "settings": settings, "packages": _packages()})
     known = _stamp(stamp)
-    whole = known.get("files") == _digests(target)
+    whole = known.get("files") == digests(target)
     if whole and known["state"] == state:
         return html / "index.html"
     stamp.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
     made.rename(html)
     shutil.rmtree(target / "html.old", ignore_errors=True)
     cache.write_text(
-        stamp, json.dumps({"state": state, "pages": listed, "files": _digests(target)})
+        stamp, json.dumps({"state": state, "pages": listed, "files": digests(target)})
     )
     return html / "index.html"
 
@@ -212,7 +212,7 @@ def rendered(profile: str) -> list[str]:
     return _stamp(folder(profile) / "rendered").get("pages") or notebooks.toc_pages()
 
 
-def _digests(target: Path) -> dict[str, str]:
+def digests(target: Path) -> dict[str, str]:
     """Return the digest of every file that a render leaves: nothing of it is trusted by its name or
     time.
     """

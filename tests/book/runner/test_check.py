@@ -4,7 +4,7 @@ else is.
 
 import pytest
 
-from earwitness_book.runner import check, theme
+from earwitness_book.runner import check, site, theme
 
 OUT = "https://example.org/a"
 OUTSIDE = [
@@ -167,3 +167,26 @@ def test_a_computed_sentence_that_lacks_its_number_is_named():
     assert list(check._numberless(page.format("None"))) and not list(
         check._numberless(page.format("4.1"))
     )
+
+
+def test_a_site_in_which_nothing_was_wrong_is_read_again_only_when_it_changes(
+    make_toy, monkeypatch
+):
+    make_toy()
+    html = site.folder("demo") / "html"
+    html.mkdir(parents=True)
+    runs = []
+
+    def found(profile, listed):
+        runs.append(listed)
+        return ["bad"] * (html / "bad.html").exists()
+
+    monkeypatch.setattr(check, "_problems", found)
+    (html / "index.html").write_text("good")
+    assert check.problems("demo") == check.problems("demo") == [] and len(runs) == 1
+    (html / "bad.html").write_text("bad")
+    assert check.problems("demo") == check.problems("demo") == ["bad"] and len(runs) == 3
+    (html / "bad.html").unlink()
+    assert check.problems("demo") == [] and len(runs) == 3
+    (html / "index.html").write_text("goof")
+    assert check.problems("demo") == [] and len(runs) == 4

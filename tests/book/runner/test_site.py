@@ -185,7 +185,7 @@ def test_what_is_damaged_in_a_rendered_site_is_made_again_and_a_known_address_gi
 ):
     monkeypatch.setenv("EARWITNESS_SITE", "https://example.org/book")
     site.build("smoke")
-    built = site._digests(copy.parent)
+    built = site.digests(copy.parent)
     assert (
         "<loc>https://example.org/book/toy/01-passes.html</loc>"
         in (copy / "sitemap.xml").read_text()
@@ -198,7 +198,7 @@ def test_what_is_damaged_in_a_rendered_site_is_made_again_and_a_known_address_gi
     doctree = copy.parent / ".doctrees" / "rerun.doctree"
     doctree.write_bytes(doctree.read_bytes()[:100])
     site.build("smoke")
-    made = site._digests(copy.parent)
+    made = site.digests(copy.parent)
     assert {name for name in built if name.startswith("html/")} == {
         name for name in made if name.startswith("html/")
     }
