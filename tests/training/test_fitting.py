@@ -9,6 +9,7 @@ import torch
 
 from earwitness import cache, corpora, runtime, training
 from earwitness.errors import EarwitnessError, FoldError, ParameterError, UnknownNameError
+from earwitness.training.experiment import Experiment
 
 TINY = {"n_speakers": 6, "repetitions": 1}
 RECIPE = training.Recipe("adamw", 1e-3, 4, batch_size=10)
@@ -273,3 +274,12 @@ def test_the_untrained_network_is_where_training_would_begin_from_another_seed(m
     assert all(torch.equal(state[name], value) for name, value in begun[0].items())
     other = training.untrained(trained, 5).state_dict()
     assert not torch.equal(other["fc8.weight"], state["fc8.weight"])
+
+
+def test_an_experiment_that_lacks_a_step_is_refused_before_anything_is_trained():
+    class Half(Experiment):
+        def network(self):
+            return None
+
+    with pytest.raises(TypeError, match="abstract methods? .*loss"):
+        Half(None, {"model": "Half", "seed": 0, "recipe": {}}, {})

@@ -1,5 +1,6 @@
 """What networks that tell classes apart have in common: folds, cross-entropy, accuracy."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,11 +31,11 @@ class Classification(OnFold, Experiment):
         """Return the numbers of the examples in some rows of the table."""
         return rows
 
+    @abstractmethod
     def examples(self, numbers: np.ndarray, rng: np.random.Generator | None = None):
         """Return inputs and targets of examples, with what ``rng`` draws anew at each pass, or as
         always.
         """
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """Deal the examples out to batches."""

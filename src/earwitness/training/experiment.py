@@ -1,5 +1,6 @@
 """What is trained: one protocol for every kind of network, and the kinds that are registered."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import ClassVar
@@ -41,7 +42,7 @@ def find(model: str) -> type["Experiment"]:
     return _EXPERIMENTS[check_choice(model, _EXPERIMENTS, "model that is trained here")]
 
 
-class Experiment:
+class Experiment(ABC):
     """A network, what it learns from, and how one sees whether it has learnt.
 
     Parameters
@@ -130,35 +131,35 @@ class Experiment:
                 "what validates it and what tests it are made apart."
             )
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  optional
         """Make the examples; called only if the network is not cached."""
 
+    @abstractmethod
     def network(self) -> nn.Module:
         """Return the untrained network."""
-        raise NotImplementedError
 
-    def initialise(self, network: nn.Module) -> None:
+    def initialise(self, network: nn.Module) -> None:  # noqa: B027  optional
         """Set what of a network does not stay as torch draws it; torch's generator is seeded."""
 
+    @abstractmethod
     def keys(self, epoch: int) -> Iterator[tuple]:
         """Yield what :meth:`draw` needs for each batch of a pass; it depends on seed and epoch
         alone.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, *key) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs and targets of a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, network: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Return the number that training makes small."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return metrics on examples that are not learnt from, by name; the network is in
         evaluation mode.
         """
-        raise NotImplementedError
 
     def kept(self) -> dict[str, torch.Tensor]:
         """Return what is kept of the examples beside weights and history."""
