@@ -1,5 +1,6 @@
 """Commands that execute notebooks: run, sweep, build, record."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +80,14 @@ def sweep(
             help="Print means over this parameter, mostly seed, with their 95 % interval.",
         ),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            "--page",
+            metavar="NAME",
+            help="Make a page of the profile's site of it: pictures, sounds, table, files.",
+        ),
+    ] = None,
     force: Force = False,
     threads: Threads = None,
     timeout: Timeout = None,
@@ -86,15 +95,17 @@ def sweep(
     """Execute a notebook with every combination of values, and print what each recorded.
 
     Examples: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`,
-    `earwitness sweep occlusion -p stride 8,12,24 --profile smoke`
+    `earwitness sweep occlusion -p stride 8,12,24 --profile smoke --page strides`
 
     Values are separated by commas (by semicolons for parameters that are lists). The table, CSV and
     Parquet, has a row for each value that a run recorded: parameters, id, value, interval, n, unit,
     corpus, seconds. It keeps the rows of earlier sweeps in the same folder.
     """
-    from earwitness_book.runner import notebooks, site
+    from earwitness_book.runner import notebooks, site, sweep_page
     from earwitness_book.runner import sweep as sweeping
 
+    if page is not None:
+        sweep_page.check_name(page)
     found = notebooks.find(notebook)
     tried = sweeping.values(found, typed_pairs(parameter))
     if not tried:
@@ -116,7 +127,29 @@ def sweep(
     if len(on_screen) > N_SHOWN:
         typer.echo(f"… and {len(on_screen) - N_SHOWN} more rows in the table:")
     typer.echo((base / "table.csv").resolve())
-    end(failures(results, label))
+    problems = []
+    if page is not None:
+        typed = typed_pairs(parameter) | ({"--average": average} if average else {})
+        shown = sweep_page.Shown(
+            found, tried, results, rows, base / "table.csv", _again(found.id, typed, profile, page)
+        )
+        place = sweep_page.write(profile, page, shown)
+        index, problems = _rendered(profile)
+        typer.echo(index.parent / f"{place}.html")
+    end([*failures(results, label), *_counted(problems)])
+
+
+def _again(notebook: str, typed: dict[str, str], profile: str, page: str) -> str:
+    """Return the command that makes a sweep's page."""
+    pairs = [
+        shlex.join([name, words] if name.startswith("--") else ["-p", name, words])
+        for name, words in typed.items()
+    ]
+    return " ".join(["earwitness sweep", notebook, *pairs, "--profile", profile, "--page", page])
+
+
+def _counted(problems: list[str]) -> list[str]:
+    return [f"The site has {len(problems)} problems."] if problems else []
 
 
 def build(
@@ -145,7 +178,7 @@ def build(
     A notebook that fails does not stop the others: its page shows the error, and the exit status is
     1.
     """
-    from earwitness_book.runner import check, site
+    from earwitness_book.runner import site
 
     wanted = _chapters(chapter)
     chosen = (
@@ -153,14 +186,23 @@ def build(
     )
     jobs = _jobs(chosen, profile, force=force, threads=threads, timeout=timeout)
     results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler)
-    part = {"chapters": wanted} if chapter else {}
+    index, found = _rendered(profile, wanted if chapter else None)
+    typer.echo(index)
+    end([*failures(results), *_counted(found)])
+
+
+def _rendered(profile: str, chapters: list[str] | None = None) -> tuple[Path, list[str]]:
+    """Render a profile's site; return its first page, and what is wrong with the site, which is
+    said.
+    """
+    from earwitness_book.runner import check, site
+
     with console().status("Rendering"):
-        index = site.build(profile, **part)
+        index = site.build(profile, chapters)
         found = check.problems(profile)
     for sentence in found:
         typer.secho(sentence, fg="red", err=True)
-    typer.echo(index.resolve())
-    end([*failures(results), *([f"The site has {len(found)} problems."] if found else [])])
+    return index.resolve(), found
 
 
 def record(

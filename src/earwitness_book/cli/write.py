@@ -36,12 +36,15 @@ def course(
         Path, typer.Option("--out", metavar="FOLDER", help="Of the course; made if not there.")
     ] = Path("course"),
     profile: options.Profile = "demo",
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Slides as well, of what this profile executed.")
+    ] = False,
 ) -> None:
     """Make a course of chapters: notebooks for students, and for their teacher with solutions,
     points and hidden tests.
 
     Examples: `earwitness course audiomnist --out ~/course`, then hand out `~/course/release`;
-    `earwitness course audiomnist raw-waveform --profile smoke`
+    `earwitness course audiomnist raw-waveform --profile smoke --slides`
 
     The folder is one of nbgrader's (pip install "earwitness[course]"): notebooks are collected
     and graded with its commands, in the folder: `nbgrader collect audiomnist`, `nbgrader autograde
@@ -49,7 +52,8 @@ def course(
     """
     from earwitness_book import course
 
-    made = course.make(chapters or [], options.expanded(out), profile)
-    for kind, meaning in (("release", "for students"), ("source", "with solutions")):
+    made = course.make(chapters or [], options.expanded(out), profile, slides)
+    kinds = {"release": "for students", "source": "with solutions", "slides": "opens in a browser"}
+    for kind, meaning in kinds.items():
         for path in made[kind]:
             typer.echo(f"{path}  {meaning}")

@@ -13,6 +13,7 @@ import nbformat
 
 from earwitness import cache
 from earwitness.errors import EarwitnessError, MissingDataError, ParameterError, check_choice
+from earwitness_book.course import slides as showing
 from earwitness_book.course.answers import named
 from earwitness_book.course.exercises import Exercise, parts
 from earwitness_book.runner import notebooks, profiles
@@ -28,7 +29,9 @@ c.ExecutePreprocessor.timeout = 3600  # a cell may train a network
 _OWN_WORDS = "Say in a few sentences what you see, and why."
 
 
-def make(chapters: Iterable[str], out: Path, profile: str = "demo") -> dict[str, list[Path]]:
+def make(
+    chapters: Iterable[str], out: Path, profile: str = "demo", slides: bool = False
+) -> dict[str, list[Path]]:
     """Write a course of some chapters into a folder, and return its notebooks.
 
     Parameters
@@ -40,16 +43,18 @@ def make(chapters: Iterable[str], out: Path, profile: str = "demo") -> dict[str,
         tests, ``release/`` is what students get.
     profile : str
         Whose parameters the notebooks run with.
+    slides : bool
+        Make ``slides/`` as well, of what the profile executed.
 
     Returns
     -------
     dict
-        ``"source"`` and ``"release"``: paths.
+        ``"source"``, ``"release"`` and ``"slides"``: paths.
 
     Raises
     ------
     MissingDataError
-        If nbgrader is not installed.
+        If nbgrader is not installed; for slides, reveal.js, or if nothing is executed.
     UnknownNameError
         If there is no such chapter.
     ParameterError
@@ -61,8 +66,10 @@ def make(chapters: Iterable[str], out: Path, profile: str = "demo") -> dict[str,
     for chapter in chapters:
         check_choice(chapter, book.chapters(), "chapter")
     _check(chapters, out)
-    made = {"source": [], "release": []}
     cache.write_text(out / "nbgrader_config.py", _CONFIG)
+    made = {"source": [], "release": [], "slides": []}
+    if slides:
+        made["slides"] = showing.make(chapters, out, profile)
     for chapter in chapters:
         shutil.rmtree(out / "source" / chapter, ignore_errors=True)
         for notebook in book.notebooks:

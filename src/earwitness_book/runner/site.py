@@ -77,6 +77,16 @@ def contents(only: Collection[str] | None = None) -> list[str]:
     return [page for page in listed if page.partition("/")[0] not in left_out]
 
 
+def own_pages(profile: str) -> Path:
+    """Return where pages lie that were made for this profile's site, and stand in no checkout."""
+    return folder(profile) / "pages"
+
+
+def _own(profile: str) -> list[str]:
+    base = own_pages(profile)
+    return sorted(path.relative_to(base).with_suffix("").as_posix() for path in base.rglob("*.md"))
+
+
 def executed(profile: str, notebook: Notebook) -> dict | None:
     """Return the notebook as this profile executed it, or ``None``.
 
@@ -116,7 +126,7 @@ def build(profile: str, chapters: Collection[str] | None = None) -> Path:
     NotebookError
         If jupyter-book warns or fails; the message ends in what it said.
     """
-    target, pages = folder(profile), contents(chapters)
+    target, pages = folder(profile), [*contents(chapters), *_own(profile)]
     target.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(target / ".lock", timeout=PATIENCE_S):
@@ -153,9 +163,7 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
         html.rename(target / "html.old")
     made.rename(html)
     shutil.rmtree(target / "html.old", ignore_errors=True)
-    cache.write_text(
-        stamp, json.dumps({"state": state, "pages": listed, "files": digests(target)})
-    )
+    cache.write_text(stamp, json.dumps({"state": state, "pages": listed, "files": digests(target)}))
     return html / "index.html"
 
 
@@ -246,7 +254,10 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
     book = project.root() / "book"
     listed = notebooks.toc_pages() if listed is None else listed
     wanted = {path.relative_to(book).as_posix(): path.read_bytes() for path in _prose(book)}
-    wanted["_toc.yml"] = _toc(book / "_toc.yml", listed)
+    for path in filter(Path.is_file, own_pages(profile).rglob("*")):
+        wanted[path.relative_to(own_pages(profile)).as_posix()] = path.read_bytes()
+    own = [page for page in _own(profile) if page in listed]
+    wanted["_toc.yml"] = _toc(book / "_toc.yml", listed, own)
     for notebook in chapters():
         if notebook.page in listed:
             wanted[f"{notebook.page}.ipynb"] = pages.page(
@@ -265,9 +276,9 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
     return {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
 
 
-def _toc(path: Path, listed: Collection[str]) -> bytes:
+def _toc(path: Path, listed: Collection[str], own: Collection[str] = ()) -> bytes:
     """Return the table of contents without the pages that are not listed, and without parts that
-    lose all theirs.
+    lose all theirs; the profile's own pages stand last.
     """
 
     def kept(part):
@@ -288,7 +299,12 @@ def _toc(path: Path, listed: Collection[str]) -> bytes:
         )
 
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return yaml.safe_dump(kept(content), allow_unicode=True, sort_keys=False).encode()
+    made, last = kept(content), [{"file": page} for page in own]
+    if own and "parts" in made:
+        made["parts"].append({"caption": "Sweeps", "chapters": last})
+    elif own:
+        made["chapters"] = [*made.get("chapters", ()), *last]
+    return yaml.safe_dump(made, allow_unicode=True, sort_keys=False).encode()
 
 
 def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
