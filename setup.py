@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-TRAVELS = ("corpora.yaml", "manifests", "weights")
+TRAVELS = ("data/corpora.yaml", "data/manifests", "data/weights", "requirements-networks.lock")
 PLAYER = (
     "_static/player.js",
     "_static/earwitness.css",
@@ -27,10 +27,11 @@ class BuildWithCatalogue(build_py):
             return
         target = Path(self.build_lib) / "earwitness" / "catalogue"
         for name in TRAVELS:
-            source = Path("data") / name
+            source = Path(name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             target.mkdir(parents=True, exist_ok=True)
-            copy(source, target / name, **({"dirs_exist_ok": True} if source.is_dir() else {}))
+            more = {"dirs_exist_ok": True} if source.is_dir() else {}
+            copy(source, target / source.name, **more)
 
         player = Path(self.build_lib) / "earwitness" / "player"
         player.mkdir(parents=True, exist_ok=True)

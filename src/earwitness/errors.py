@@ -51,6 +51,10 @@ class MissingDataError(EarwitnessError, FileNotFoundError):
     """A corpus or file that is not on this machine."""
 
 
+class UnreachableError(MissingDataError):
+    """A file that only a package registry has, and no registry delivers."""
+
+
 class DamagedDataError(EarwitnessError):
     """A file whose content is not what its checksum or format promises."""
 

@@ -178,6 +178,7 @@ ELSEWHERE = {
     ("corpora", "voices"): "sentences synthesizer",
     ("explaining", "maps"): "../cli/attribute",
     ("features", "phonetics"): "steady",
+    ("models", "everyday"): "crepe dnsmos resemblyzer silero spectrum",
     ("models", "networks"): "weights",
     ("models", "nisqa"): "sums",
     ("training", "fitting"): "classifiers clips experiment loop recipes tasks trained",

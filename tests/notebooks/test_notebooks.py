@@ -16,6 +16,8 @@ def test_it_runs_through_without_recordings(notebook, monkeypatch):
     fingerprint = execute.environment_fingerprint()
     job = execute.prepare(notebook, "smoke", {}, fingerprint, timeout=120)
     result = execute.execute(job)
+    if result.failure and result.failure.is_left_out:
+        pytest.skip(str(result.failure))
     assert result.failure is None, str(result.failure)
     cells = json.loads(result.content)["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code" and cell["source"]]

@@ -17,7 +17,7 @@ from earwitness import features, models
 from earwitness.arguments import checked
 from earwitness.audio import check_rate
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, check_choice
-from earwitness.features import spectrogram, windowing
+from earwitness.features import spectrogram
 from earwitness.models import weights as shipped
 
 _STATES = ("state_dict", "model_state_dict")  # where checkpoints of training loops keep the weights
@@ -167,9 +167,9 @@ def find(
     Parameters
     ----------
     model : str or nn.Module
-        A shipped network (``"phone-cnn"``), a file of ``earwitness train --export`` that ends in
-        ``.pt``, ``"package.module:name"`` of a module, a class or a function that returns one, an
-        ONNX file, or the network itself.
+        A network of ``models.pretrained`` (``"phone-cnn"``, ``"silero-vad"``), a file of
+        ``earwitness train --export`` that ends in ``.pt``, ``"package.module:name"`` of a module, a
+        class or a function that returns one, an ONNX file, or the network itself.
     weights : path, optional
         A file of ``torch.save``; loaded with ``weights_only=True``.
     sample_rate : int, optional
@@ -263,10 +263,10 @@ def _shipped(name: str) -> tuple[nn.Module, dict]:
             "chapter sound-direction explains it."
         )
     found = models.pretrained(name)
-    _kind(found, name)
+    kind = _kind(found, name)
     return found.model, {
-        "sample_rate": windowing.SAMPLE_RATE,
-        "front_end": "normalised",
+        "sample_rate": kind.sample_rate,
+        "front_end": getattr(kind, "front_end", "normalised"),
         "classes": [str(label) for label in found.classes],
     }
 

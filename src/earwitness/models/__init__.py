@@ -7,14 +7,18 @@ from torch import nn
 
 from earwitness import features
 from earwitness.arguments import checked
-from earwitness.models import nisqa, weights
+from earwitness.models import crepe, dnsmos, nisqa, packaged, resemblyzer, weights
 from earwitness.models.alexnet import AlexNet
 from earwitness.models.audionet import AudioNet
+from earwitness.models.crepe import Crepe
 from earwitness.models.digitnet import DigitNet
+from earwitness.models.dnsmos import Dnsmos
 from earwitness.models.doacrnn import DoaCRNN, locate
 from earwitness.models.inference import device_of, evaluation_mode, for_prediction, logits
 from earwitness.models.rawwave import PhoneCNN, SpeakerCNN
 from earwitness.models.registry import create, find, names, register, sample_rate
+from earwitness.models.resemblyzer import VoiceEncoder
+from earwitness.models.silero import SileroVad
 from earwitness.models.weights import Pretrained, pretrained
 
 
@@ -84,13 +88,19 @@ def frame_logits(
 __all__ = [
     "AlexNet",
     "AudioNet",
+    "Crepe",
     "DigitNet",
+    "Dnsmos",
     "DoaCRNN",
     "PhoneCNN",
     "Pretrained",
+    "SileroVad",
     "SpeakerCNN",
+    "VoiceEncoder",
     "create",
+    "crepe",
     "describe",
+    "dnsmos",
     "evaluation_mode",
     "find",
     "for_prediction",
@@ -99,8 +109,10 @@ __all__ = [
     "logits",
     "names",
     "nisqa",
+    "packaged",
     "pretrained",
     "register",
+    "resemblyzer",
     "sample_rate",
     "weights",
 ]

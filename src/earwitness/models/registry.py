@@ -35,7 +35,8 @@ def register(
         What its inputs are.
     tasks : tuple of str
         What it is made for: ``"clips"`` (a class for each), ``"frames"``, ``"directions"``,
-        ``"quality"``, ``"page"`` (small enough to run in a browser).
+        ``"quality"``, ``"page"`` (small enough to run in a browser), ``"everyday"`` (in wide use,
+        with weights of another package).
     input_shape : tuple of int
         Of one input as published; () where it varies.
     label : str

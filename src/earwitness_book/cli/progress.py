@@ -81,7 +81,10 @@ def _put(job, result, folder: Path) -> None:
 def _outcome(name: str, result) -> str:
     from rich.markup import escape
 
-    if failure := _failure(result):
+    failure = _failure(result)
+    if failure and failure.is_left_out:
+        return f"[yellow]–[/] {escape(_named(name, failure))}"
+    if failure:
         return f"[red]✗[/] {escape(_named(name, failure))}"
     took = "nothing changed" if result.cached else f"{result.seconds:.0f} s"
     return f"[green]✓[/] {escape(name)}  [dim]{took}[/]"
@@ -99,5 +102,8 @@ def _named(name: str, failure) -> str:
 
 
 def failures(results: list, name=lambda job: job.notebook) -> list[str]:
-    """Return a sentence for each job that failed."""
-    return [_named(name(job), failure) for job, result in results if (failure := _failure(result))]
+    """Return a sentence for each job that failed; what cannot be had here is no failure."""
+    found = [(job, _failure(result)) for job, result in results]
+    return [
+        _named(name(job), failure) for job, failure in found if failure and not failure.is_left_out
+    ]

@@ -37,7 +37,8 @@ _MORE = (
 )
 MARKS = {
     "reproduced": "✓ ", "not specific": "≈ ", "partly": "◐ ", "undecided": "? ",
-    "not reproduced": "✗ ", "not run": "· ", "other data": "↔ ", "design": "= ",
+    "not reproduced": "✗ ", "held": "✓ ", "not held": "✗ ", "not run": "· ",
+    "other data": "↔ ", "design": "= ",
 }  # fmt: skip
 
 
@@ -51,7 +52,8 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
         Default: ``_build/<profile>`` of the profile in ``EARWITNESS_PROFILE``, or all of
         ``_build`` but what the profile ``smoke`` left, whose numbers say nothing.
     ours : bool
-        With our own measurements, which have no published value and get no verdict.
+        With our own measurements, which have no published value, and a verdict only where a
+        criterion was set beforehand.
 
     Returns
     -------
@@ -236,7 +238,7 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         return f"{value} ({_words(named)})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
-    judged_alone = not (named or claim.order or claim.design or claim.ours)
+    judged_alone = claim.is_judged and not (named or claim.order or claim.design)
     return "nothing to beat" if judged_alone else _words(named)
 
 

@@ -19,7 +19,8 @@ _CHANGE_KEYS = {"date", "old", "new", "reason"}
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of a paper, or (``ours``) one measurement of our own.
+    """One statement of a paper, or (``ours``) one measurement of our own; one that has a criterion
+    is an expectation of ours, written down before anything was measured.
 
     Attributes
     ----------
@@ -64,6 +65,13 @@ class Claim:
     corpus: str = ""
     history: tuple = ()
     ours: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether there is something to judge: a paper's claim, or an expectation of ours."""
+        return not self.ours or any(
+            (self.at_least is not None, self.at_most is not None, self.order)
+        )
 
     @property
     def steps(self) -> list[tuple[str, str, str]]:
@@ -154,8 +162,11 @@ def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
 
 
 def _own_problems(row: Mapping) -> list[str]:
-    not_ours = (*CRITERIA, "value", "corpus", "history", "design")
+    not_ours = ("tolerance", "value", "corpus", "design")
     problems = [f"is ours and cannot have {key!r}" for key in not_ours if key in row]
+    if any(key in row for key in CRITERIA):
+        return problems + _claim_problems({"source": "ours", **row})
+    problems += ["is ours, has no criterion and so no 'history'"] if "history" in row else []
     return problems + ([] if row.get("unit") else ["needs 'unit'"])
 
 

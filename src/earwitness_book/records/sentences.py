@@ -20,7 +20,14 @@ def finding(board: pd.DataFrame) -> dict | None:
     rows = leading(board[~board["design"].astype(bool)]).to_dict("records")
     rows = [row for row in rows if not missing(row["corpus"])]
     here = {row["id"] for row in board.to_dict("records") if not missing(row["measured"])}
-    rows.sort(key=lambda row: (row["ours"], not row["controlled"], row["id"] not in here))
+    rows.sort(
+        key=lambda row: (
+            not row["verdict"],
+            row["ours"],
+            not row["controlled"],
+            row["id"] not in here,
+        )
+    )
     if not rows:
         return None
     mine = board[(board["id"] == rows[0]["id"]) & board["measured"].notna()]
@@ -53,7 +60,8 @@ def three_html(board: pd.DataFrame) -> str:
 
 def _paper(row: Mapping) -> str:
     if row["ours"]:
-        return html("<b>Beyond the paper</b>: {}", row["claim"])
+        who = "We expected" if row["verdict"] else "Beyond the paper"
+        return html("<b>{}</b>: {}", who, row["claim"])
     value = quantity(row["published"], row["published_std"], row["unit"] or "")
     said = "" if missing(row["published"]) or isinstance(row["published"], bool) else f", {value}"
     return html("<b>The paper</b> ({}{}): {}", row["source"], said, row["claim"])
@@ -84,7 +92,7 @@ def _control(row: Mapping) -> str:
     verdict = f"{MARKS.get(row['verdict'], '')}{row['verdict']}"
     why = f", {row['why']}" if row["why"] else ""
     judged = html("verdict <b>{}</b>{}.", verdict, why)
-    if row["ours"]:
+    if row["ours"] and not row["verdict"]:
         beside = html("<b>Beside it</b>: {}. ", row["control"]) if row["control"] else ""
         return html("{}No verdict is given on a measurement of our own.", beside)
     if not row["control"]:

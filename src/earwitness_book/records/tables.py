@@ -33,13 +33,14 @@ def closing_html(board: pd.DataFrame) -> str:
     claims = _claims(board)
     columns = _columns(board)
     constants = [rows for rows in claims if rows[0]["design"]]
-    ours = [rows for rows in claims if rows[0]["ours"]]
-    judged = [rows for rows in claims if not rows[0]["design"] and not rows[0]["ours"]]
+    ours = [rows for rows in claims if not rows[0]["verdict"]]
+    judged = [rows for rows in claims if not rows[0]["design"] and rows[0]["verdict"]]
     measured = [rows for rows in judged if rows[0]["corpus"]]
     first = sorted(measured, key=lambda rows: not rows[0]["controlled"])[:OPEN]
     head = [rows for rows in judged if rows in first] or judged[:OPEN]
     rest = [rows for rows in judged if rows not in head]
-    caption = "What the paper says and what came out; beside each value its control"
+    whose = "we expected" if all(rows[0]["ours"] for rows in judged) else "the paper says"
+    caption = f"What {whose} and what came out; beside each value its control"
     return joined(
         [
             _matrix(head, columns, caption) if head else "",
@@ -79,7 +80,8 @@ def _more(words: str, table: str) -> str:
 def _matrix(claims: list[list[dict]], columns: list, caption: str) -> str:
     asked = {(row["corpus"], row["protocol"]) for rows in claims for row in rows}
     columns = [each for each in columns if each in asked]
-    names = ["Claim", "Published", *(_where(*each, columns) for each in columns)]
+    second = "Asked" if all(rows[0]["ours"] for rows in claims) else "Published"
+    names = ["Claim", second, *(_where(*each, columns) for each in columns)]
     return html(
         '<div class="ew-claims ew-claims-{}"><table class="table ew-records">'
         "<caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
@@ -173,7 +175,7 @@ def _verdict(row: Mapping) -> str:
 
 def _published(row: Mapping) -> str:
     if row["ours"]:
-        return "–"
+        return row["criterion"] or "–"
     if row["published"] is None:
         return "yes"
     return quantity(row["published"], row["published_std"], row["unit"] or "")
@@ -204,7 +206,8 @@ def to_html(
     chapters: Mapping[str, str] | None = None,
     places: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the scoreboard: a picture, a row for each claim, then constants of the design, folded.
+    """Return the scoreboard: a picture, a row for each claim of the papers; then what we expected
+    ourselves, and the constants of the designs, folded.
 
     Parameters
     ----------
@@ -214,8 +217,14 @@ def to_html(
         Address of the page that shows a claim, by id.
     """
     chapters = chapters or {id.split("/")[0]: id.split("/")[0] for id in board["id"]}
+    own = board[board["ours"].astype(bool) & (board["verdict"] != "")]
+    board = board[~board["ours"].astype(bool)]
     design = board["design"].astype(bool)
     results = _score_table(board[~design], chapters, places or {}, "Every claim, by chapter")
+    if len(own):
+        words = "What we expected ourselves, with the criterion set beforehand"
+        table = _score_table(own, chapters, places or {}, words)
+        results += _more(f"{words} ({own['id'].nunique()})", table)
     constants = ""
     if design.any():
         words = "Constants of the designs and of the corpora: listed, not counted"

@@ -11,6 +11,8 @@
 ``not run``         nothing was measured
 ``other data``      a published value beside one from another corpus: no verdict
 ``design``          a constant of the design, as published; listed apart and not counted
+``held``, ``not held``  of an expectation of our own: what ``reproduced`` and its contrary are of a
+                    paper's claim
 ==================  ============================================================================
 
 A claim without a control speaks neither of what a network learnt nor of what a method finds; its
@@ -32,7 +34,8 @@ RESULTS = (
     "not run",
     "other data",
 )
-VERDICTS = (*RESULTS, "design")
+OWN = {"reproduced": "held", "not reproduced": "not held"}  # nobody published it
+VERDICTS = (*RESULTS, *OWN.values(), "design")
 GENERATED = "voices"
 
 
@@ -58,7 +61,9 @@ class Difference(NamedTuple):
 
 
 def judge(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping] | None = None) -> str:
-    """Return the verdict on a claim; ``""`` for our own ids. Arguments as for :func:`judgement`."""
+    """Return the verdict on a claim; ``""`` for measurements of ours without a criterion. Arguments
+    as for :func:`judgement`.
+    """
     return judgement(claim, entry, beside).verdict
 
 
@@ -75,9 +80,13 @@ def judgement(
     beside : mapping, optional
         Entries of the same corpus and protocol by id: controls, and what an order compares.
     """
-    beside = beside or {}
-    if claim.ours:
+    if not claim.is_judged:
         return Judgement("")
+    found = _judged(claim, entry, beside or {})
+    return found._replace(verdict=OWN.get(found.verdict, found.verdict)) if claim.ours else found
+
+
+def _judged(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping]) -> Judgement:
     if entry is None:
         return Judgement("not run")
     if claim.tolerance is not None and not claim.anywhere and entry["corpus"] != claim.corpus:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from earwitness import cache
 from earwitness_book import project
 from earwitness_book.runner import site, theme
+from earwitness_book.runner.execute import LEFT_OUT
 from earwitness_book.runner.notebooks import Notebook, tags
 
 # Attributes that hold addresses, and what a browser does not fetch by itself of them: (tag,
@@ -344,7 +345,7 @@ def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
                 for sound in sounds
                 if sound not in page.players
             )
-    if failure and not page.tracebacks:
+    if failure and failure["error"] != LEFT_OUT and not page.tracebacks:
         yield f"{notebook.id} failed, but the page shows no error."
 
 

@@ -25,6 +25,7 @@ from earwitness_book.runner.notebooks import Notebook
 __all__ = ["Executed", "Failure", "Job", "environment_fingerprint", "execute", "place", "prepare"]
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LEFT_OUT = "UnreachableError"  # what ends a page whose network no registry delivers
 RETRIES = 2  # of a notebook whose kernel was killed: by a system short of memory, say
 SCRATCH_BYTES = 2**26  # must be free for temporary files before a notebook is begun
 
@@ -61,7 +62,14 @@ class Failure:
     error: str
     message: str
 
+    @property
+    def is_left_out(self) -> bool:
+        """Tell whether the notebook is all right, and what it explains cannot be had here."""
+        return self.error == LEFT_OUT
+
     def __str__(self) -> str:
+        if self.is_left_out:
+            return f"{self.notebook} is left out: {self.message}"
         where = f"in cell {self.cell}" if self.cell else "before its first cell"
         return f"{self.notebook} failed {where}: {self.error}: {self.message}".rstrip(": ")
 
@@ -387,6 +395,8 @@ def _failure(cells: list[dict], trouble: Exception, notebook: Notebook) -> Failu
     if not errors:
         errors = [_error_output(trouble)]
         cell["outputs"] += errors
+    if errors[0]["ename"] == LEFT_OUT:  # no fault: the page says it in a sentence
+        cell["outputs"] = []
     injected = sum("injected-parameters" in notebooks.tags(cell) for cell in cells[: begun[-1] + 1])
     return Failure(
         notebook.id, begun[-1] + 1 - injected, errors[0]["ename"], _first_line(errors[0]["evalue"])

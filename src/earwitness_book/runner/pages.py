@@ -8,7 +8,7 @@ import re
 from earwitness.html import html, joined
 from earwitness_book import project, records
 from earwitness_book.runner import parameters
-from earwitness_book.runner.execute import ANSI
+from earwitness_book.runner.execute import ANSI, LEFT_OUT
 from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -168,6 +168,11 @@ def _wrong(note: dict | None) -> str:
         )
     if not (failure := note["failure"]):
         return ""
+    if failure["error"] == LEFT_OUT:
+        return (
+            ":::{note}\nWhat this page explains could not be had when the book was built, so "
+            f"figures, sounds and numbers are missing. {failure['message']}\n:::"
+        )
     where = f"in cell {failure['cell']}" if failure["cell"] else "before its first cell"
     said = f"``````text\n{failure['error']}: {failure['message']}\n``````"
     return (

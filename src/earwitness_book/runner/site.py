@@ -444,7 +444,8 @@ def scoreboard(profile: str, listed: Collection[str] | None = None) -> str:
     """Return published, recorded and measured values of every claim as HTML."""
     from earwitness_book import records
 
-    return records.to_html(records.scoreboard(folder(profile)), titles(), places(listed))
+    board = records.scoreboard(folder(profile), ours=True)
+    return records.to_html(board, titles(), places(listed))
 
 
 def tally(profile: str, chapter: str = "", address: str = "scoreboard.html") -> str:

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from toy_claims import DECLARATION, declare, executed, verdict
 
+from earwitness.errors import DamagedDataError
 from earwitness_book import records
 from earwitness_book.records import verdicts
 
@@ -232,3 +233,36 @@ def test_an_order_never_compares_two_corpora_or_two_protocols(checkout):
         ],
     )
     assert records.scoreboard().set_index("id").loc["toy/above", "verdict"] == "not run"
+
+
+def expected_by_us(checkout, **more):
+    row = {"id": "toy/ours/share", "claim": "More than half.", "unit": "%", "at_least": 50}
+    row |= {"measure": "A share.", "control": "toy/ours/floor"} | more
+    floor = {"id": "toy/ours/floor", "claim": "Nothing learnt.", "unit": "%"}
+    declaration = {"chapter": "toy", "ours": [row, floor]}
+    (checkout / "data" / "published" / "toy.yaml").write_text(yaml.safe_dump(declaration))
+
+
+@pytest.mark.parametrize(
+    "value, floor, verdict", [(80, 20, "held"), (40, 20, "not held"), (80, 85, "not specific")]
+)
+def test_an_expectation_of_ours_is_judged_in_words_of_its_own(checkout, value, floor, verdict):
+    expected_by_us(checkout)
+    rows = [
+        {"id": "toy/ours/share", "value": value, "corpus": "tones", "interval": [value - 1, value]},
+        {"id": "toy/ours/floor", "value": floor, "corpus": "tones"},
+    ]
+    executed(checkout, "real", rows)
+    board = records.scoreboard(ours=True)
+    assert board.set_index("id").loc["toy/ours/share", "verdict"] == verdict
+    assert not len(records.scoreboard()), "the papers' claims are counted without it"
+    html = records.closing_html(board)
+    assert "What we expected" in html.split("<details")[0] and f"{verdict}<" in html
+    assert "We expected" in records.three_html(board)
+    assert "What we expected ourselves" in records.to_html(board)
+
+
+def test_an_expectation_of_ours_says_what_is_measured(checkout):
+    expected_by_us(checkout, measure="")
+    with pytest.raises(DamagedDataError, match="needs 'measure'"):
+        records.scoreboard(ours=True)

@@ -14,7 +14,8 @@ import pytest
 import toy
 
 from earwitness import cache
-from earwitness_book.runner import execute, notebooks, parallel
+from earwitness_book.cli.progress import failures
+from earwitness_book.runner import execute, notebooks, pages, parallel
 from earwitness_book.runner.execute import Executed, Failure
 
 COUNT = "from pathlib import Path\nwith open(Path(log), 'a') as file:\n    file.write('x')"
@@ -300,3 +301,16 @@ def test_who_has_no_line_left_helps_with_the_longest(make_toy, tmp_path):
     assert all(result.failure is None for result in results), (
         "the second of one chapter came only after the first"
     )
+
+
+def test_what_no_registry_delivers_leaves_a_page_out_and_is_tried_again(make_toy):
+    gone = "from earwitness.errors import UnreachableError\nraise UnreachableError('no weights')"
+    make_toy({"toy/02-quick": quick("print('before')", gone, "print('after')")})
+    result = execute.execute(job())
+    assert result.failure.is_left_out and "toy/quick is left out: no weights" in str(result.failure)
+    assert printed(result) == "before\n" and "Traceback" not in result.content
+    assert failures([(job(), result)]) == [] and not list(
+        cache.directory("executed").glob("*.ipynb")
+    )
+    page = pages.page(notebooks.find("toy/quick"), json.loads(result.content))
+    assert "could not be had when the book was built" in page and "no weights" in page
