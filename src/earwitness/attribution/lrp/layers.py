@@ -8,11 +8,14 @@ form of their papers with R = z c.
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
 from earwitness.attribution.lrp.steps import Step, away, signs
+
+_FEW_CHANNELS = 8
 
 Rule = Callable[["Layer", torch.Tensor], torch.Tensor]
 
@@ -49,6 +52,11 @@ class Layer(Step):
     @abstractmethod
     def transposed(self, c, weight=None):
         """Return the transposed map of ``c``, shape of the input."""
+
+    def stacked(self, of_positive, of_negative) -> "Layer | None":
+        """Return one layer on the positive and the negative part of the input beside each other,
+        where that is cheaper than two layers.
+        """
 
     def over_channels(self, values):
         """Return a vector of one value per output channel in a shape that adds to the output:
@@ -117,6 +125,16 @@ class Convolution(Layer):
         return torch.ops.aten.convolution_backward(
             c, self.x, weight, None, *self.sizes, [True, False, False]
         )[0]
+
+    def stacked(self, of_positive, of_negative):
+        """Return one convolution of the positive and the negative channels, where they are few:
+        processors compute channels in blocks of 16, filled or not.
+        """
+        _, _, _, transposed, _, groups = self.sizes
+        if transposed or groups > 1 or self.x.shape[1] > _FEW_CHANNELS:
+            return None
+        x = torch.cat([self.x.clamp(min=0), self.x.clamp(max=0)], 1)
+        return Convolution(x, torch.cat([of_positive, of_negative], 1), None, *self.sizes)
 
     def over_channels(self, values):
         """Return ``values`` as (channel, 1, ...)."""
@@ -280,7 +298,7 @@ def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
     return result
 
 
-_BLOCK = 1 << 16  # values; what is computed from them stays in the cache of a processor
+_BLOCK = 1 << 18  # values; what is computed from them stays in the cache of a processor
 
 
 _SMALL = 1e-4  # a stabiliser that takes too little to be counted in every pass
@@ -314,12 +332,15 @@ def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
     A contribution is positive if x and w are both positive or both negative; of the bias, the
     positive part takes its share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
     """
-    bias = None if layer.bias is None else layer.bias.clamp(min=0) * (1 - bias_factor)
-    weights = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
-    z = _signed_sum(layer, weights, bias)  # nowhere negative
-    ratio = _own(layer, c).div_(z.add_(epsilon))
-    layer.note(layer.of_bias(ratio, bias) + epsilon * ratio.sum())
-    return _signed_transposed(layer, ratio, weights)
+    parts = _BySign(layer, lambda: layer.weight.clamp(min=0), lambda: layer.weight.clamp(max=0))
+    if layer.bias is None:
+        bias, z = None, parts.run(None).add_(epsilon)  # nowhere negative
+    else:  # the stabiliser is one more positive constant
+        bias = (layer.bias.clamp(min=0) * (1 - bias_factor)).add_(epsilon)
+        z = parts.run(bias)
+    ratio = torch.div(away(layer.y) if layer.additive else layer.y, z, out=z).mul_(c)
+    layer.note(epsilon * ratio.sum() if bias is None else layer.of_bias(ratio, bias))
+    return parts.transposed(ratio)
 
 
 def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
@@ -333,28 +354,28 @@ def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
     relevance, and the terms are left out.
     """
     relevance, total = _own(layer, c), torch.zeros_like(layer.x)
-    more = [
-        values + gamma * values.clamp(**limit)
-        for values in (layer.weight, layer.bias)
-        if values is not None
-        for limit in ({"min": 0}, {"max": 0})
-    ]
-    for sign, weights, bias in ((1, more[:2], more[2::2]), (-1, more[1::-1], more[3::2])):
+
+    def more(values, **limit):
+        return None if values is None else values.clamp(**limit).mul_(gamma).add_(values)
+
+    limits = {"min": 0}, {"max": 0}
+    for sign, same, other in ((1, *limits), (-1, *reversed(limits))):
         own = torch.where(layer.y.sign() == sign, relevance, 0)
         if own.any():
-            total = total + _gamma_part(
-                layer, own, weights, *(bias or [None]), epsilon, bias_factor
-            )
+            weights = [partial(more, layer.weight, **limit) for limit in (same, other)]
+            bias = more(layer.bias, **same)
+            total = total + _gamma_part(layer, own, weights, bias, epsilon, bias_factor)
     return total
 
 
 def _gamma_part(layer, relevance, weights, bias, epsilon, bias_factor):
     """Return what outputs of one sign hand down."""
-    z = _signed_sum(layer, weights, bias)
+    parts = _BySign(layer, *weights)
+    z = parts.run(bias)
     stabiliser = epsilon * signs(z)
     ratio = relevance / (z + stabiliser)
     layer.note((1 - bias_factor) * (layer.of_bias(ratio, bias) + (ratio * stabiliser).sum()))
-    result = _signed_transposed(layer, ratio, weights)
+    result = parts.transposed(ratio)
     if bias_factor:
         constant = stabiliser if bias is None else stabiliser + layer.over_channels(bias)
         result = result + layer.evenly(bias_factor * ratio * constant) / away(layer.x)
@@ -366,27 +387,41 @@ def _own(layer, c):
     return c * (away(layer.y) if layer.additive else layer.y)
 
 
-def _signed_sum(layer, weights, bias):
-    """Return the layer's output with the first of ``weights`` for positive inputs and the second
-    for negative ones.
+class _BySign:
+    """A layer with one weight for positive inputs and another for negative ones.
 
-    The second part vanishes, and is left out, where no input is negative: behind every ReLU.
+    The second is not even made where no input is negative: behind every ReLU. Few channels of both
+    signs go through one convolution of twice as many, which costs hardly more than one of them.
     """
-    layer.signed = bool((layer.x < 0).any())
-    if not layer.signed:
-        return layer.run(layer.x, weights[0], bias)
-    return layer.run(layer.x.clamp(min=0), weights[0], bias) + layer.run(
-        layer.x.clamp(max=0), weights[1]
-    )
 
+    def __init__(self, layer, of_positive, of_negative):
+        self.layer, self.weight, self.stacked = layer, of_positive(), None
+        self.signed = bool(layer.x.min() < 0) if layer.x.numel() else False
+        if self.signed:
+            self.of_negative = of_negative()
+            self.stacked = layer.stacked(self.weight, self.of_negative)
 
-def _signed_transposed(layer, ratio, weights):
-    of_positive = layer.transposed(ratio, weights[0])
-    return (
-        torch.where(layer.x < 0, layer.transposed(ratio, weights[1]), of_positive)
-        if layer.signed
-        else of_positive
-    )
+    def run(self, bias):
+        """Return the output."""
+        x = self.layer.x
+        if not self.signed:
+            return self.layer.run(x, self.weight, bias)
+        if self.stacked:
+            return self.stacked.run(self.stacked.x, bias=bias)
+        positive = self.layer.run(x.clamp(min=0), self.weight, bias)
+        return positive.add_(self.layer.run(x.clamp(max=0), self.of_negative))
+
+    def transposed(self, c):
+        """Return the transposed map of ``c``."""
+        if not self.signed:
+            return self.layer.transposed(c, self.weight)
+        if self.stacked:
+            of_positive, of_negative = self.stacked.transposed(c).chunk(2, 1)
+        else:
+            of_positive, of_negative = (
+                self.layer.transposed(c, weight) for weight in (self.weight, self.of_negative)
+            )
+        return torch.where(self.layer.x < 0, of_negative, of_positive)
 
 
 def given_rule(layer, c, *, rule):

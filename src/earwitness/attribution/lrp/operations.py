@@ -357,8 +357,10 @@ def _even(mode, call, result, of_ones, keeps=True):
     ``of_ones`` returns what the operation makes of ones; where that is nothing, relevance is kept,
     unless something else hands it on.
     """
+    if not mode.additive or not result.requires_grad:
+        return
     zero = result.detach() == 0
-    if not mode.additive or not result.requires_grad or not zero.any():
+    if not zero.any():
         return
     with torch.no_grad():
         count = of_ones(result)
