@@ -3,13 +3,16 @@ end, the scoreboard with a filter that a reload keeps, at a desk and on a phone,
 """
 
 import base64
+import json
 
 import numpy as np
 from browser_players import press, wait
 
 from earwitness.audition.player import Player
+from earwitness_book.chapters import explorer
 
 ROOT = "document.querySelector('.ew-net')"
+EXPLORED = "audible-explanations"  # the chapter whose maps are explored
 PICTURE = f"{ROOT}.querySelector('canvas').toDataURL()"
 PLAY = "document.querySelector('.ew-opening .ew-play')"
 DECK = "document.querySelector('.ew-opening .ew-compare').deck"
@@ -33,6 +36,7 @@ async def check(tab, base: str) -> None:
         await look(tab, form, mode)
         await covers(tab, f"{base}/cover-it-up.html")
         await speaks(tab, f"{base}/your-voice.html")
+        await explores(tab, f"{base}/{EXPLORED}/intro.html")
 
 
 async def look(tab, form: str, mode: str) -> None:
@@ -117,7 +121,7 @@ async def started(tab, address: str) -> None:
     await tab.open(address)
     assert await tab.evaluate("document.querySelectorAll('script[src*=engine]').length") == 0
     await tab.evaluate(f"{ROOT}.querySelector('button').click()")
-    await wait(tab, f"{ROOT}.dataset.state === 'ready'", "the network")
+    await wait(tab, f"['ready', 'done'].includes({ROOT}.dataset.state)", "the network")
 
 
 async def settled(tab) -> None:
@@ -223,3 +227,49 @@ async def opens(tab, name: str, content: bytes) -> None:
         field.files = files.files;
         field.dispatchEvent(new Event('change'));
     }})()""")
+
+
+async def explores(tab, address: str) -> None:
+    """Ask for every kind of map of a chapter; picture, words and sounds change with it, together."""
+    await started(tab, address)
+    await settled(tab)
+    deck = f"{ROOT}.querySelector('.ew-compare').deck"
+    heard = f"[...{deck}.wavs[1]].reduce((sum, byte, k) => (sum * 31 + byte + k) % 1000003, 7)"
+    said = f"{ROOT}.querySelector('.ew-net-where').textContent"
+    seen = {(await tab.evaluate(PICTURE), await tab.evaluate(heard), await tab.evaluate(said))}
+    await choose(tab, "Question", 1)
+    seen.add((await tab.evaluate(PICTURE), await tab.evaluate(heard), await tab.evaluate(said)))
+    await choose(tab, "Method", 1)
+    seen.add((await tab.evaluate(PICTURE), await tab.evaluate(heard), await tab.evaluate(said)))
+    await tab.evaluate(f"{ROOT}.querySelectorAll('[type=radio][name^=ew-explore]')[1].click()")
+    await settled(tab)
+    seen.add((await tab.evaluate(PICTURE), await tab.evaluate(heard), await tab.evaluate(said)))
+    for part, what in enumerate(("maps", "sounds", "words")):
+        assert len({each[part] for each in seen}) == 4, f"some {what} do not change"
+    assert "untrained" in await tab.evaluate(said)
+    await tab.evaluate(f"{ROOT}.querySelector('.ew-wave').focus()")
+    await press(tab, " ")
+    await wait(tab, f"!{deck}.paused", "the clip")
+    await press(tab, "2")
+    assert await tab.evaluate(f"{deck}.chosen") == 1, "the player does not switch"
+    head = f"parseFloat({ROOT}.querySelector('.ew-net-head').style.insetInlineStart)"
+    await wait(tab, f"{head} > 5", "the playhead over the map")
+    await choose(tab, "Method", 0)
+    assert not await tab.evaluate(f"{deck}.paused"), "another map stops the sound"
+    await choose(tab, "Clip", 1)
+    assert await tab.evaluate(f"{deck}.paused"), "another clip goes on playing"
+    await decoded_as_made(tab)
+
+
+async def decoded_as_made(tab) -> None:
+    """A map in the page is the one that Python packed: its largest byte and its red points."""
+    name = await tab.evaluate(f"{ROOT}.dataset.name")
+    counted = await tab.evaluate(f"""(() => {{ const clip = EarwitnessData['{name}'].clips[0];
+        const bytes = Int8Array.from(atob(clip.maps), (sign) => sign.charCodeAt(0));
+        return [bytes.length, bytes.filter((b) => b > 0).length,
+            bytes.reduce((a, b) => Math.max(a, b))]; }})()""")
+    chapter = name.removeprefix("explore-")
+    (script,) = explorer.scripts(chapter).values()
+    clip = json.loads(script.decode().partition("] = ")[2].rstrip().rstrip(";"))["clips"][0]
+    made = np.frombuffer(base64.b64decode(clip["maps"]), np.int8)
+    assert counted == [len(made), int((made > 0).sum()), int(made.max())], counted

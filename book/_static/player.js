@@ -114,6 +114,17 @@
       this.say("choose");
     }
 
+    async swap(index, wav) {                // another sound in the same place; the position stays
+      this.wavs[index] = wav;
+      if (!this.buffers) return;
+      const buffer = await context.decodeAudioData(wav.buffer.slice(0));
+      if (this.wavs[index] !== wav) return;                 // a newer one came meanwhile
+      const on = !this.paused;
+      if (on) this.stop();
+      this.buffers[index] = buffer;
+      if (on) this.start();
+    }
+
     repeat(on) {
       const now = this.currentTime;
       this.loop = on;
@@ -170,7 +181,7 @@
     const look = Spectrogram ? { height: 0, cursorColor: "#fff", plugins: [Spectrogram.create({
       height: 160, labels: true, labelsColor: "#fff", labelsHzColor: "#fff", labelsBackground: "rgba(0,0,0,0.4)",
       scale: "linear", fftSamples: 256, windowFunc: "hann", colorMap: "roseus", rangeDB: 70,
-    })] } : { height: several ? 96 : 56 };
+    })] } : { height: Number(figure.dataset.height) || (several ? 96 : 56) };
     const wave = WaveSurfer.create({
       container: slider, media: deck, normalize: true, maxPeak, dragToSeek: { debounceTime: 0 }, ...WAVE, ...look,
       ...picture(0),
@@ -219,6 +230,8 @@
     }
     label();
   }
+
+  globalThis.EarwitnessPlayer = { upgrade };                // for pages that make players of their own
 
   const begin = () => {
     if (!window.AudioContext || !window.IntersectionObserver) return;

@@ -14,7 +14,7 @@ import pytest
 
 from earwitness import figures
 from earwitness_book import project, records
-from earwitness_book.chapters import page_networks, study_page, untrained
+from earwitness_book.chapters import explorer, page_networks, study_page, untrained
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 RATE = 8000
@@ -70,6 +70,10 @@ def site(tmp_path_factory):
             (folder / "networks" / Path(path).name).write_bytes(content)
         _page(folder, name, page_networks.place(name), "tables.js")
     (folder / browser_study.PAGE).parent.mkdir()
+    chapter = browser_reader.EXPLORED
+    for path, content in explorer.scripts(chapter).items():
+        (folder / "networks" / Path(path).name).write_bytes(content)
+    _page(folder, f"{chapter}/intro", explorer.place(chapter, "../"), "player.js")
     _page(folder, browser_study.PAGE, study()._repr_html_(), "study.js", "after.js")
     return folder.as_uri()
 

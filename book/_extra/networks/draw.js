@@ -59,6 +59,23 @@
     return sum;
   });
 
+  // Where the middle half of what is positive lies, in seconds and hertz.
+  const where = (relevance, [, bands, frames], centres, secondsPerFrame) => {
+    const times = new Float32Array(frames), heights = new Float32Array(bands);
+    relevance.forEach((value, at) => {
+      times[at % frames] += Math.max(value, 0);
+      heights[Math.floor(at / frames)] += Math.max(value, 0);
+    });
+    const quarter = (sums, part) => {
+      const whole = sums.reduce((a, b) => a + b, 0);
+      let sum = 0;
+      return sums.findIndex((value) => (sum += value) >= part * whole);
+    };
+    const time = (part) => (quarter(times, part) * secondsPerFrame).toFixed(2);
+    const hz = (part) => Math.round(centres[Math.max(0, quarter(heights, part))] / 10) * 10;
+    return `between ${time(0.25)} and ${time(0.75)} s, and between ${hz(0.25)} and ${hz(0.75)} Hz`;
+  };
+
   // A canvas with time below and frequencies at its side, and a playhead.
   const framed = (canvas, seconds, ticks) => {
     const head = make("span", { className: "ew-net-head", hidden: true });
@@ -108,5 +125,5 @@
       text([x(0.5), 208], "silenced points of the spectrogram"));
   };
 
-  own.draw = { make, map, wave, perFrame, framed, ticks, curve, limit };
+  own.draw = { make, map, wave, perFrame, where, framed, ticks, curve, limit };
 })();

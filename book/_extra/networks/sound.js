@@ -108,10 +108,11 @@
     return second;
   };
 
-  // What is left of a sound when each moment and band is weighted by a gain (band, frame) from 0 to 1.
+  // What is left of a sound when each moment and band is weighted by a gain (band, frame) from 0 to 1. Bands are those of
+  // the mel scale, or lie around the frequencies `centres`.
   const filtered = (samples, gains, settings) => {
     const { nFft, window: length, hop } = settings, frames = stft(samples, settings), n = frames.length;
-    const centres = edges(settings).slice(1, -1), offset = (nFft - length) >> 1, shape = hann(length);
+    const centres = settings.centres ?? edges(settings).slice(1, -1), offset = (nFft - length) >> 1, shape = hann(length);
     const result = new Float32Array(samples.length), weight = new Float32Array(samples.length);
     const place = Float64Array.from({ length: nFft / 2 + 1 }, (_, bin) => {
       const hz = (bin * settings.rate) / nFft;

@@ -41,22 +41,6 @@
     const random = engine.generator(SEED);
     return [first, ...Array.from({ length: ORDERS }, () => shuffled(first.length, random))];
   };
-  // Where the middle half of what is positive lies, in seconds and hertz.
-  const where = (relevance, [, bands, frames], centres) => {
-    const times = new Float32Array(frames), heights = new Float32Array(bands);
-    relevance.forEach((value, at) => {
-      times[at % frames] += Math.max(value, 0);
-      heights[Math.floor(at / frames)] += Math.max(value, 0);
-    });
-    const quarter = (sums, part) => {
-      const whole = sums.reduce((a, b) => a + b, 0);
-      let sum = 0;
-      return sums.findIndex((value) => (sum += value) >= part * whole);
-    };
-    const time = (part) => ((quarter(times, part) * sound.DIGITS.hop) / RATE).toFixed(2);
-    const hz = (part) => Math.round(centres[Math.max(0, quarter(heights, part))] / 10) * 10;
-    return `between ${time(0.25)} and ${time(0.75)} s, and between ${hz(0.25)} and ${hz(0.75)} Hz`;
-  };
 
   // --- what is seen
   const begin = (root) => {
@@ -128,7 +112,7 @@
       draw.wave(waveCanvas, heard.samples, map && draw.perFrame(map, shape));
       mapCanvas.setAttribute("aria-label", `Spectrogram; ${words}`);
       waveCanvas.setAttribute("aria-label", `Waveform; ${words}`);
-      places.textContent = map ? `Half of ${words} lies ${where(map, shape, centres)}. Red: for; blue: against.`
+      places.textContent = map ? `Half of ${words} lies ${draw.where(map, shape, centres, sound.DIGITS.hop / RATE)}. Red: for; blue: against.`
         : "The spectrogram as the network gets it: the darker, the louder; white is 60 dB below the loudest point.";
       views.inputs[state.view].checked = true;
       listen.stop();

@@ -267,7 +267,7 @@ def _spoken_digits() -> list[dict]:
         {
             "words": f"{unmet.table['word'].iloc[row]}, {unmet.table['sex'].iloc[row]} voice "
             "(generated)",
-            "samples": _packed(clips.resampled(unmet)[row]),
+            "samples": packed(clips.resampled(unmet)[row]),
         }
         for row in range(len(unmet))
     ]
@@ -282,9 +282,9 @@ def _spoken_sentences() -> list[dict]:
     for row, (spoilt, words) in enumerate(_SPOILT):
         samples = spoken[row].samples[: _LONGEST_S * rate]
         sex = spoken.table["sex"].iloc[row]
-        made.append({"words": f"a sentence, {sex} voice (generated)", "samples": _packed(samples)})
+        made.append({"words": f"a sentence, {sex} voice (generated)", "samples": packed(samples)})
         sent, _ = degrade(samples, rate, spoilt, np.random.default_rng(0))
-        made.append({"words": f"the same {words}", "samples": _packed(sent)})
+        made.append({"words": f"the same {words}", "samples": packed(sent)})
     return made
 
 
@@ -295,7 +295,8 @@ _SPOILT = (
 )
 
 
-def _packed(samples: np.ndarray) -> str:
+def packed(samples: np.ndarray) -> str:
+    """Return samples as a page unpacks them: 16 bits in base64, their peak at half of full scale."""
     scaled = samples / max(1e-9, float(np.abs(samples).max())) * 0.5
     return base64.b64encode((scaled * 32767).round().astype("<i2").tobytes()).decode()
 

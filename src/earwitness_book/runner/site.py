@@ -35,6 +35,7 @@ _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
 )  # of a page: what the cell with this tag of a notebook shows
 _NETWORK = re.compile(r"<!-- network (\S+) -->")  # of a page: where it runs
+_EXPLORER = re.compile(r"<!-- explorer (\S+) -->")  # of a page: where a chapter's maps are explored
 _CARD = re.compile(r"<!-- card (\S+) -->")  # of such a network: what it learnt, how well it does
 
 
@@ -268,6 +269,8 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
         wanted[name] = _filled(profile, name, text, listed).encode()
         for page in _NETWORK.findall(text):
             wanted |= _networks().scripts(page)
+        for chapter in _EXPLORER.findall(text):
+            wanted |= _explorer().scripts(chapter)
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
@@ -316,6 +319,7 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
     text = _CARDS.sub(lambda asked: _cards(profile, asked[1].split(), listed), text)
     text = _NETWORK.sub(lambda asked: _networks().place(asked[1]), text)
+    text = _EXPLORER.sub(lambda asked: _explorer().place(asked[1], up), text)
     text = _CARD.sub(lambda asked: _networks().card(asked[1]), text)
     text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
@@ -325,6 +329,12 @@ def _networks():
     from earwitness_book.chapters import page_networks  # here, for it takes torch
 
     return page_networks
+
+
+def _explorer():
+    from earwitness_book.chapters import explorer  # here, for it takes torch
+
+    return explorer
 
 
 def _finding(profile: str, name: str) -> str:
