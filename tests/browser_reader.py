@@ -230,7 +230,7 @@ async def opens(tab, name: str, content: bytes) -> None:
 
 
 async def explores(tab, address: str) -> None:
-    """Ask for every kind of map of a chapter; picture, words and sounds change with it, together."""
+    """Ask for every kind of map of a chapter; picture, words and sounds change together."""
     await started(tab, address)
     await settled(tab)
     deck = f"{ROOT}.querySelector('.ew-compare').deck"

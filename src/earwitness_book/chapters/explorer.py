@@ -1,4 +1,4 @@
-"""Maps to explore in a page, a chapter each: every clip by every answer and method, from the
+"""Maps to explore in a page, a chapter each: every clip by every class and method, from the
 trained network and from an untrained one, as bytes in a script file that a page loads when asked.
 
 The networks are those that travel with the book, the clips generated ones, so every copy of the
@@ -31,15 +31,15 @@ SCRIPTS = ("sound", "draw", "listen")  # what the page's code needs beside its o
 
 @dataclass(frozen=True)
 class Clip:
-    """A sound, what may be asked about it, and the maps that answer.
+    """A sound, what may be asked about it, and the maps that show it.
 
     Attributes
     ----------
     words, said : str
-        What the clip is, and what the two networks answer.
+        What the clip is, and what the trained network predicts.
     samples : ndarray, shape (T,)
     questions : sequence of str
-        What is explained, for instance an answer, or one answer against another.
+        What is explained, for instance a class, or one class against another.
     maps : ndarray, shape (question, method, network, rows, frames)
         Relevance; of the networks the first is trained, the second is not.
     """
@@ -198,7 +198,7 @@ def _audiomnist():
 
 
 def _audible():
-    """One answer against another: what tells a nine from a five?"""
+    """One class against another: what tells a nine from a five?"""
     pairs = ((9, 5), (5, 9), (9, 1), (5, 4))
 
     def against(names, classes, _):

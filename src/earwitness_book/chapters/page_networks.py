@@ -296,7 +296,7 @@ _SPOILT = (
 
 
 def packed(samples: np.ndarray) -> str:
-    """Return samples as a page unpacks them: 16 bits in base64, their peak at half of full scale."""
+    """Return samples as a page unpacks them: 16 bits in base64, the peak at half of full scale."""
     scaled = samples / max(1e-9, float(np.abs(samples).max())) * 0.5
     return base64.b64encode((scaled * 32767).round().astype("<i2").tobytes()).decode()
 
