@@ -2,10 +2,13 @@
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -149,3 +152,50 @@ def test_help_and_list_load_nothing_heavy(make_toy):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    "command", ["sweep passes -p n_clips 1,2", "run passes -p n_clips 2", "build", "record toy"]
+)
+def test_something_is_said_before_anything_heavy_is_loaded(make_toy, command):
+    make_toy()
+    code = (
+        "import sys\nfrom earwitness import cli\nimport typer\n"
+        "def first(*said, **how):\n"
+        "    print(said, {'torch', 'pandas', 'scipy', 'papermill'} & set(sys.modules))\n"
+        "    raise SystemExit\n"
+        "typer.echo = first\ncli.main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "('Looking for what changed.',) set()\n"
+
+
+TABLES = ["list", "params passes", "cache status", "data status", "scoreboard"]
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_every_table_can_be_had_as_json(make_toy, call, command):
+    make_toy()
+    kept = Path(os.environ["EARWITNESS_CACHE"]) / "voices" / "a.wav"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    status, out, _ = call(*command.split(), "--json")
+    rows = json.loads(out)
+    assert status == 0 and rows and all(isinstance(row, dict) for row in rows)
+    assert len({tuple(row) for row in rows}) == 1, "each has the same names"
+
+
+def test_what_is_not_known_is_null_in_json(capsys):
+    from earwitness.cli.output import table
+
+    table([{"a": float("nan"), "b": np.float32(0.5), "c": True}], json=True)
+    assert json.loads(capsys.readouterr().out) == [{"a": None, "b": 0.5, "c": True}]
+
+
+def test_there_are_no_colours_where_no_terminal_is(make_toy, call):
+    make_toy()
+    for command in (*TABLES, "params pases", "serve", "--help"):
+        _, out, err = call(*command.split())
+        assert "\x1b" not in out + err, command

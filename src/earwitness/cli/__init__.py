@@ -26,7 +26,8 @@ app = typer.Typer(
     help="Explain what audio networks predict, and why: an executable book and a library.\n\n"
     "Start with `earwitness list`, then `earwitness build`. "
     "Each command has examples: `earwitness run --help`.\n\n"
-    "The exit status is 0, or 1 if something failed, or 2 if what was asked for cannot be.",
+    "The exit status is 0, or 1 if something failed, or 2 if what was asked for cannot be, "
+    "or 130 after Ctrl-C.",
 )
 _options = {"debug": False}
 

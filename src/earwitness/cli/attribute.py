@@ -48,8 +48,7 @@ def attribute(
     batch: Annotated[int, typer.Option(min=1, help="Clips at a time, and in a chunk.")] = 16,
     workers: Annotated[int, typer.Option(min=1, help="Processes at once on this machine.")] = 1,
     part: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Only the I-th of N shares; the rest runs elsewhere."),
+        str, typer.Option(metavar="I/N", help="Only the I-th of N shares; the rest runs elsewhere.")
     ] = "1/1",
 ) -> None:
     """Explain every clip of a corpus: maps, predictions and ledger in one store for xarray.

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.options import Json
 from earwitness.cli.output import cell, table
 
 app = typer.Typer(
@@ -14,14 +15,18 @@ app = typer.Typer(
 
 
 @app.command()
-def status() -> None:
+def status(json: Json = False) -> None:
     """Show what is kept, by kind: files, megabytes, days since anything of it was used.
 
-    Examples: `earwitness cache status`, `EARWITNESS_CACHE=/data/cache earwitness cache status`
+    Examples: `earwitness cache status`, `EARWITNESS_CACHE=/data/cache earwitness cache status
+    --json`
     """
     from earwitness import cache
 
     rows = cache.inventory()
+    if json:
+        table(rows, json=True)
+        return
     table(
         [
             {

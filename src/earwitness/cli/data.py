@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.options import Json
 from earwitness.cli.output import end, table
 from earwitness.errors import ParameterError
 
@@ -15,14 +16,14 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[CORPUS]...")]
 
 
 @app.command()
-def status() -> None:
+def status(json: Json = False) -> None:
     """Show which corpora are on this machine, and where the others can be got.
 
-    Examples: `earwitness data status`, `EARWITNESS_DATA=~/corpora earwitness data status`
+    Examples: `earwitness data status`, `EARWITNESS_DATA=~/corpora earwitness data status --json`
     """
     from earwitness.corpora import store
 
-    table(store.status().to_dict("records"))
+    table(store.status().to_dict("records"), json=json)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.options import Json
 from earwitness.cli.output import table
 
 
@@ -20,6 +21,7 @@ def new_corpus(
         str | None, typer.Option(help="Of recordings with two: left, right or mean.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, and write nothing.")] = False,
+    json: Json = False,
 ) -> None:
     """Look at a folder of recordings, say what is in it and what cannot be used, and write
     `labels.csv`, with which it is a corpus.
@@ -32,9 +34,38 @@ def new_corpus(
     """
     from earwitness import corpora
     from earwitness.corpora import survey as surveying
-    from earwitness.errors import FoldError
 
     found = surveying.survey(folder, pattern, channel)
+    if json:
+        table([*_files(found)], json=True)
+    else:
+        _say(found, pattern)
+    if not dry_run and not (found.root / "labels.csv").exists():
+        path = surveying.write(found)
+        corpus = corpora.load(found.root, **({"channel": channel} if channel else {}))
+        for task in corpus.tasks:
+            _say_folds(corpus, task, err=json)
+        typer.echo(path, err=json)
+
+
+def _files(found):
+    """Yield each file: what it says, or why it cannot be used."""
+    for row in found.table.to_dict("records"):
+        yield row | {"why_not": None}
+    for name, why in found.unusable.items():
+        yield {"path": name, "why_not": why}
+
+
+def _say_folds(corpus, task: str, err: bool) -> None:
+    from earwitness.errors import FoldError
+
+    try:
+        typer.echo(f"{task}: {len(corpus.folds(task))} folds that keep speakers apart.", err=err)
+    except FoldError as error:
+        typer.secho(f"{task}: {error}", fg="yellow", err=True)
+
+
+def _say(found, pattern: str | None) -> None:
     rows = found.table
     lasting = f"{rows['duration_s'].min():.2f} to {rows['duration_s'].max():.2f} s"
     typer.echo(f"{len(rows)} recordings, {lasting}, {rows['duration_s'].sum() / 60:.1f} minutes.")
@@ -45,16 +76,6 @@ def new_corpus(
     if found.unusable:
         reasons = [{"file": name, "why": why} for name, why in found.unusable.items()]
         table(reasons, f"{len(reasons)} files cannot be used and are left out")
-    if dry_run or (found.root / "labels.csv").exists():
-        return
-    path = surveying.write(found)
-    corpus = corpora.load(found.root, **({"channel": channel} if channel else {}))
-    for task in corpus.tasks:
-        try:
-            typer.echo(f"{task}: {len(corpus.folds(task))} folds that keep speakers apart.")
-        except FoldError as error:
-            typer.secho(f"{task}: {error}", fg="yellow", err=True)
-    typer.echo(path)
 
 
 def _column(name: str, count) -> dict:

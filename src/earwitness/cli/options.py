@@ -8,6 +8,9 @@ import typer
 
 from earwitness.cli.output import typed_pairs
 
+Json = Annotated[
+    bool, typer.Option("--json", help="A list of objects instead of a table, for other programs.")
+]
 Model = Annotated[
     str,
     typer.Option(

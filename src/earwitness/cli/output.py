@@ -1,6 +1,7 @@
 """What every command prints alike, and how typed values are read."""
 
 import sys
+from json import dumps
 
 import typer
 
@@ -21,7 +22,14 @@ def console():
     return Console(stderr=True)
 
 
-def table(rows: list[dict], title: str | None = None, empty: str = "Nothing to show.") -> None:
+def table(
+    rows: list[dict], title: str | None = None, empty: str = "Nothing to show.", json: bool = False
+) -> None:
+    """Print rows as a table, or as JSON, in which what is not known is null."""
+    if json:
+        known = [{name: _known(value) for name, value in row.items()} for row in rows]
+        typer.echo(dumps(known, indent=1, ensure_ascii=False, default=str))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -37,6 +45,12 @@ def table(rows: list[dict], title: str | None = None, empty: str = "Nothing to s
     Console(width=wide, markup=False, highlight=False).print(table) if wide else Console(
         markup=False
     ).print(table)
+
+
+def _known(value):
+    """Return a value as Python's own number or word, None for NaN."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if value != value else value
 
 
 def cell(value) -> str:

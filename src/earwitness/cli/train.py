@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from earwitness import cache
+from earwitness.cli.options import Json
 from earwitness.cli.output import table
 from earwitness.errors import ParameterError
 
@@ -62,6 +63,7 @@ def train(
             help="Write rounded weights and their card, as `data/weights` has them.",
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Train a network on a corpus, or take it from the cache, and print how well it does.
 
@@ -96,14 +98,14 @@ def train(
     else:
         done = [training.fit(model, corpus, task, int(fold), protocol=protocol, **how)]
     rows = training.summary(done)
-    table(rows.round(2).to_dict("records"))
-    if len(done) > 1:
+    table(rows.round(2).to_dict("records"), json=json)
+    if len(done) > 1 and not json:
         accuracy = rows["accuracy_percent"]
         typer.echo(f"{accuracy.mean():.2f} ± {accuracy.std(ddof=0):.2f} % over {len(done)} folds")
     if export:
         again = _command(done[0].specification, corpus, recipe, options, export)
         training.export(done[0], export, again)
-        typer.echo(export.resolve())
+        typer.echo(export.resolve(), err=json)
 
 
 def _writable(path: Path) -> Path:
@@ -135,9 +137,7 @@ def corpus_options(given: list[str]) -> dict:
         raise ParameterError(f"A value of --option cannot be read: {error}") from None
 
 
-def _command(
-    specification: dict, corpus: str, recipe: str, options: dict, export: Path
-) -> str:
+def _command(specification: dict, corpus: str, recipe: str, options: dict, export: Path) -> str:
     """Return the command line that trains and exports the same again, as a shell reads it."""
     known = {"corpus": corpus}  # as it was asked for: a folder's name alone does not find it
     known |= {name: specification[name] for name in ("task", "fold", "protocol")}

@@ -43,7 +43,7 @@ def _needs_the_book(name: str, command: Callable) -> Callable:
         if missing := [package for package in _NEEDS if find_spec(package) is None]:
             raise MissingDataError(
                 f"`earwitness {name}` belongs to the book, which is not installed in full "
-                f"({', '.join(missing)}); install it with: pip install \"earwitness[book]\""
+                f'({", ".join(missing)}); install it with: pip install "earwitness[book]"'
             )
         return command(*arguments, **options)
 

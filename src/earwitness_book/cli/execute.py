@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.options import Json
 from earwitness.cli.output import console, end, table, typed_pairs
 from earwitness.errors import ParameterError, check_choice
 from earwitness_book.cli.options import (
@@ -47,6 +48,7 @@ def run(
     Without `-p` and `--out` the result also becomes part of the site that `earwitness build` makes
     for the profile.
     """
+    _begin()
     from earwitness import cache
     from earwitness_book.runner import notebooks, parameters, site
 
@@ -88,6 +90,7 @@ def sweep(
             help="Make a page of the profile's site of it: pictures, sounds, table, files.",
         ),
     ] = None,
+    json: Json = False,
     force: Force = False,
     threads: Threads = None,
     timeout: Timeout = None,
@@ -101,6 +104,7 @@ def sweep(
     Parquet, has a row for each value that a run recorded: parameters, id, value, interval, n, unit,
     corpus, seconds. It keeps the rows of earlier sweeps in the same folder.
     """
+    _begin()
     from earwitness_book.runner import notebooks, site, sweep_page
     from earwitness_book.runner import sweep as sweeping
 
@@ -122,11 +126,8 @@ def sweep(
     sweeping.write(rows, tried, base / "table.csv")
     if average:
         rows = sweeping.averaged(rows, average)
-    on_screen = sweeping.shown(rows)
-    table(on_screen[:N_SHOWN])
-    if len(on_screen) > N_SHOWN:
-        typer.echo(f"… and {len(on_screen) - N_SHOWN} more rows in the table:")
-    typer.echo((base / "table.csv").resolve())
+    _print(rows.to_dict("records") if json else sweeping.shown(rows), json)
+    typer.echo((base / "table.csv").resolve(), err=json)
     problems = []
     if page is not None:
         typed = typed_pairs(parameter) | ({"--average": average} if average else {})
@@ -135,8 +136,15 @@ def sweep(
         )
         place = sweep_page.write(profile, page, shown)
         index, problems = _rendered(profile)
-        typer.echo(index.parent / f"{place}.html")
+        typer.echo(index.parent / f"{place}.html", err=json)
     end([*failures(results, label), *_counted(problems)])
+
+
+def _print(rows: list[dict], json: bool) -> None:
+    """Print a sweep's table, of a long one the beginning."""
+    table(rows if json else rows[:N_SHOWN], json=json)
+    if len(rows) > N_SHOWN and not json:
+        typer.echo(f"… and {len(rows) - N_SHOWN} more rows in the table:")
 
 
 def _again(notebook: str, typed: dict[str, str], profile: str, page: str) -> str:
@@ -178,6 +186,7 @@ def build(
     A notebook that fails does not stop the others: its page shows the error, and the exit status is
     1.
     """
+    _begin()
     from earwitness_book.runner import site
 
     wanted = _chapters(chapter)
@@ -222,6 +231,7 @@ def record(
 
     Commit first: a `+` behind the recorded commit says that files differed from it.
     """
+    _begin()
     from earwitness_book import project
     from earwitness_book.runner import recording, site
 
@@ -245,6 +255,11 @@ def record(
         if path := recording.keep(name, good, command):
             typer.echo(path)
     end(failures(results))
+
+
+def _begin() -> None:
+    """Say at once that something happens: what executes notebooks takes seconds to load."""
+    typer.echo("Looking for what changed.", err=True)
 
 
 def _chapters(named: list[str] | None) -> list[str]:

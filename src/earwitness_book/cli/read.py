@@ -4,17 +4,23 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.options import Json
 from earwitness.cli.output import cell, table
 from earwitness_book.cli.options import Profile, Which
 
 
-def list_() -> None:
+def list_(json: Json = False) -> None:
     """Show chapters and notebooks.
 
-    Examples: `earwitness list`, then `earwitness params pixel-flipping`
+    Examples: `earwitness list`, `earwitness list --json`, then `earwitness params
+    pixel-flipping`
     """
     from earwitness_book.runner import notebooks
 
+    if json:
+        known = notebooks.every()
+        table([{"id": n.id, "chapter": n.chapter, "title": n.title()} for n in known], json=True)
+        return
     chapter = None
     for notebook in notebooks.every():
         if notebook.chapter != chapter:
@@ -33,10 +39,12 @@ def params(
             help="Show instead what it depends on: if one of these changes, it is executed.",
         ),
     ] = False,
+    json: Json = False,
 ) -> None:
     """Show name, type, default and meaning of each parameter of a notebook.
 
-    Examples: `earwitness params pixel-flipping`, `earwitness params pixel-flipping --reach`
+    Examples: `earwitness params pixel-flipping`, `earwitness params pixel-flipping --reach`,
+    `earwitness params pixel-flipping --json`
     """
     from earwitness.errors import check_choice
     from earwitness_book.runner import notebooks, profiles
@@ -50,7 +58,7 @@ def params(
         {"parameter": p.name, "type": p.type, "default": repr(p.default), "meaning": _meaning(p)}
         for p in found.parameters.values()
     ]
-    table(rows, title=f"{found.id}: {found.title()}", empty="It has no parameters.")
+    table(rows, f"{found.id}: {found.title()}", "It has no parameters.", json)
 
 
 def _meaning(parameter) -> str:
@@ -98,9 +106,7 @@ def serve(
 
 
 def scoreboard(
-    json: Annotated[
-        bool, typer.Option("--json", help="A list of objects, for other programs.")
-    ] = False,
+    json: Json = False,
     profile: Annotated[
         str | None,
         typer.Option(help="Only what this profile measured; without one, all but smoke."),

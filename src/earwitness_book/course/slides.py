@@ -33,7 +33,8 @@ _TEMPLATE = """\
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}<script src="katex/set.js"></script>{%- endblock -%}
 {%- block html_head_css -%}
-<style>.reveal { font-size: 26px; } .reveal :is(img, svg) { max-height: 72vh; width: auto; }
+<style>.reveal { font-size: 26px; } .reveal table { font-size: 0.7em; }
+.reveal :is(img, svg) { max-height: 72vh; width: auto; }
 .reveal .jp-OutputPrompt, .reveal .jp-Collapser { display: none; }</style>
 {%- endblock -%}
 {%- block footer_js -%}
@@ -133,13 +134,18 @@ def _cells(notebook: Notebook, content: dict) -> Iterator[nbformat.NotebookNode]
 
 
 def _described(output: dict, alt: str) -> dict:
-    """Return an output, a picture as HTML with its alternative text: nbconvert has no place for
-    one.
+    """Return an output with its lines joined, a picture as HTML with its alternative text:
+    nbconvert has no place for one.
     """
-    if not (drawn := output["data"].get("image/png")) or "text/html" in output["data"]:
-        return output
-    shown = html('<img src="data:image/png;base64,{}" alt="{}">', "".join(drawn).strip(), alt)
-    return output | {"data": {"text/html": str(shown)}}
+    data = {kind: "".join(each) for kind, each in output["data"].items() if _is_text(each)}
+    if "image/png" in data and "text/html" not in data:
+        shown = '<img src="data:image/png;base64,{}" alt="{}">'
+        data = {"text/html": str(html(shown, data["image/png"].strip(), alt))}
+    return output | {"data": data}
+
+
+def _is_text(value) -> bool:
+    return isinstance(value, str | list)
 
 
 def _spoken(words: str) -> Iterator[nbformat.NotebookNode]:

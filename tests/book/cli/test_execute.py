@@ -1,6 +1,7 @@
 """Commands that execute notebooks: paths are printed, killed runs resume."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -85,7 +86,12 @@ def test_a_second_sweep_into_a_folder_keeps_the_first_ones_rows(make_toy, call, 
     make_toy({"toy/02-quick": toy.lines(toy.MEASURE)})
     table = tmp_path / "s" / "table.csv"
     call("sweep", "quick", "-p", "n", "1,2", "--out", str(table.parent))
-    call("sweep", "quick", "-p", "n", "2,3", "--out", str(table.parent))
+    _, out, err = call("sweep", "quick", "-p", "n", "2,3", "--out", str(table.parent), "--json")
+    assert [(row["parameter_n"], row["value"], row["low"]) for row in json.loads(out)] == [
+        (2, 2.0, ""),
+        (3, 3.0, ""),
+    ]
+    assert str(table) in err, "beside the answer, not in it"
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(row["parameter_n"], row["value"]) for row in rows] == [
         ("1", "1.0"),
