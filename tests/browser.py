@@ -3,9 +3,9 @@ tests/browser.py [PROFILE]``.
 
 Every page of the table of contents at desktop and phone width, light and dark: errors on the
 console, requests to other hosts, a page wider than its window, images that did not load, formulas
-that were not set, players without a duration, and a search that finds nothing. Then the players are
-played (:mod:`browser_players`) and the listening study is taken (:mod:`browser_study`). Screenshots
-go to ``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install
+that were not set, players without a duration, what axe finds, and a search that finds nothing. Then
+the players are played (:mod:`browser_players`) and the listening study is taken
+(:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install
 chromium``).
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import browser_axe
 import browser_players
 import browser_reader
 import browser_report
@@ -32,6 +33,7 @@ from earwitness_book.runner import notebooks, site
 from earwitness_book.runner.server import server as make_server
 
 SECTION_PX = 900  # within which a notebook's first section begins, at a desk
+PATIENCE_S = 180  # axe reads a long page for a minute where other programs run
 HEAVY_MB = 5  # no page is heavier; uncompressed, with everything that it loads
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = [
@@ -131,7 +133,7 @@ class Tab:
         await self.socket.write_message(
             json.dumps({"id": self.number, "method": method, "params": parameters})
         )
-        said = await asyncio.wait_for(answer, 60)
+        said = await asyncio.wait_for(answer, PATIENCE_S)
         if "error" in said:
             raise RuntimeError(f"{method}: {said['error']}")
         return said["result"]
@@ -227,6 +229,7 @@ async def look(base: str, port: int, folder: Path) -> int:
                 seen = await tab.evaluate(INSPECT)
                 await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png", form)
                 wrong = problems(seen, tab) + bounds(seen, name, form)
+                wrong += await browser_axe.found(tab)
                 bad += bool(wrong)
                 counted = {
                     key: seen[key]

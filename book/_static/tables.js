@@ -1,6 +1,22 @@
 // Whatever scrolls sideways can be reached and moved with the keyboard; a place inside a fold unfolds it; tables of
-// parameters stack on a phone.
+// parameters stack on a phone. What the theme and pandas leave without a name for a screen reader gets one.
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("th").forEach((head) => {     // the corner of a table is the head of nothing
+    if (head.textContent.trim()) return;
+    const cell = document.createElement("td");
+    [...head.attributes].forEach(({ name, value }) => name === "scope" || cell.setAttribute(name, value));
+    head.replaceWith(cell);
+  });
+  document.querySelectorAll("[role=list] > [role=doc-biblioentry]").forEach((work) => work.setAttribute("role", "listitem"));
+  document.querySelectorAll("nav li.has-children > details > summary").forEach((fold) => {
+    const page = fold.closest("li").querySelector("a")?.textContent.trim();
+    fold.setAttribute("aria-label", `Pages of ${page}`);
+  });
+  document.querySelectorAll(".sidebar-primary-items__start > .sidebar-primary-item:not(:has(nav))").forEach((item) => {
+    item.setAttribute("role", "region");
+    item.setAttribute("aria-label", item.querySelector("button, form, input") ? "Search" : "Title");
+  });
+
   const tables = [...document.querySelectorAll("table.ew-parameters")];
   tables.forEach((table) => {
     const names = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent.trim());

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import browser
+import browser_axe
 import browser_reader
 import browser_study
 import numpy as np
@@ -18,6 +19,8 @@ from earwitness_book.chapters import explorer, page_networks, study_page, untrai
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 RATE = 8000
+EXPLORER = f"{browser_reader.EXPLORED}/intro"
+OWN = ("index", "scoreboard", "spot-the-untrained", EXPLORER, browser_study.PAGE)
 
 
 def clip(seed):
@@ -73,7 +76,7 @@ def site(tmp_path_factory):
     chapter = browser_reader.EXPLORED
     for path, content in explorer.scripts(chapter).items():
         (folder / "networks" / Path(path).name).write_bytes(content)
-    _page(folder, f"{chapter}/intro", explorer.place(chapter, "../"), "player.js")
+    _page(folder, EXPLORER, explorer.place(chapter, "../"), "player.js")
     _page(folder, browser_study.PAGE, study()._repr_html_(), "study.js", "after.js")
     return folder.as_uri()
 
@@ -98,3 +101,24 @@ def test_who_took_the_study_hears_every_item_again_and_sees_a_class_together(sit
 
     errors, hosts = browser.drive(take)
     assert not errors and hosts <= {""}
+
+
+@pytest.mark.skipif(not browser_axe.here(), reason="needs axe-core-python")
+def test_axe_finds_nothing_on_the_books_own_pages_by_day_and_night_at_a_desk_and_on_a_phone(site):
+    started = "document.querySelector('.ew-net button').click()"
+
+    async def look(port):
+        tab, wrong = await browser.attach(port), []
+        for form, mode in (("desktop", "light"), ("desktop", "dark"), ("phone", "light"),
+                           ("phone", "dark")):  # fmt: skip
+            await browser_reader.look(tab, form, mode)
+            for name in OWN:
+                await tab.open(f"{site}/{name}.html")
+                if name == EXPLORER:
+                    await tab.evaluate(started)
+                    await browser_reader.settled(tab)
+                wrong += [f"{name}: {each}" for each in await browser_axe.found(tab, "'article'")]
+        tab.listening.cancel()
+        return wrong
+
+    assert browser.drive(look) == []

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import binom
 
-from earwitness import audition, catalogue, figures
+from earwitness import audition, figures
 from earwitness.errors import ParameterError
 from earwitness.html import html, in_script
+from earwitness_book.licences import withheld
 
 _LEVEL = 0.5  # peak of a clip as it is played
 
@@ -138,25 +139,6 @@ class Game:
             'switched on.</p><script type="application/json">{}</script></div>',
             self.as_json(),
         )
-
-
-def withheld(corpus: str) -> str:
-    """Return why clips of a corpus are neither played nor drawn, as HTML; nothing if they may be.
-
-    Parameters
-    ----------
-    corpus : str
-        Of the catalogue; a folder or class of the reader's own is the reader's to show.
-    """
-    known = catalogue.corpora()
-    if corpus not in known or catalogue.may_be_shown(corpus):
-        return ""
-    return html(
-        '<p class="ew-withheld">Clips of {} are neither played nor drawn here: the licence ({}) '
-        "does not allow it. What was measured on them stands in the tables.</p>",
-        known[corpus]["title"],
-        known[corpus]["licence"],
-    )
 
 
 def chances(rounds: int) -> list[float]:
