@@ -35,7 +35,8 @@ class WordNet(nn.Sequential):
 
 def shown(text: str) -> list[str]:
     """Return the commands of this program in a text's blocks and sentences, without its name."""
-    lines = [line for _, block in FENCE.findall(text) for line in block.splitlines()]
+    blocks = [block.replace("\\\n", " ") for _, block in FENCE.findall(text)]
+    lines = [line for block in blocks for line in block.splitlines()]
     lines += [" ".join(command.split()) for command in INLINE.findall(text)]
     return [found[1] for line in lines if (found := PROGRAM.match(line.strip()))]
 
@@ -82,7 +83,12 @@ PAGES = texts()
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_that_is_shown_is_one(page):
+def test_every_command_that_is_shown_is_one(page, tmp_path, monkeypatch):
+    files = re.findall(r"```yaml\n(class: .*?)```", PAGES[page], re.DOTALL)
+    names = re.findall(r"--cluster (\S+\.yaml)", PAGES[page])
+    for name, text in zip(names, files, strict=True):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
     for line in shown(PAGES[page]):
         try:
             check(line)

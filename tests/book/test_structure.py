@@ -189,6 +189,7 @@ ELSEWHERE = {
     ("book/records", "board"): "closing ../project",
     ("book/records", "measurements"): "../../provenance",
     ("book/runner", "keys"): "plan",
+    ("book/runner", "parallel"): "clusters",
     ("book/runner", "parameters"): "choices",
     ("book/runner", "site"): "pages render",
 }
@@ -197,7 +198,7 @@ TOGETHER = {  # what is true of many modules at once
     "attribution/zoo/test_reference.py",
     "attribution/zoo/test_table.py", "book/runner/test_notebook_times.py",
     "book/test_reader.py", "book/test_structure.py", "book/test_what_a_tick_means.py",
-    "book/test_what_libraries_say.py",
+    "book/test_what_it_costs.py", "book/test_what_libraries_say.py",
     "corpora/test_damaged_tables.py", "corpora/test_registration.py",
     "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
     "notebooks/test_plain_tools.py",

@@ -10,6 +10,7 @@ from earwitness.cli.options import Json
 from earwitness.cli.output import console, end, table, typed_pairs
 from earwitness.errors import ParameterError, check_choice
 from earwitness_book.cli.options import (
+    ClusterFile,
     Force,
     Pairs,
     Profile,
@@ -68,6 +69,7 @@ def sweep(
     profile: Profile = "demo",
     workers: Workers = 1,
     scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +123,7 @@ def sweep(
     def label(job) -> str:
         return sweeping.label({name: job.values[name] for name in tried})
 
-    results = work(jobs, lambda job: base / label(job), workers, scheduler, name=label)
+    results = work(jobs, lambda job: base / label(job), workers, scheduler, cluster, label)
     rows = sweeping.table(tried, results, base)
     sweeping.write(rows, tried, base / "table.csv")
     if average:
@@ -170,6 +172,7 @@ def build(
     profile: Profile = "demo",
     workers: Workers = 1,
     scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     force: Force = False,
     threads: Threads = None,
     timeout: Timeout = None,
@@ -194,7 +197,7 @@ def build(
         [] if render_only else [(each, {}) for each in site.chapters() if each.chapter in wanted]
     )
     jobs = _jobs(chosen, profile, force=force, threads=threads, timeout=timeout)
-    results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler)
+    results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler, cluster)
     index, found = _rendered(profile, wanted if chapter else None)
     typer.echo(index)
     end([*failures(results), *_counted(found)])
@@ -221,6 +224,7 @@ def record(
     profile: Profile = "real",
     workers: Workers = 1,
     scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     force: Force = False,
     threads: Threads = None,
 ) -> None:
@@ -244,7 +248,7 @@ def record(
         )
     chosen = [(each, {}) for each in site.chapters() if each.chapter in wanted]
     jobs = _jobs(chosen, profile, force=force, threads=threads)
-    results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler)
+    results = work(jobs, lambda job: site.folder(profile) / "executed", workers, scheduler, cluster)
     command = " ".join(["earwitness record", *wanted, "--profile", profile])
     for name in wanted:
         good = [

@@ -53,6 +53,23 @@ Threads = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A running dask scheduler.")
 ]
+
+
+def _cluster(path: Path | None):
+    from earwitness_book.runner import clusters
+
+    return clusters.read(path.expanduser()) if path else None
+
+
+ClusterFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--cluster",
+        metavar="FILE",
+        help="A dask cluster to start for it, as a file of YAML describes it.",
+        callback=_cluster,
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

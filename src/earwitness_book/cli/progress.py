@@ -9,7 +9,9 @@ import typer
 from earwitness.cli.output import console
 
 
-def work(jobs, folder, workers=1, scheduler=None, name=lambda job: job.notebook) -> list:
+def work(
+    jobs, folder, workers=1, scheduler=None, cluster=None, name=lambda job: job.notebook
+) -> list:
     """Execute jobs, put each result in ``folder(job)``, say how it went; return (job, result) in
     the jobs' order.
     """
@@ -32,7 +34,8 @@ def work(jobs, folder, workers=1, scheduler=None, name=lambda job: job.notebook)
     try:
         with Progress(*columns, console=screen, transient=True, disable=not jobs) as shown:
             state = _State(shown, len(jobs), name)
-            for job, result in parallel.run(jobs, workers, scheduler, state.cell) if jobs else ():
+            how = (workers, scheduler, state.cell, cluster)
+            for job, result in parallel.run(jobs, *how) if jobs else ():
                 results.append((job, result))
                 _put(job, result, folder(job))
                 shown.console.print(_outcome(name(job), result), highlight=False, soft_wrap=True)

@@ -304,6 +304,7 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> Executed:
     failure = _settle(content, trouble, notebook)
     seconds = time.monotonic() - start
     note = _note(job, failure, seconds, measured) | {"processor_s": meter.by_cell(content["cells"])}
+    note["memory_mb"] = round(meter.peak_mb)
     content["metadata"]["earwitness"] = note
     return Executed(
         job.notebook,
@@ -315,12 +316,15 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> Executed:
 
 
 class _Meter:
-    """Notes the processor seconds that each cell takes, and tells how far a notebook is."""
+    """Notes the processor seconds that each cell takes, the most memory, and tells how far a
+    notebook is.
+    """
 
     def __init__(self, progress: Callable[[int, int], None]):
-        self.progress, self.begun, self.spent = progress, None, {}
+        self.progress, self.begun, self.spent, self.peak_mb = progress, None, {}, 0.0
 
-    def __call__(self, cell: int | None, n_cells: int, spent_s: float) -> None:
+    def __call__(self, cell: int | None, n_cells: int, spent_s: float, peak_mb: float) -> None:
+        self.peak_mb = max(self.peak_mb, peak_mb)
         if cell is None:
             index, before = self.begun
             self.spent[index] = spent_s - before

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -103,7 +104,7 @@ class Engine(NBClientEngine):
 
         ``sockets`` is the folder of the sockets, ``log`` the file for what the kernel's process
         itself prints; ``watch`` gets the index of each cell as it begins, and how many there are,
-        and what is spent.
+        what is spent and the most memory so far.
         """
         client = PapermillNotebookClient(
             nb_man,
@@ -121,17 +122,21 @@ class Engine(NBClientEngine):
         n_cells = len(nb_man.nb.cells)
 
         def begins(cell, cell_index):
-            watch(cell_index, n_cells, spent_s(client.km.provisioner.pid))
+            process = client.km.provisioner.pid
+            watch(cell_index, n_cells, spent_s(process), peak_mb(process))
 
         client.on_cell_start = begins
-        client.on_cell_executed = lambda cell, cell_index, execute_reply: watch(
-            None, n_cells, spent_s(client.km.provisioner.pid)
-        )
+
+        def ends(cell, cell_index, execute_reply):
+            process = client.km.provisioner.pid
+            watch(None, n_cells, spent_s(process), peak_mb(process))
+
+        client.on_cell_executed = ends
         with open(log, "wb") as printed:
             client.execute(env=environment, cwd=str(folder), stdout=printed, stderr=printed)
 
 
-Watch = Callable[[int | None, int, float], None]
+Watch = Callable[[int | None, int, float, float], None]
 
 
 def spent_s(process: int) -> float:
@@ -141,6 +146,27 @@ def spent_s(process: int) -> float:
     except psutil.Error:
         return 0.0
     return times.user + times.system + times.children_user + times.children_system
+
+
+def peak_mb(process: int) -> float:
+    """Return the most megabytes that a process had in memory, where the system keeps count (Linux,
+    Windows), else those that it has; 0 if it is gone.
+    """
+    try:
+        now = psutil.Process(process).memory_info()
+    except psutil.Error:
+        return 0.0
+    counted = 1024 * _high_water_kb(process) or getattr(now, "peak_wset", 0)
+    return (counted or now.rss) / 1e6
+
+
+def _high_water_kb(process: int) -> int:
+    try:
+        said = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    except OSError:  # a system without, or the process is gone
+        return 0
+    found = re.search(r"^VmHWM:\s+([0-9]+) kB", said, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def short_folders() -> list[str]:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 
 from earwitness.errors import EarwitnessError, NotebookError, ParameterError
-from earwitness_book.runner import keys
+from earwitness_book.runner import clusters, keys
+from earwitness_book.runner.clusters import Cluster
 from earwitness_book.runner.execute import Executed, Failure, Job, execute
 
 PATIENCE_S = 30  # for a scheduler that cannot be reached, or has nobody to work for it
@@ -29,7 +30,11 @@ def _silent(job: Job, cell: int, cells: int) -> None:
 
 
 def run(
-    jobs: list[Job], workers: int = 1, scheduler: str | None = None, progress: Progress = _silent
+    jobs: list[Job],
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Progress = _silent,
+    cluster: Cluster | None = None,
 ) -> Results:
     """Yield each job with its result, first come, first served; a job that fails does not stop the
     others.
@@ -41,6 +46,8 @@ def run(
     scheduler : str, optional
         Address of a running dask scheduler instead, whose workers have this commit, these versions
         and this data.
+    cluster : Cluster, optional
+        Instead of both: is started, and ended when all is done.
     progress : callable, optional
         Gets job, cell and number of cells as each cell begins; only on this machine.
 
@@ -53,13 +60,18 @@ def run(
     ------
     ParameterError
         If the scheduler cannot be reached, has no workers, or has one that would compute something
-        else.
+        else; if both are given, scheduler and cluster.
     NotebookError
         If the scheduler or its last worker stops meanwhile.
     """
     if workers < 1:
         raise ParameterError(f"workers must be 1 or more, got {workers}.")
-    if scheduler:
+    if scheduler and cluster:
+        raise ParameterError("Give a scheduler that is running, or a cluster to start, not both.")
+    if cluster:
+        with clusters.started(cluster) as address:
+            yield from _on_dask(jobs, address, cluster.workers, cluster.patience)
+    elif scheduler:
         yield from _on_dask(jobs, scheduler)
     else:
         yield from _here(jobs, workers, progress)
@@ -124,10 +136,12 @@ def _here(jobs: list[Job], workers: int, progress: Progress) -> Results:
 # --- on dask
 
 
-def _on_dask(jobs: list[Job], address: str) -> Results:
+def _on_dask(
+    jobs: list[Job], address: str, n_workers: int = 1, patience_s: float | None = None
+) -> Results:
     client = _client(address)
     try:
-        able = _able_workers(client, address)
+        able = _able_workers(client, address, n_workers, patience_s or PATIENCE_S)
         futures = {
             client.submit(attempt, job, pure=False, retries=0, workers=able): job for job in jobs
         }
@@ -151,17 +165,19 @@ def _client(address: str):
         raise ParameterError(f"No dask scheduler is reached at {address!r} ({error}).") from None
 
 
-def _able_workers(client, address: str) -> list[str]:
+def _able_workers(client, address: str, n: int, patience_s: float) -> list[str]:
     """Return the workers of a scheduler, each asked whether it would compute the same as this
-    machine.
+    machine; not all may come in time.
     """
     try:
-        client.wait_for_workers(1, timeout=PATIENCE_S)
+        client.wait_for_workers(n, timeout=patience_s)
     except TimeoutError:
+        pass
+    if not _works(client):
         raise ParameterError(
-            f"The dask scheduler at {address} has no workers, also not after {PATIENCE_S} s; "
+            f"The dask scheduler at {address} has no workers, also not after {patience_s:g} s; "
             f"start one with `dask worker {address}` in this checkout's environment."
-        ) from None
+        )
     ours = keys.identity()
     theirs = client.run(keys.identity, on_error="return")
     for worker, found in sorted(theirs.items()):

@@ -18,7 +18,7 @@ from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness.html import html, joined
 from earwitness_book import project
-from earwitness_book.runner import cards, notebooks, pages, profiles
+from earwitness_book.runner import cards, needs, notebooks, pages, profiles
 from earwitness_book.runner.notebooks import Notebook
 
 PATIENCE_S = 1800  # for another process that renders the same profile
@@ -34,6 +34,7 @@ _FINDING = re.compile(r"<!-- finding (\S+) -->")  # of a notebook: three sentenc
 _CELL = re.compile(
     r"<!-- cell (\S+) of (\S+) -->"
 )  # of a page: what the cell with this tag of a notebook shows
+NEEDS = "<!-- needs -->"  # what each notebook took in this build
 _NETWORK = re.compile(r"<!-- network (\S+) -->")  # of a page: where it runs
 _EXPLORER = re.compile(r"<!-- explorer (\S+) -->")  # of a page: where a chapter's maps are explored
 _CARD = re.compile(r"<!-- card (\S+) -->")  # of such a network: what it learnt, how well it does
@@ -315,6 +316,7 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     up = "../" * name.count("/")
     address = f"{up}scoreboard.html"
     text = text.replace(MARK, scoreboard(profile, listed)) if MARK in text else text
+    text = text.replace(NEEDS, _needs(profile, listed, up)) if NEEDS in text else text
     text = text.replace(PICTURE, picture(profile, address)) if PICTURE in text else text
     text = _TALLY.sub(lambda asked: tally(profile, asked[1], address), text)
     text = _CARDS.sub(lambda asked: _cards(profile, asked[1].split(), listed), text)
@@ -323,6 +325,11 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = _CARD.sub(lambda asked: _networks().card(asked[1]), text)
     text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), text)
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
+
+
+def _needs(profile: str, listed: Collection[str], up: str) -> str:
+    shown = [notebook for notebook in chapters() if notebook.page in listed]
+    return needs.table([(notebook, executed(profile, notebook)) for notebook in shown], up)
 
 
 def _networks():

@@ -314,3 +314,14 @@ def test_what_no_registry_delivers_leaves_a_page_out_and_is_tried_again(make_toy
     )
     page = pages.page(notebooks.find("toy/quick"), json.loads(result.content))
     assert "could not be had when the book was built" in page and "no weights" in page
+
+
+def test_a_notebook_whose_kernel_is_killed_is_tried_again(make_toy, tmp_path):
+    log = tmp_path / "log"
+    killed = (
+        "import os\nwith open(log, 'a') as file: file.write('tried ')\n"
+        "if open(log).read().count('tried') < 3: os.kill(os.getpid(), 9)"
+    )
+    make_toy({"toy/02-quick": toy.lines(killed, parameters=f"log: str = {str(log)!r}")})
+    job = execute.prepare(notebooks.find("quick"), "demo", {}, execute.environment_fingerprint())
+    assert execute.execute(job).failure is None and log.read_text() == "tried tried tried "

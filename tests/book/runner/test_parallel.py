@@ -10,10 +10,11 @@ from contextlib import contextmanager
 import pytest
 import toy
 
-from earwitness.errors import NotebookError, ParameterError
-from earwitness_book.runner import execute, keys, notebooks, parallel
+from earwitness.errors import MissingDataError, NotebookError, ParameterError
+from earwitness_book.runner import clusters, execute, keys, notebooks, parallel
 
 MARKS = "from pathlib import Path\nPath(log).touch()"
+LOCAL = "distributed.LocalCluster"
 WAITS = f"{MARKS}\nimport time\ntime.sleep(600)"
 
 
@@ -61,7 +62,7 @@ def cluster(n_workers=1):
 
 
 @contextmanager
-def programs(folder):
+def programs(folder, workers=("worker",)):
     """Yield a scheduler's address and the processes ``scheduler`` and ``worker``."""
     file = folder / "scheduler.json"
     dask = [sys.executable, "-m", "dask"]
@@ -69,9 +70,10 @@ def programs(folder):
     shared = ["--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1"]
     running = {"scheduler": subprocess.Popen([*dask, "scheduler", "--port", "0", *shared], **quiet)}
     try:
-        running["worker"] = subprocess.Popen(
-            [*dask, "worker", "--no-nanny", "--nthreads", "1", *shared], **quiet
-        )
+        for name in workers:
+            running[name] = subprocess.Popen(
+                [*dask, "worker", "--no-nanny", "--nthreads", "1", *shared], **quiet
+            )
         while not file.exists():
             assert running["scheduler"].poll() is None
             time.sleep(0.1)
@@ -144,3 +146,86 @@ def stop_when(log, process, ask):
         return ask(client)
 
     return works
+
+
+KILLS = """\
+import os, signal
+from pathlib import Path
+with open(log, "a") as file: file.write("tried ")
+if Path(log).read_text().count("tried") == 1: os.kill(os.getppid(), signal.SIGKILL)"""
+
+
+@pytest.mark.slow  # three processes of dask: 10 s
+def test_what_a_killed_worker_was_at_another_one_does_again(make_job, tmp_path):
+    job, log = make_job(KILLS)
+    with programs(tmp_path, ("first", "second")) as (address, running):
+        from distributed import Client
+
+        with Client(address) as client:
+            client.wait_for_workers(2)
+        ((_, result),) = parallel.run([job], scheduler=address)
+        alive = [name for name in ("first", "second") if running[name].poll() is None]
+    assert result.failure is None and log.read_text() == "tried tried " and len(alive) == 1
+
+
+def test_a_cluster_is_started_as_its_file_says_and_ended(
+    make_job, tmp_path, monkeypatch
+):
+    job, log = make_job()
+    file = tmp_path / "cluster.yaml"
+    file.write_text(
+        "class: distributed.LocalCluster\nworkers: 1\npatience: 60\n"
+        "options: {n_workers: 0, threads_per_worker: 1, processes: false, host: 127.0.0.1,\n"
+        "          protocol: tcp, dashboard_address: null, worker_dashboard_address: null}\n"
+    )
+    asked, addresses = clusters.read(file), []
+    start = clusters.started
+
+    @contextmanager
+    def noted(cluster):
+        with start(cluster) as address:
+            addresses.append(address)
+            yield address
+
+    monkeypatch.setattr(clusters, "started", noted)
+    ((_, result),) = parallel.run([job], cluster=asked)
+    assert result.failure is None and log.exists()
+    with (
+        pytest.raises(ParameterError, match="No dask scheduler is reached"),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(parallel, "PATIENCE_S", 1)
+        list(parallel.run([job], scheduler=addresses[0]))
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("workers: 2", ParameterError, "names no class"),
+        ("- a", ParameterError, "names no class"),
+        (f"class: {LOCAL}\nworkes: 2", ParameterError, "says workes; known are"),
+        (f"class: {LOCAL}\nworkers: 0", ParameterError, "workers must be"),
+        (f"class: {LOCAL}\noptions: 3", ParameterError, "options must be a mapping"),
+        ("class: LocalCluster", ParameterError, "no class 'LocalCluster'"),
+        ("class: distributed.SlurmCluster", ParameterError, "no class 'distributed.Slurm"),
+        ("class: dask_jobqueue_x.Slurm", MissingDataError, "pip install dask-jobqueue-x"),
+        (f"class: {LOCAL}\noptions: {{host: 1.2.3.4.5}}", ParameterError, "does not start"),
+    ],
+)
+def test_what_is_no_description_of_a_cluster_is_a_sentence(tmp_path, text, error, said):
+    (tmp_path / "cluster.yaml").write_text(text)
+    with (
+        pytest.raises(error, match=said),
+        clusters.started(clusters.read(tmp_path / "cluster.yaml")),
+    ):
+        pass
+
+
+def test_a_file_that_is_not_there_is_answered_with_an_example(tmp_path):
+    with pytest.raises(ParameterError, match="class: dask_jobqueue.SLURMCluster"):
+        clusters.read(tmp_path / "cluster.yaml")
+
+
+def test_a_scheduler_and_a_cluster_are_not_used_together():
+    with pytest.raises(ParameterError, match="not both"):
+        list(parallel.run([], scheduler="tcp://127.0.0.1:1", cluster=clusters.Cluster("a.B")))
