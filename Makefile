@@ -31,6 +31,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Earwitness needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { \
+	  echo "The package pesq comes as source and needs a C compiler, and there is none: apt install build-essential" \
+	       "(Debian, Ubuntu), xcode-select --install (macOS), Build Tools for Visual Studio (Windows); or set CC." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .

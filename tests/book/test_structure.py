@@ -1,9 +1,12 @@
 """What every notebook and page must have before anything is executed."""
 
 import json
+import os
 import posixpath
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -130,6 +133,20 @@ def test_hashes_are_asked_for_wherever_the_lock_file_is_installed():
     assert conda == [
         "--requirement requirements.lock"
     ]  # beside hashes pip takes nothing without one
+
+
+def test_the_c_compiler_that_pesq_needs_is_asked_for_before_anything_is_installed(tmp_path):
+    conda = yaml.safe_load((project.root() / "environment.yml").read_text())["dependencies"]
+    assert "c-compiler" in conda
+    shutil.copy(project.root() / "Makefile", tmp_path)
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    said = subprocess.run(
+        ["make", f"PYTHON={sys.executable}"], cwd=tmp_path, env=os.environ | {"CC": "no-compiler"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.returncode and "needs a C compiler" in said.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_actions_are_pinned_by_commit():

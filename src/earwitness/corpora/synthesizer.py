@@ -67,7 +67,7 @@ def _spoken(plan: list[list[dict]], processes: int) -> list[list]:
 
     A pool would wait for ever for a worker that was killed with the pool's lock in its hands.
     """
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    method = "fork" if sys.platform == "linux" else "spawn"  # on macOS a forked child may crash
     context, waiting, running, done = (
         multiprocessing.get_context(method),
         list(enumerate(plan)),

@@ -13,6 +13,21 @@ from earwitness_book.runner.notebooks import Notebook, tags, text
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TRAINED_ON = 1  # training.fitting.N_THREADS, whose module takes seconds to import
+_INSTALL = """\
+# Colab, Binder, a new environment: a kernel without this book gets it, at the commit of this page.
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+if find_spec("earwitness_book") is None:
+    home = os.path.abspath("earwitness")
+    if not os.path.isdir(home):
+        subprocess.run(["git", "clone", "--quiet", {address!r}, home], check=True)
+    subprocess.run(["git", "-C", home, "checkout", "--quiet", {commit!r}], check=True)
+    packages = [sys.executable, "-m", "pip", "install", "--quiet", "--editable", f"{{home}}[book]"]
+    subprocess.run(packages, check=True)
+    sys.path.insert(0, os.path.join(home, "src"))  # this kernel began before"""
 _HEADINGS = ("Parameter", "Value", "Meaning", "Default")
 
 
@@ -37,6 +52,19 @@ def page(notebook: Notebook, executed: dict | None) -> str:
         _WIDGET in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])
     ):
         content["metadata"].pop("widgets", None)  # their scripts weigh megabytes
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def bare(notebook: Notebook, address: str) -> str:
+    """Return the notebook that a reader downloads: as it is, or, where the book can be cloned from
+    an address, with a first cell that gets it at this commit into a kernel that lacks it.
+    """
+    if not address:
+        return notebook.source
+    content = json.loads(notebook.source)
+    lines = _INSTALL.format(address=address, commit=project.commit().rstrip("+"))
+    first = {"cell_type": "code", "id": "ew-install", "metadata": {"tags": ["hide-cell"]}}
+    content["cells"].insert(0, first | {"execution_count": None, "outputs": [], "source": lines})
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 

@@ -160,7 +160,9 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
     _sphinx(target / "source", made, target / "_config.yml", target / "render.log")
     for notebook in chapters():  # the download button gives the notebook that a reader can run
         if notebook.page in listed:
-            shutil.copyfile(notebook.path, made / "_sources" / f"{notebook.page}.ipynb")
+            (made / "_sources" / f"{notebook.page}.ipynb").write_text(
+                pages.bare(notebook, repository()), encoding="utf-8"
+            )
     if html.exists():
         html.rename(target / "html.old")
     made.rename(html)
@@ -404,6 +406,15 @@ def _config(profile: str, listed: Collection[str]) -> dict:
     if address := os.environ.get("EARWITNESS_SITE"):
         own["html_baseurl"] = address.rstrip("/") + "/"
     return config
+
+
+def repository() -> str:
+    """Return where the book can be cloned from: ``EARWITNESS_REPOSITORY``, or ``repository: url:``
+    of ``_config.yml``; empty if nobody has said.
+    """
+    config = project.read_yaml(project.root() / "_config.yml")
+    said = (config.get("repository") or {}).get("url") if isinstance(config, dict) else ""
+    return os.environ.get("EARWITNESS_REPOSITORY") or said or ""
 
 
 def _outside(listed: Collection[str]) -> dict[str, str]:
