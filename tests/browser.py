@@ -5,8 +5,8 @@ Every page of the table of contents at desktop and phone width, light and dark: 
 console, requests to other hosts, a page wider than its window, images that did not load, formulas
 that were not set, players without a duration, what axe finds, and a search that finds nothing. Then
 the players are played (:mod:`browser_players`) and the listening study is taken
-(:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it needs a browser (``apt-get install
-chromium``).
+(:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it
+needs a browser (``apt-get install chromium``).
 """
 
 import asyncio

@@ -18,7 +18,7 @@ from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness.html import html, joined
 from earwitness_book import project
-from earwitness_book.runner import cards, needs, notebooks, pages, profiles
+from earwitness_book.runner import cards, needs, notebooks, pages, profiles, reference
 from earwitness_book.runner.notebooks import Notebook
 
 PATIENCE_S = 1800  # for another process that renders the same profile
@@ -325,7 +325,7 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = _NETWORK.sub(lambda asked: _networks().place(asked[1]), text)
     text = _EXPLORER.sub(lambda asked: _explorer().place(asked[1], up), text)
     text = _CARD.sub(lambda asked: _networks().card(asked[1]), text)
-    text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), text)
+    text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), reference.filled(text))
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
 
 
