@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from torch.profiler import ProfilerActivity
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 5) -> list[dict]:
@@ -46,6 +47,23 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 
             }
         )
     return rows
+
+
+def peak_memory(call: Callable[[], object]) -> int:
+    """Return how many bytes of tensors a call holds at once, at most, as torch's profiler counts
+    what it takes and frees.
+    """
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
+        call()
+    held = highest = 0
+    for event in sorted(_memory_events(run), key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        highest = max(highest, held)
+    return highest
+
+
+def _memory_events(run):
+    return [event for event in run.profiler.kineto_results.events() if event.name() == "[memory]"]
 
 
 def machine() -> dict:

@@ -130,7 +130,7 @@ class _Summed(nn.Module):
 
 
 @contextmanager
-def _patched_by_lxt():
+def patched_by_lxt():
     """Patch classes as LXT's own map for torchvision's transformer does it; undo it afterwards."""
     from functools import partial
 
@@ -153,7 +153,7 @@ def _patched_by_lxt():
 
 
 def _lxt(model, inputs, target):
-    with _patched_by_lxt():
+    with patched_by_lxt():
         return inputs * _from_logits(model, inputs, target, start=False)
 
 

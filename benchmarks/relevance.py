@@ -1,17 +1,20 @@
 """LRP against the cost that no method can go below, one forward and one backward pass, and against
-zennit's hooks.
+zennit, captum and, where it is installed (``benchmarks.peers`` says how), LXT. On one thread.
 """
 
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 import torchvision
+from captum.attr import LRP
 from torch import nn
 from zennit.composites import EpsilonPlus, LayerMapComposite, layer_map_base
 from zennit.rules import AlphaBeta, Epsilon, Gamma
 from zennit.types import Convolution, Linear
 
-from benchmarks.measure import interleaved
+from benchmarks.measure import interleaved, peak_memory
+from benchmarks.peers import patched_by_lxt
 from earwitness import attribution, runtime
 from earwitness.models import AlexNet, AudioNet
 
@@ -45,6 +48,15 @@ def _zennit_relevance(model, inputs, targets, method):
         return _gradient(hooked, inputs, targets, relevance_start=True)
 
 
+def _captum_relevance(model, inputs, targets):
+    return LRP(model).attribute(inputs, target=targets)
+
+
+def _lxt_relevance(model, inputs, targets):
+    with patched_by_lxt():
+        return inputs * _gradient(model, inputs, targets)
+
+
 class Encoder(nn.Module):
     """A transformer encoder on frames, its mean, a dense layer."""
 
@@ -69,7 +81,17 @@ NETWORKS = {
     "ResNet-18": (_resnet18, (3, 224, 224), 4),
     "transformer encoder": (Encoder, (100, 256), 8),
 }
-_ZENNIT_IS_RIGHT = ("AudioNet", "AlexNet")  # sums, means and attention between layers are not its
+_IN_MODULES = ("AudioNet", "AlexNet")  # sums, means and attention are not in modules of their own
+
+
+def _peers(name: str, method: str) -> dict:
+    """Return the peers that explain a network by a method as it is defined."""
+    peers = {"zennit": partial(_zennit_relevance, method=method)} if name in _IN_MODULES else {}
+    if method == "lrp-epsilon" and name in _IN_MODULES:
+        peers["captum"] = _captum_relevance
+    if method == "lrp-epsilon" and name == "transformer encoder" and find_spec("lxt"):
+        peers["LXT"] = _lxt_relevance
+    return peers
 
 
 def _agreement(ours: torch.Tensor, theirs: torch.Tensor) -> str:
@@ -79,22 +101,30 @@ def _agreement(ours: torch.Tensor, theirs: torch.Tensor) -> str:
 def run() -> dict[str, list[dict]]:
     """Return a table for each network."""
     runtime.tune()
-    tables = {}
-    for name, (network, shape, n_clips) in NETWORKS.items():
-        torch.manual_seed(0)
-        model, inputs = network(10).eval().requires_grad_(False), torch.randn(n_clips, *shape)
-        targets = torch.arange(n_clips) % 10
-        contenders = {"forward and backward": partial(_gradient, model, inputs, targets)}
-        equal = {}
-        for method in METHODS:
-            ours = partial(attribution.attribute, model, inputs, targets, method)
-            contenders[f"{method}, earwitness"] = ours
-            if name in _ZENNIT_IS_RIGHT:
-                theirs = partial(_zennit_relevance, model, inputs, targets, method)
-                contenders[f"{method}, zennit"] = theirs
-                equal[f"{method}, earwitness"] = _agreement(ours(), theirs())
-        rows = interleaved(contenders)
-        tables[f"{name}, {n_clips} clips"] = [
-            {**row, "equal to zennit": equal.get(row["name"], "")} for row in rows
-        ]
-    return tables
+    with runtime.torch_threads(1):
+        return {f"{name}, {NETWORKS[name][2]} clips": _table(name) for name in NETWORKS}
+
+
+def _table(name: str) -> list[dict]:
+    network, shape, n_clips = NETWORKS[name]
+    torch.manual_seed(0)
+    model, inputs = network(10).eval().requires_grad_(False), torch.randn(n_clips, *shape)
+    targets = torch.arange(n_clips) % 10
+    contenders = {"forward and backward": partial(_gradient, model, inputs, targets)}
+    equal = {}
+    for method in METHODS:
+        ours = partial(attribution.attribute, model, inputs, targets, method)
+        contenders[f"{method}, earwitness"] = ours
+        for peer, explain in _peers(name, method).items():
+            contenders[f"{method}, {peer}"] = partial(explain, model, inputs, targets)
+            equal[f"{method}, {peer}"] = _agreement(ours(), explain(model, inputs, targets))
+    memory = {row: peak_memory(call) for row, call in contenders.items()}
+    reference = memory["forward and backward"]
+    return [
+        {
+            **row,
+            "memory": memory[row["name"]] / reference,
+            "equal to ours": equal.get(row["name"], ""),
+        }
+        for row in interleaved(contenders)
+    ]

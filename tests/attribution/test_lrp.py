@@ -1,6 +1,7 @@
 """LRP against hand-solved cases, the textbook, zennit, captum, and the laws that it must obey."""
 
 import copy
+import gc
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from zennit.rules import AlphaBeta, Epsilon, Gamma
 from zennit.types import Convolution, Linear
 
 from earwitness import attribution
+from earwitness.attribution.lrp import layers, steps
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import AlexNet, AudioNet
 
@@ -505,3 +507,48 @@ def test_the_composite_of_the_first_edition_makes_a_network_run_as_lrp_follows_i
     assert torch.equal(before, after) and "forward" not in vars(model)
     (derivative,) = torch.autograd.grad(after[:, 1].sum(), leaf)
     torch.testing.assert_close(x * derivative, attribution.attribute(model, x, 1))
+
+
+@pytest.mark.parametrize("method", LRP_METHODS)
+def test_an_explanation_leaves_nothing_in_memory(method):
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten())
+    model = model.append(nn.LayerNorm(3 * 15 * 9)).append(nn.Linear(3 * 15 * 9, 2)).eval()
+
+    def tensors():
+        return sum(type(known) is torch.Tensor for known in gc.get_objects())
+
+    inputs = signals((1, 17, 11), dtype=torch.float32)
+    attribution.attribute(model, inputs, 0, method)
+    gc.collect()
+    before = tensors()
+    gc.disable()
+    try:
+        attribution.attribute(model, inputs, 0, method)
+        after = tensors()
+    finally:
+        gc.enable()
+    assert after == before
+
+
+@pytest.mark.parametrize("additive", [0.0, 1.0])
+@pytest.mark.parametrize("method", LRP_METHODS)
+@pytest.mark.parametrize("network", INPUT_SHAPES)
+def test_values_in_blocks_are_explained_as_the_whole(network, method, additive, monkeypatch):
+    model = kaiming(network(), bias=0.1).double()
+    inputs = signals(INPUT_SHAPES[network])
+    inputs[:, :, ::3] = 0
+    options = {"bias_factor": additive}
+    whole = attribution.attribute(model, inputs, 1, method, **options)
+    monkeypatch.setattr(steps, "_BLOCK", 7)
+    in_blocks = attribution.attribute(model, inputs, 1, method, **options)
+    assert largest_error(in_blocks, whole) < 1e-12
+
+
+@pytest.mark.parametrize("method", ["lrp-epsilon-plus", "lrp-gamma"])
+@pytest.mark.parametrize("network", INPUT_SHAPES)
+def test_two_signs_in_one_convolution_are_explained_as_in_two(network, method, monkeypatch):
+    model = kaiming(network(), bias=0.1).double()
+    inputs = signals(INPUT_SHAPES[network])
+    together = attribution.attribute(model, inputs, 1, method)
+    monkeypatch.setattr(layers, "_FEW_CHANNELS", 0)
+    assert largest_error(attribution.attribute(model, inputs, 1, method), together) < 1e-12

@@ -676,8 +676,8 @@ class Passed(Step):
 
     def pull(self, c):
         """Return the derivative f(x) / x."""
-        x = away(self.x)
-        return c * torch.where(x == 0, 0, (away(self.known) if self.additive else self.known) / x)
+        y, x = (away(self.known) if self.additive else self.known), away(self.x)
+        return (y / x).mul_(c)
 
 
 class Merged(Step):
@@ -715,7 +715,9 @@ class _Function(torch.autograd.Function):
     def forward(ctx, step, *inputs):
         ctx.step, ctx.n_inputs = step, len(inputs)
         ctx.set_materialize_grads(False)
-        return step.forward(*inputs)
+        result = step.forward(*inputs)
+        # a step that holds what it returned would be held by it, and nobody free either for long
+        return result.detach() if isinstance(result, torch.Tensor) else result
 
     @staticmethod
     def backward(ctx, *derivatives):
@@ -723,7 +725,8 @@ class _Function(torch.autograd.Function):
             derivative is None for derivative in derivatives
         ):  # a norm behind has taken the layer in
             return None, *[None] * ctx.n_inputs
-        result = ctx.step.pull(*derivatives)
+        step, ctx.step = ctx.step, None  # its values go as soon as nothing needs them
+        result = step.pull(*derivatives)
         return None, *(result if isinstance(result, tuple) else (result,))
 
 

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from earwitness.attribution.lrp.steps import Step, away, signs
+from earwitness.attribution.lrp.steps import Step, away, in_blocks, signs
 
 _FEW_CHANNELS = 8
 
@@ -298,9 +298,6 @@ def epsilon_rule(layer, c, *, epsilon, bias_factor=0.0):
     return result
 
 
-_BLOCK = 1 << 18  # values; what is computed from them stays in the cache of a processor
-
-
 _SMALL = 1e-4  # a stabiliser that takes too little to be counted in every pass
 
 
@@ -311,17 +308,18 @@ def _stabilised(c, y, epsilon, counts=True, additive=False):
     It is c - c epsilon / (abs z + epsilon), but for z that stand for zero (``additive``), whose c
     is huge.
     """
-    result, kept = torch.empty_like(y, memory_format=torch.contiguous_format), 0.0
-    blocks = (values.contiguous().view(-1).split(_BLOCK) for values in (c, y, result))
-    for of_c, of_y, of_result in zip(*blocks, strict=True):
-        size = of_y.abs()
+    kept = []
+
+    def write(result, c, y):
+        size = y.abs()
         if additive:
-            torch.div(of_c, size + epsilon, out=of_result).mul_(size)
+            torch.div(c, size + epsilon, out=result).mul_(size)
         else:
-            torch.addcdiv(of_c, of_c, size.add_(epsilon), value=-epsilon, out=of_result)
+            torch.addcdiv(c, c, size.add_(epsilon), value=-epsilon, out=result)
         if counts:
-            kept = kept + torch.dot(of_result, of_y.sign())
-    return result, epsilon * kept
+            kept.append((result * y.sign()).sum())
+
+    return in_blocks(write, c, y), epsilon * sum(kept)
 
 
 def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
@@ -338,7 +336,11 @@ def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
     else:  # the stabiliser is one more positive constant
         bias = (layer.bias.clamp(min=0) * (1 - bias_factor)).add_(epsilon)
         z = parts.run(bias)
-    ratio = torch.div(away(layer.y) if layer.additive else layer.y, z, out=z).mul_(c)
+
+    def write(result, c, y, z):
+        torch.div(away(y) if layer.additive else y, z, out=result).mul_(c)
+
+    ratio = in_blocks(write, c, layer.y, z)
     layer.note(epsilon * ratio.sum() if bias is None else layer.of_bias(ratio, bias))
     return parts.transposed(ratio)
 
@@ -353,31 +355,39 @@ def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
     2021), as zennit has it. Outputs below zero need terms of their own; behind a ReLU they carry no
     relevance, and the terms are left out.
     """
-    relevance, total = _own(layer, c), torch.zeros_like(layer.x)
+    parts = []
 
     def more(values, **limit):
         return None if values is None else values.clamp(**limit).mul_(gamma).add_(values)
 
+    def write(sign, result, c, y):
+        torch.mul(c, away(y) if layer.additive else y, out=result).mul_(y.sign() == sign)
+
     limits = {"min": 0}, {"max": 0}
     for sign, same, other in ((1, *limits), (-1, *reversed(limits))):
-        own = torch.where(layer.y.sign() == sign, relevance, 0)
+        own = in_blocks(partial(write, sign), c, layer.y)
         if own.any():
             weights = [partial(more, layer.weight, **limit) for limit in (same, other)]
             bias = more(layer.bias, **same)
-            total = total + _gamma_part(layer, own, weights, bias, epsilon, bias_factor)
-    return total
+            parts.append(_gamma_part(layer, own, weights, bias, epsilon, bias_factor))
+    return sum(parts[1:], parts[0]) if parts else torch.zeros_like(layer.x)
 
 
 def _gamma_part(layer, relevance, weights, bias, epsilon, bias_factor):
     """Return what outputs of one sign hand down."""
-    parts = _BySign(layer, *weights)
+    parts, kept = _BySign(layer, *weights), []
     z = parts.run(bias)
-    stabiliser = epsilon * signs(z)
-    ratio = relevance / (z + stabiliser)
-    layer.note((1 - bias_factor) * (layer.of_bias(ratio, bias) + (ratio * stabiliser).sum()))
+
+    def write(result, relevance, z):
+        stabiliser = epsilon * signs(z)
+        torch.div(relevance, z + stabiliser, out=result)
+        kept.append((result * stabiliser).sum())
+
+    ratio = in_blocks(write, relevance, z)
+    layer.note((1 - bias_factor) * (layer.of_bias(ratio, bias) + sum(kept)))
     result = parts.transposed(ratio)
     if bias_factor:
-        constant = stabiliser if bias is None else stabiliser + layer.over_channels(bias)
+        constant = epsilon * signs(z) + (0.0 if bias is None else layer.over_channels(bias))
         result = result + layer.evenly(bias_factor * ratio * constant) / away(layer.x)
     return result
 

@@ -186,6 +186,8 @@ def linearised(mode: Linearised, model: nn.Module, leaf: torch.Tensor, args: tup
             if str(error) != _COMPUTED_AGAIN:
                 raise
             raise UnsupportedOperationError(_COMPUTED_AGAIN) from error
+        finally:
+            mode.holders.clear()  # steps know the mode: nobody would free their tensors for long
 
 
 def _propagate(model, inputs, target, chosen, batch_size, at=None, ledger=None):

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from earwitness.attribution.lrp import layers, recurrent
-from earwitness.attribution.lrp.steps import Elementwise, Scaled, away
+from earwitness.attribution.lrp.steps import Elementwise, Scaled, away, has_zeros
 
 TABLE: dict[str, Callable] = {}
 
@@ -359,9 +359,9 @@ def _even(mode, call, result, of_ones, keeps=True):
     """
     if not mode.additive or not result.requires_grad:
         return
-    zero = result.detach() == 0
-    if not zero.any():
+    if not has_zeros(result.detach()):
         return
+    zero = result.detach() == 0
     with torch.no_grad():
         count = of_ones(result)
     tiny, lost = away(torch.zeros((), dtype=result.dtype)).item(), zero & (count == 0)

@@ -3,6 +3,7 @@ through them.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 
@@ -16,8 +17,31 @@ def away(x: torch.Tensor) -> torch.Tensor:
     """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a
     finite ratio to it.
     """
-    zero = x == 0
-    return torch.where(zero, TINY.get(x.dtype, 1e-20), x) if zero.any() else x
+    return torch.where(x == 0, TINY.get(x.dtype, 1e-20), x) if has_zeros(x) else x
+
+
+def has_zeros(x: torch.Tensor) -> bool:
+    """Tell whether a value is exactly zero: asking all at once is faster than comparing each."""
+    return not x.all()
+
+
+_BLOCK = 1 << 18  # values
+
+
+def in_blocks(write: Callable[..., None], first: torch.Tensor, *others: torch.Tensor):
+    """Return a function of values of one shape that treats each by itself, block by block: what is
+    computed from a block stays in the cache of a processor.
+
+    ``write`` (result, values...) fills the first with what it makes of the others.
+    """
+    result = torch.empty_like(first, memory_format=torch.contiguous_format)
+    if first.numel() <= _BLOCK or first.device.type != "cpu":
+        write(result, first, *others)
+    else:
+        flat = (each.contiguous().view(-1).split(_BLOCK) for each in (result, first, *others))
+        for blocks in zip(*flat, strict=True):
+            write(*blocks)
+    return result
 
 
 def signs(values: torch.Tensor) -> torch.Tensor:
@@ -76,14 +100,17 @@ class Elementwise(Step):
 
     def pull(self, c):
         """Return f(x) / x times what arrives; where only x is zero, a constant keeps it."""
-        zero = self.x == 0
-        if self.additive or not zero.any():
-            y, x = (away(self.y), away(self.x)) if self.additive else (self.y, self.x)
-        else:
-            y, x = torch.where(zero, 0, self.y), torch.where(zero, 1, self.x)
-        if self.note is not None and zero.any():
-            self.note((c * self.y)[zero].sum())
-        return c.mul(y).div_(x)
+        return in_blocks(self._write, c, self.x, self.y)
+
+    def _write(self, result, c, x, y):
+        divisor, numerator = (away(x), away(y)) if self.additive else (x, y)
+        if (self.note is not None or not self.additive) and has_zeros(x):
+            zero = x == 0
+            if not self.additive:
+                numerator, divisor = torch.where(zero, 0, y), torch.where(zero, 1, x)
+            if self.note is not None:
+                self.note((c * y)[zero].sum())
+        torch.mul(c, numerator, out=result).div_(divisor)
 
 
 class Scaled(Step):
