@@ -1,0 +1,372 @@
+"""Networks in wide use, and sounds that are put together from known parts.
+
+A sound is the sum of its parts: bands and moments of a recording, harmonics of a tone. The parts'
+gains are the input that is explained (:class:`Mixture`), so that every method gives one number a
+part, and removing the part says what that number should have been.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import torch
+from torch import nn
+
+from earwitness import attribution
+from earwitness.arguments import checked
+from earwitness.errors import ParameterError, check_choice
+from earwitness.evaluation import statistics
+from earwitness.models import crepe
+from earwitness.models.silero import CHUNK
+
+RATE = 16000
+METHODS = (
+    "gradient-x-input", "integrated-gradients", "lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma",
+)  # fmt: skip
+BAND_EDGES_HZ = (0, 250, 500, 1000, 1500, 2000, 3000, 4500, 8000)
+
+
+class Mixture(nn.Module):
+    """A network whose input is how much there is of each part of a sound.
+
+    Parameters
+    ----------
+    network : Module
+        (batch, 1, T) -> outputs.
+    parts : ndarray, shape (n_parts, T)
+        They add up to the sound; the gains of the whole are ones.
+    pool : callable, optional
+        What is explained of the outputs, (batch, n): for instance their mean over some chunks.
+    """
+
+    def __init__(self, network: nn.Module, parts: np.ndarray, pool: Callable | None = None):
+        super().__init__()
+        self.network, self.pool = network, pool or (lambda outputs: outputs)
+        self.register_buffer("parts", torch.from_numpy(np.float32(parts)))
+
+    def forward(self, gains: torch.Tensor) -> torch.Tensor:
+        """Return the pooled outputs for gains (batch, n_parts)."""
+        return self.pool(self.network((gains @ self.parts)[:, None]))
+
+    @property
+    def whole(self) -> torch.Tensor:
+        """The gains of the sound as it is, (1, n_parts)."""
+        return self.parts.new_ones(1, len(self.parts))
+
+    @torch.no_grad()
+    def losses(self, target: int = 0, batch_size: int = 64) -> np.ndarray:
+        """Return by how much the output falls when a part is removed, (n_parts,)."""
+        gains = 1 - torch.eye(len(self.parts))
+        left = torch.cat([self(some)[:, target] for some in gains.split(batch_size)])
+        return (self(self.whole)[0, target] - left).numpy()
+
+    def relevance(self, method: str, target: int = 0, **options) -> np.ndarray:
+        """Return the relevance of each part, (n_parts,)."""
+        found = attribution.attribute(self, self.whole, target, method, **options)
+        return found[0].numpy()
+
+
+@checked
+def agreement(
+    mixture: Mixture,
+    untrained: Mixture,
+    rng: np.random.Generator,
+    target: int = 0,
+    methods: Sequence[str] = METHODS,
+) -> dict[str, float]:
+    """Return the rank correlation of the loss by removing a part with what methods say of it.
+
+    Beside the methods: ``energy`` of the part, ``random`` numbers, and ``untrained``, integrated
+    gradients of random weights.
+    """
+    losses = mixture.losses(target)
+    said = {method: mixture.relevance(method, target) for method in methods}
+    said["energy"] = mixture.parts.square().sum(1).numpy()
+    said["random"] = rng.normal(size=len(losses))
+    said["untrained"] = untrained.relevance("integrated-gradients", target)
+    return {name: spearman(losses, values) for name, values in said.items()}
+
+
+def spearman(first, second) -> float:
+    """Return the rank correlation of two lists; 0 where one of them is the same everywhere."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(scipy.stats.spearmanr(first, second).statistic)
+
+
+def mean_rows(rows: Sequence[Mapping[str, float]]) -> pd.DataFrame:
+    """Return mean and 95 % interval over clips of each column, a row for each: ``mean``, ``low``,
+    ``high``.
+    """
+    table = pd.DataFrame(rows)
+    found = {name: statistics.bootstrap(table[name].to_numpy()) for name in table}
+    return pd.DataFrame(
+        {name: {"mean": i.value, "low": i.low, "high": i.high} for name, i in found.items()}
+    ).T
+
+
+def paired(rows: Sequence[Mapping[str, float]], name: str, ids: Mapping[str, str]) -> dict:
+    """Return what ``records.record_many`` takes of a column: value, interval over clips, and the
+    interval of its difference to other columns, whose ids are given.
+    """
+    table = pd.DataFrame(rows)
+    value = statistics.bootstrap(table[name].to_numpy())
+    against = {
+        id: statistics.paired_bootstrap(table[name].to_numpy(), table[other].to_numpy()).ends
+        for other, id in ids.items()
+    }
+    return {"value": value.value, "interval": value.ends, "against": against, "n": len(table)}
+
+
+def of_share(hits: Sequence[bool], of: str, **more) -> dict:
+    """Return what ``records.record_many`` takes of a share, in per cent, with Wilson's interval."""
+    found = statistics.share(int(np.sum(hits)), len(hits))
+    ends = (100 * found.low, 100 * found.high)
+    return {"value": 100 * found.value, "interval": ends, "n": found.n, "of": of, **more}
+
+
+# --- parts
+
+
+@checked
+def bands(samples: np.ndarray, edges_hz: Sequence[float] = BAND_EDGES_HZ) -> np.ndarray:
+    """Return the bands of a sound at 16 kHz, (n_bands, T), which add up to it exactly."""
+    spectrum = np.fft.rfft(np.float64(samples))
+    freqs_hz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    edges_hz = [*edges_hz[:-1], np.inf]
+    chosen = [(freqs_hz >= low) & (freqs_hz < high) for low, high in zip(edges_hz, edges_hz[1:])]  # noqa: B905
+    return np.stack([np.fft.irfft(spectrum * kept, len(samples)) for kept in chosen])
+
+
+@checked
+def bands_and_moments(
+    samples: np.ndarray, n_moments: int, edges_hz: Sequence[float] = BAND_EDGES_HZ
+) -> np.ndarray:
+    """Return bands cut into moments, (n_bands * n_moments, T), which add up to the sound; windows
+    overlap by 10 ms, so that no cut clicks.
+    """
+    windows = moments(len(samples), n_moments)
+    return (bands(samples, edges_hz)[:, None] * windows).reshape(-1, len(samples))
+
+
+def moments(n_samples: int, n_moments: int, overlap: int = 160) -> np.ndarray:
+    """Return windows (n_moments, n_samples) that add up to one."""
+    edges = np.linspace(0, n_samples, n_moments + 1)[1:-1]
+    times = np.arange(n_samples)
+    rising = [np.clip((times - edge) / overlap + 0.5, 0, 1) for edge in edges]
+    steps = np.stack([np.ones(n_samples), *rising, np.zeros(n_samples)])
+    return steps[:-1] - steps[1:]
+
+
+@checked
+def partials(
+    freqs_hz: Sequence[float], levels_db: Sequence[float], rng: np.random.Generator,
+    n_samples: int = crepe.N_SAMPLES,
+) -> np.ndarray:  # fmt: skip
+    """Return sinusoids at 16 kHz in random phase, (n, n_samples), levels re 1; those above Nyquist
+    are silent.
+    """
+    freqs_hz, levels_db = np.asarray(freqs_hz, float), np.asarray(levels_db, float)
+    if freqs_hz.shape != levels_db.shape or freqs_hz.ndim != 1:
+        raise ParameterError("Each partial has a frequency and a level.")
+    phases = rng.uniform(0, 2 * np.pi, (len(freqs_hz), 1))
+    times_s = np.arange(n_samples) / RATE
+    gains = np.where(freqs_hz < RATE / 2, 10 ** (levels_db / 20), 0.0)
+    return gains[:, None] * np.sin(2 * np.pi * freqs_hz[:, None] * times_s + phases)
+
+
+# --- pitch
+
+
+@torch.no_grad()
+def pitches_hz(network: nn.Module, sounds: Sequence[np.ndarray]) -> np.ndarray:
+    """Return CREPE's pitch in Hz of sounds of 1024 samples."""
+    return crepe.pitch_hz(network(standard(sounds)))
+
+
+def standard(sounds: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return the input (n, 1, 1024) of CREPE for sounds of 1024 samples."""
+    return crepe.standardised(torch.from_numpy(np.float32(np.stack(sounds))))[:, None]
+
+
+def cents(measured_hz, true_hz) -> np.ndarray:
+    """Return how much a frequency lies above another, in cents."""
+    return 1200 * np.log2(np.asarray(measured_hz) / np.asarray(true_hz))
+
+
+def is_near(measured_hz, true_hz, within_cents: float = 50.0) -> np.ndarray:
+    """Tell which pitches lie within 50 cents of the truth."""
+    return np.abs(cents(measured_hz, true_hz)) <= within_cents
+
+
+def scaled(parts: np.ndarray) -> np.ndarray:
+    """Return the partials of a frame as CREPE gets them: with the frame's standard deviation 1."""
+    return parts / parts.sum(0).std(ddof=1)
+
+
+def nearest_bin(pitch_hz: float) -> int:
+    """Return the output of CREPE that stands for a pitch."""
+    return int(np.abs(cents(crepe.bins_hz(), pitch_hz)).argmin())
+
+
+@checked
+def octave_jump_db(network: nn.Module, f0_hz: float, rng: np.random.Generator) -> float:
+    """Return how far the odd ones of ten harmonics lie below the even ones, in dB, when the pitch
+    first is twice F0; NaN if it never is.
+    """
+    whole = partials(f0_hz * np.arange(1, 11), np.zeros(10), rng)
+    steps_db = np.arange(0.0, 61.0, 3.0)
+    odd = np.arange(1, 11) % 2 == 1
+    sounds = [(np.where(odd, 10 ** (-db / 20), 1.0)[:, None] * whole).sum(0) for db in steps_db]
+    jumped = is_near(pitches_hz(network, sounds), 2 * f0_hz)
+    return float(steps_db[jumped][0]) if jumped.any() else np.nan
+
+
+# --- voice activity
+
+
+@torch.no_grad()
+def odds(network: nn.Module, samples: np.ndarray) -> np.ndarray:
+    """Return Silero's probability of speech in each chunk, (n_chunks,)."""
+    return network(torch.from_numpy(np.float32(samples))[None, None]).sigmoid()[0, :, 0].numpy()
+
+
+def levels_db(samples: np.ndarray) -> np.ndarray:
+    """Return the level of each chunk in dB re 1, (n_chunks,)."""
+    chunks = np.pad(np.float64(samples), (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
+    return 10 * np.log10(np.mean(chunks**2, axis=1) + 1e-12)
+
+
+def is_speech(phones: pd.DataFrame, n_chunks: int) -> np.ndarray:
+    """Tell of which chunks the middle is spoken, (n_chunks,)."""
+    middles_s = (np.arange(n_chunks) + 0.5) * CHUNK / RATE
+    spoken = phones[phones["phone_39"] != "sil"]
+    inside = (middles_s[:, None] >= spoken["start_s"].to_numpy()) & (
+        middles_s[:, None] < spoken["end_s"].to_numpy()
+    )
+    return inside.any(1)
+
+
+def with_noise(samples: np.ndarray, snr_db: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a clip in white noise, ``snr_db`` below its own level (root mean square)."""
+    level = np.sqrt(np.mean(np.square(samples, dtype=np.float64)))
+    return np.float32(samples + rng.normal(0, level * 10 ** (-snr_db / 20), len(samples)))
+
+
+def roc(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Return the area under the ROC curve in per cent."""
+    return 100 * statistics.roc_area(scores, truth)
+
+
+def _noise(slope: float, level_db: float, seconds: float, rng) -> np.ndarray:
+    """Return noise whose amplitude falls with frequency to that power, at a level re 1."""
+    n = round(seconds * RATE)
+    spectrum = np.fft.rfft(rng.normal(size=n))
+    spectrum *= np.maximum(np.fft.rfftfreq(n, 1 / RATE), 50.0) ** slope
+    return at_level(np.fft.irfft(spectrum, n), level_db)
+
+
+def at_level(samples: np.ndarray, level_db: float) -> np.ndarray:
+    """Return a sound with that root mean square, in dB re 1."""
+    return np.float32(samples / np.sqrt(np.mean(samples**2)) * 10 ** (level_db / 20))
+
+
+def _complex(f0_hz: float, rhythm: bool, seconds: float, rng) -> np.ndarray:
+    """Return twenty harmonics with the formants of a vowel; gliding and pulsing four times a
+    second, or steady.
+    """
+    times_s = np.arange(round(seconds * RATE)) / RATE
+    sway = np.sin(2 * np.pi * 4 * times_s + rng.uniform(0, 2 * np.pi))
+    glide = 2 ** (0.15 * sway) if rhythm else np.ones(len(times_s))
+    phase = 2 * np.pi * np.cumsum(f0_hz * glide) / RATE
+    numbers = np.arange(1, 21)
+    gains = sum(np.exp(-(((numbers * f0_hz - at) / 300) ** 2)) for at in (500, 1500)) + 0.05
+    sound = (gains[:, None] * np.sin(numbers[:, None] * phase)).sum(0)
+    return at_level(sound * (0.5 + 0.5 * sway if rhythm else 1.0), -25.0)
+
+
+def _chirps(rng, seconds: float) -> np.ndarray:
+    """Return short falling whistles above 2 kHz, as of a bird."""
+    times_s = np.arange(round(seconds * RATE)) / RATE
+    within = times_s * 6 % 1
+    freqs_hz = 4500 - 2000 * within
+    return at_level(np.sin(2 * np.pi * np.cumsum(freqs_hz) / RATE) * (within < 0.4), -25.0)
+
+
+def _clicks(rng, seconds: float) -> np.ndarray:
+    sound = np.zeros(round(seconds * RATE))
+    sound[rng.integers(0, len(sound), round(8 * seconds))] = 1.0
+    return at_level(sound, -35.0)
+
+
+NOT_SPEECH: dict[str, Callable] = {  # (seconds, rng) -> samples
+    "silence": lambda seconds, rng: np.zeros(round(seconds * RATE), np.float32),
+    "noise at −90 dB": lambda seconds, rng: _noise(0, -90, seconds, rng),
+    "noise at −60 dB": lambda seconds, rng: _noise(0, -60, seconds, rng),
+    "white noise": lambda seconds, rng: _noise(0, -30, seconds, rng),
+    "pink noise": lambda seconds, rng: _noise(-0.5, -30, seconds, rng),
+    "speech-shaped noise": lambda seconds, rng: _noise(-1, -30, seconds, rng),
+    "noise in a rhythm": lambda seconds, rng: _pulsed(_noise(-1, -30, seconds, rng)),
+    "pure tone": lambda seconds, rng: _tone(rng.uniform(200, 2000), seconds),
+    "steady complex": lambda seconds, rng: _complex(rng.uniform(90, 250), False, seconds, rng),
+    "complex in a rhythm": lambda seconds, rng: _complex(rng.uniform(90, 250), True, seconds, rng),
+    "whistles": lambda seconds, rng: _chirps(rng, seconds),
+    "clicks": lambda seconds, rng: _clicks(rng, seconds),
+}
+NEAR_SILENCE, STEADY_NOISE = tuple(NOT_SPEECH)[:3], tuple(NOT_SPEECH)[3:6]
+
+
+def _pulsed(samples: np.ndarray) -> np.ndarray:
+    return samples * np.float32(0.5 + 0.5 * np.sin(2 * np.pi * 4 * np.arange(len(samples)) / RATE))
+
+
+def _tone(freq_hz: float, seconds: float) -> np.ndarray:
+    times_s = np.arange(round(seconds * RATE)) / RATE
+    return at_level(np.sin(2 * np.pi * freq_hz * times_s), -25.0)
+
+
+@checked
+def not_speech(n_each: int, seconds: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Return sounds that are no speech: a row for each with ``kind`` and ``samples``."""
+    return pd.DataFrame(
+        [
+            {"kind": kind, "samples": make(seconds, rng)}
+            for kind, make in NOT_SPEECH.items()
+            for _ in range(n_each)
+        ]
+    )
+
+
+def not_speech_of(kind: str, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Return one sound of a kind of :data:`NOT_SPEECH`."""
+    return NOT_SPEECH[check_choice(kind, NOT_SPEECH, "kind of sound that is no speech")](
+        seconds, rng
+    )
+
+
+def mean_logit(chunks: np.ndarray) -> Callable:
+    """Return what a :class:`Mixture` pools: Silero's mean logit over some chunks."""
+    index = torch.from_numpy(np.flatnonzero(chunks))
+    return partial(_mean_over, index=index)
+
+
+def _mean_over(outputs: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    return outputs[:, index].mean(1)
+
+
+def falls(
+    network: nn.Module, samples: np.ndarray, method: str, chunks: np.ndarray
+) -> dict[str, float]:
+    """Return by how much the mean logit of some chunks falls without the most relevant of eight
+    bands, without the loudest, and without the one whose removal helps most.
+    """
+    mixture = Mixture(network, bands(samples), mean_logit(chunks))
+    losses = mixture.losses()
+    loudest = int(mixture.parts.square().sum(1).argmax())
+    return {
+        "relevant": float(losses[mixture.relevance(method).argmax()]),
+        "loudest": float(losses[loudest]),
+        "most effective": float(losses.max()),
+    }

@@ -1,0 +1,161 @@
+"""Sounds put together from known parts, and what removing a part does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+import torch
+from torch import nn
+
+from earwitness.errors import ParameterError, UnknownNameError
+from earwitness.models import crepe
+from earwitness_book.chapters import everyday_networks as everyday
+
+RATE = everyday.RATE
+
+
+class Weighted(nn.Module):
+    """Two outputs: the samples' sum under known weights, and minus that."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = nn.Parameter(torch.from_numpy(np.float32(weights)))
+
+    def forward(self, waveforms):
+        found = (waveforms[:, 0] * self.weights).sum(1)
+        return torch.stack([found, -found], 1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_bands_and_moments_add_up_to_the_sound_and_lie_where_they_should(rng):
+    sound = rng.normal(size=4000)
+    parts = everyday.bands(sound, (0, 1000, 8000))
+    np.testing.assert_allclose(parts.sum(0), sound, atol=1e-9)
+    power = np.abs(np.fft.rfft(parts)) ** 2
+    assert power[0, 251:].max() < 1e-12 and power[1, :250].max() < 1e-12
+    grid = everyday.bands_and_moments(sound, 5, (0, 1000, 8000))
+    assert grid.shape == (10, 4000)
+    np.testing.assert_allclose(grid.sum(0), sound, atol=1e-9)
+    np.testing.assert_allclose(grid[:5].sum(0), parts[0], atol=1e-9)
+    assert not grid[0, 1000:].any() and grid[1, 900:1500].any()
+
+
+def test_losses_are_what_each_part_brought_and_linear_relevance_equals_them(rng):
+    parts = rng.normal(size=(4, 50))
+    network = Weighted(rng.normal(size=50))
+    mixture = everyday.Mixture(network, parts)
+    expected = parts @ network.weights.detach().numpy()
+    np.testing.assert_allclose(mixture.losses(0), expected, atol=1e-4)
+    np.testing.assert_allclose(mixture.losses(1), -expected, atol=1e-4)
+    for method in everyday.METHODS[:3]:
+        np.testing.assert_allclose(mixture.relevance(method, 0), expected, atol=1e-3)
+
+
+def test_agreement_of_a_linear_network_is_perfect_for_methods_and_not_for_controls(rng):
+    parts = rng.normal(size=(40, 50))
+    trained, untrained = (everyday.Mixture(Weighted(rng.normal(size=50)), parts) for _ in range(2))
+    found = everyday.agreement(trained, untrained, rng, methods=["integrated-gradients"])
+    assert found["integrated-gradients"] == pytest.approx(1)
+    assert all(abs(found[name]) < 0.6 for name in ("energy", "random", "untrained"))
+    assert list(found) == ["integrated-gradients", "energy", "random", "untrained"]
+
+
+def test_a_pool_picks_the_chunks_that_are_explained():
+    outputs = torch.arange(5.0).reshape(1, 5, 1)
+    pool = everyday.mean_logit(np.array([False, True, False, True, False]))
+    assert pool(outputs).tolist() == [[2.0]]
+
+
+def test_rank_correlation_is_zero_where_one_side_says_nothing(rng):
+    first, second = rng.normal(size=(2, 12))
+    expected = scipy.stats.spearmanr(first, second).statistic
+    assert everyday.spearman(first, second) == pytest.approx(expected)
+    assert everyday.spearman(first, np.ones(12)) == 0.0
+
+
+def test_rows_become_values_with_intervals_over_clips_and_paired_differences(rng):
+    base = rng.normal(size=30)
+    rows = [{"own": 1 + b, "control": b} for b in base]
+    found = everyday.paired(rows, "own", {"control": "a/b"})
+    assert found["value"] == pytest.approx(1 + base.mean()) and found["n"] == 30
+    low, high = found["against"]["a/b"]  # the difference is 1 for every clip
+    assert low == pytest.approx(1) and high == pytest.approx(1)
+    assert found["interval"][0] < found["value"] < found["interval"][1]
+    table = everyday.mean_rows(rows)
+    assert table.loc["control", "mean"] == pytest.approx(base.mean())
+    share = everyday.of_share([True, False, True, True], "clips")
+    assert share["value"] == 75 and share["n"] == 4 and share["interval"][0] > 0
+
+
+def test_partials_have_their_frequency_and_level_and_none_lies_above_nyquist(rng):
+    found = everyday.partials([500.0, 9000.0], [-20.0, 0.0], rng, 1600)
+    spectrum = np.abs(np.fft.rfft(found[0])) / 800
+    assert spectrum.argmax() == 50 and spectrum[50] == pytest.approx(0.1, rel=1e-6)
+    assert not found[1].any()
+    with pytest.raises(ParameterError, match="frequency and a level"):
+        everyday.partials([500.0], [0.0, 0.0], rng)
+
+
+def test_cents_and_bins():
+    assert everyday.cents(200, 100) == pytest.approx(1200)
+    assert everyday.is_near([102.9, 103.0], 100).tolist() == [True, False]
+    assert everyday.nearest_bin(crepe.bins_hz()[123] * 1.002) == 123
+
+
+def test_an_octave_jump_is_found_where_the_pitch_first_doubles(rng, monkeypatch):
+    def pitch(network, sounds):  # doubles once the odd harmonics are 12 dB down
+        power = [np.abs(np.fft.rfft(sound * np.hanning(1024))) ** 2 for sound in sounds]
+        first, second = (round(hz * 1024 / RATE) for hz in (250, 500))
+        return np.array([500.0 if p[first] < 0.0632 * p[second] else 250.0 for p in power])
+
+    monkeypatch.setattr(everyday, "pitches_hz", pitch)
+    assert everyday.octave_jump_db(None, 250.0, rng) == 12.0
+    monkeypatch.setattr(everyday, "pitches_hz", lambda network, sounds: np.full(len(sounds), 250.0))
+    assert np.isnan(everyday.octave_jump_db(None, 250.0, rng))
+
+
+def test_speech_is_where_the_middle_of_a_chunk_lies_in_a_phone():
+    phones = pd.DataFrame(
+        {"start_s": [0, 0.05, 0.2], "end_s": [0.05, 0.2, 0.3], "phone_39": ["sil", "aa", "sil"]}
+    )
+    assert everyday.is_speech(phones, 8).tolist() == [False, False, *[True] * 4, False, False]
+
+
+def test_noise_has_the_power_that_is_asked_for_and_levels_are_of_chunks(rng):
+    tone = np.sin(np.arange(16000) / 5)
+    noise = everyday.with_noise(tone, 10.0, rng) - tone
+    assert 10 * np.log10(np.mean(tone**2) / np.mean(noise**2)) == pytest.approx(10, abs=0.3)
+    levels = everyday.levels_db(np.r_[np.zeros(512), np.full(512, 0.1), np.full(100, 0.1)])
+    assert levels[:2] == pytest.approx([-120, -20], abs=0.1) and len(levels) == 3
+
+
+def test_sounds_that_are_no_speech_have_their_length_and_level(rng):
+    table = everyday.not_speech(2, 0.5, rng)
+    assert list(table["kind"].unique()) == list(everyday.NOT_SPEECH) and len(table) == 24
+    assert {len(samples) for samples in table["samples"]} == {8000}
+    levels = {
+        kind: 10 * np.log10(np.mean(rows["samples"].iloc[0] ** 2) + 1e-20)
+        for kind, rows in table.groupby("kind")
+    }
+    assert levels["white noise"] == pytest.approx(-30, abs=0.1)
+    assert levels["noise at −90 dB"] == pytest.approx(-90, abs=0.1) and levels["silence"] < -190
+    assert everyday.NEAR_SILENCE == ("silence", "noise at −90 dB", "noise at −60 dB")
+    with pytest.raises(UnknownNameError, match="no kind of sound"):
+        everyday.not_speech_of("a kettle", 1.0, rng)
+
+
+def test_the_fall_is_that_of_the_band_that_relevance_names(rng):
+    class Low(nn.Module):  # its logit is how much of a known tone there is
+        def forward(self, waveforms):
+            tone = torch.sin(2 * np.pi * 300 * torch.arange(waveforms.shape[-1]) / RATE)
+            frames = (waveforms[:, 0] * tone).unflatten(1, (-1, 512)).sum(-1)
+            return frames[..., None]
+
+    times_s = np.arange(4 * 512) / RATE
+    sound = np.sin(2 * np.pi * 300 * times_s) + 3 * np.sin(2 * np.pi * 5000 * times_s)
+    found = everyday.falls(Low(), sound, "integrated-gradients", np.ones(4, bool))
+    assert found["relevant"] == found["most effective"] > 50 * abs(found["loudest"])
