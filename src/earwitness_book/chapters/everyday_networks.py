@@ -7,6 +7,7 @@ part, and removing the part says what that number should have been.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,14 @@ from earwitness import attribution
 from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
-from earwitness.models import crepe
+from earwitness.models import crepe, dnsmos
 from earwitness.models.silero import CHUNK
 
 RATE = 16000
 METHODS = (
     "gradient-x-input", "integrated-gradients", "lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma",
 )  # fmt: skip
+_OPTIONS = {"integrated-gradients": {"n_steps": 24}}
 BAND_EDGES_HZ = (0, 250, 500, 1000, 1500, 2000, 3000, 4500, 8000)
 
 
@@ -64,6 +66,7 @@ class Mixture(nn.Module):
 
     def relevance(self, method: str, target: int = 0, **options) -> np.ndarray:
         """Return the relevance of each part, (n_parts,)."""
+        options = _OPTIONS.get(method, {}) | options
         found = attribution.attribute(self, self.whole, target, method, **options)
         return found[0].numpy()
 
@@ -370,3 +373,120 @@ def falls(
         "loudest": float(losses[loudest]),
         "most effective": float(losses.max()),
     }
+
+
+# --- quality
+
+
+class Judge(nn.Module):
+    """DNSMOS from its spectrogram on: (batch, 1, n_frames, 161) -> (batch, 3)."""
+
+    def __init__(self, network: dnsmos.Dnsmos):
+        super().__init__()
+        self.network = network
+
+    def forward(self, spectrograms: torch.Tensor) -> torch.Tensor:
+        """Return SIG, BAK and OVRL before the last polynomial."""
+        return self.network.judge(spectrograms)
+
+
+SILENCE = float(np.log10(dnsmos.FLOOR))  # of DNSMOS's spectrogram
+
+
+@torch.no_grad()
+def quality(network: dnsmos.Dnsmos, samples: np.ndarray) -> dict[str, float]:
+    """Return SIG, BAK and OVRL of a clip as it is, not played again up to 9 s."""
+    return dnsmos.calibrated(network(torch.from_numpy(np.float32(samples))[None, None]))
+
+
+@torch.no_grad()
+def log_power(network: dnsmos.Dnsmos, samples: np.ndarray) -> torch.Tensor:
+    """Return DNSMOS's spectrogram of a clip, (1, 1, n_frames, 161), powers of ten."""
+    return network.spectrogram(network.analysis(torch.from_numpy(np.float32(samples))[None, None]))
+
+
+def clipped(samples: np.ndarray, share: float = 0.1) -> np.ndarray:
+    """Return a clip whose loudest tenth of sounding samples is cut off."""
+    sounding = np.abs(samples[samples != 0])
+    limit = np.quantile(sounding, 1 - share) if len(sounding) else 0.0
+    return np.clip(samples, -limit, limit)
+
+
+class Planted(NamedTuple):
+    """A sentence between two pauses, the same with a burst of noise in one of them, and which
+    frames of DNSMOS's spectrogram the burst touches.
+    """
+
+    clean: np.ndarray
+    disturbed: np.ndarray
+    frames: np.ndarray
+
+
+@checked
+def planted(
+    samples: np.ndarray, rng: np.random.Generator, speech_s: float = 1.2, pause_s: float = 0.4
+) -> Planted:
+    """Return a burst of noise of 250 ms in a pause before or after a part of a sentence.
+
+    The pauses hold faint noise, 75 dB below full scale, as recordings do; the burst is as loud as
+    the speech on average.
+    """
+    loudest = int(np.argmax(np.convolve(samples**2, np.ones(RATE // 2), "same")))
+    n, pause, length = (round(s * RATE) for s in (speech_s, pause_s, 0.25))
+    start = int(np.clip(loudest - n // 2, 0, max(0, len(samples) - n)))
+    speech = np.float32(samples[start : start + n])
+    clean = np.pad(speech, (pause, pause)) + np.float32(
+        rng.normal(0, 10 ** (-75 / 20), len(speech) + 2 * pause)
+    )
+    begin = (pause - length) // 2 + (0 if rng.random() < 0.5 else pause + len(speech))
+    burst = at_level(rng.normal(size=length), 10 * np.log10(np.mean(speech**2)))
+    disturbed = clean.copy()
+    disturbed[begin : begin + length] += burst
+    starts = np.arange((len(clean) - dnsmos.WIDTH) // dnsmos.HOP + 1) * dnsmos.HOP
+    touched = (starts + dnsmos.WIDTH > begin) & (starts < begin + length)
+    return Planted(np.float32(clean), np.float32(disturbed), touched)
+
+
+@torch.no_grad()
+def by_silencing(
+    network: dnsmos.Dnsmos, spectrogram: torch.Tensor, output: int, width: int = 10
+) -> np.ndarray:
+    """Return by how much an output rises when a moment of ``width`` frames is silenced, a value for
+    each frame.
+    """
+    before, rises = network.judge(spectrogram)[0, output], []
+    for start in range(0, spectrogram.shape[2], width):
+        hidden = spectrogram.clone()
+        hidden[:, :, start : start + width] = SILENCE
+        rises.append(float(network.judge(hidden)[0, output] - before))
+    return np.repeat(rises, width)[: spectrogram.shape[2]]
+
+
+def blame(
+    network: dnsmos.Dnsmos, spectrogram: torch.Tensor, output: int, method: str
+) -> np.ndarray:
+    """Return how much speaks against an output, (n_frames, 161): negative relevance, counted from
+    silence.
+    """
+    model = attribution.relative_to(Judge(network), SILENCE)
+    found = attribution.attribute(model, spectrogram - SILENCE, output, method)
+    return -found[0, 0].numpy()
+
+
+def burst_scores(
+    network: dnsmos.Dnsmos, untrained: dnsmos.Dnsmos, clip: Planted, rng: np.random.Generator
+) -> dict[str, float]:
+    """Return how well each method tells the frames of a planted burst from others, by BAK: areas
+    under the ROC curve in per cent.
+    """
+    spectrogram, bak = log_power(network, clip.disturbed), dnsmos.OUTPUTS.index("BAK")
+    random = log_power(untrained, clip.disturbed)
+    scores = {
+        "lrp-epsilon": blame(network, spectrogram, bak, "lrp-epsilon").sum(1),
+        "gradient-x-input": blame(network, spectrogram, bak, "gradient-x-input").sum(1),
+        "occlusion": by_silencing(network, spectrogram, bak),
+        "energy": (10 ** spectrogram[0, 0].numpy()).sum(1),
+        "random": rng.normal(size=len(clip.frames)),
+        "untrained": blame(untrained, random, bak, "lrp-epsilon").sum(1),
+    }
+    return {name: roc(score, clip.frames) for name, score in scores.items()}

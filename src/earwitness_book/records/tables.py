@@ -175,7 +175,7 @@ def _verdict(row: Mapping) -> str:
 
 def _published(row: Mapping) -> str:
     if row["ours"]:
-        return row["criterion"] or "–"
+        return "yes" if row["published"] is True else row["criterion"] or "–"
     if row["published"] is None:
         return "yes"
     return quantity(row["published"], row["published_std"], row["unit"] or "")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from earwitness.errors import ParameterError, UnknownNameError
-from earwitness.models import crepe
+from earwitness.models import crepe, dnsmos
 from earwitness_book.chapters import everyday_networks as everyday
 
 RATE = everyday.RATE
@@ -113,9 +113,9 @@ def test_an_octave_jump_is_found_where_the_pitch_first_doubles(rng, monkeypatch)
         return np.array([500.0 if p[first] < 0.0632 * p[second] else 250.0 for p in power])
 
     monkeypatch.setattr(everyday, "pitches_hz", pitch)
-    assert everyday.octave_jump_db(None, 250.0, rng) == 12.0
+    assert everyday.octave_jump_db(nn.Identity(), 250.0, rng) == 12.0
     monkeypatch.setattr(everyday, "pitches_hz", lambda network, sounds: np.full(len(sounds), 250.0))
-    assert np.isnan(everyday.octave_jump_db(None, 250.0, rng))
+    assert np.isnan(everyday.octave_jump_db(nn.Identity(), 250.0, rng))
 
 
 def test_speech_is_where_the_middle_of_a_chunk_lies_in_a_phone():
@@ -159,3 +159,57 @@ def test_the_fall_is_that_of_the_band_that_relevance_names(rng):
     sound = np.sin(2 * np.pi * 300 * times_s) + 3 * np.sin(2 * np.pi * 5000 * times_s)
     found = everyday.falls(Low(), sound, "integrated-gradients", np.ones(4, bool))
     assert found["relevant"] == found["most effective"] > 50 * abs(found["loudest"])
+
+
+@pytest.fixture
+def sentence(rng):
+    return np.float32(0.1 * np.sin(2 * np.pi * 200 * np.arange(2 * RATE) / RATE))
+
+
+def test_a_burst_is_planted_in_a_pause_as_loud_as_the_speech(sentence, rng):
+    clips = [everyday.planted(sentence, rng) for _ in range(8)]
+    for clip in clips:
+        added = clip.disturbed - clip.clean
+        touched = np.flatnonzero(np.abs(added) > 1e-6)
+        assert 3990 < touched[-1] - touched[0] < 4001
+        assert touched[-1] < 0.4 * RATE or touched[0] > 1.6 * RATE
+        own = 10 * np.log10(np.mean(added[touched[0] : touched[-1] + 1] ** 2))
+        assert own == pytest.approx(10 * np.log10(0.1**2 / 2), abs=0.2)
+        frames = np.flatnonzero(clip.frames) * 160
+        assert frames[0] + 320 > touched[0] >= frames[0]
+        assert frames[-1] <= touched[-1] < frames[-1] + 320
+    begun = {bool(np.flatnonzero(clip.frames)[0] > 100) for clip in clips}
+    assert begun == {False, True}, "before the speech and after it"
+
+
+def test_clipping_cuts_the_loudest_tenth(rng):
+    samples = rng.normal(size=5000)
+    cut = everyday.clipped(samples)
+    assert np.mean(np.abs(cut) >= np.abs(cut).max() - 1e-12) == pytest.approx(0.1, abs=0.001)
+    assert np.array_equal(cut[np.abs(samples) < 1], samples[np.abs(samples) < 1])
+
+
+class Blaming(nn.Module):
+    """A judge whose BAK falls with the power of known frames, and with nothing else."""
+
+    def __init__(self, frames):
+        super().__init__()
+        torch.manual_seed(0)
+        self.analysis, self.spectrogram = nn.Conv1d(1, 322, 320, 160, bias=False), dnsmos.LogPower()
+        self.frames = torch.from_numpy(np.float32(frames))
+
+    def judge(self, spectrograms):
+        against = -(spectrograms[:, 0].mean(-1) * self.frames).sum(-1)
+        return torch.stack([against * 0, against, against * 0], 1)
+
+
+def test_what_speaks_against_an_opinion_is_found_where_it_is(sentence, rng):
+    clip = everyday.planted(sentence, rng)
+    network = Blaming(clip.frames)
+    found = everyday.burst_scores(network, Blaming(~clip.frames), clip, rng)
+    assert found["lrp-epsilon"] == found["gradient-x-input"] == 100 and found["untrained"] == 0
+    assert found["occlusion"] > 95 and 20 < found["random"] < 80
+    spectrogram = everyday.log_power(network, clip.disturbed)
+    blamed = everyday.blame(network, spectrogram, 1, "lrp-epsilon").sum(1)
+    counted = spectrogram[0, 0].mean(-1).numpy() - everyday.SILENCE
+    np.testing.assert_allclose(blamed, np.where(clip.frames, counted, 0), rtol=1e-3, atol=1e-3)
