@@ -11,15 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import parselmouth
 import scipy.stats
 import torch
+from parselmouth.praat import call
 from torch import nn
 
 from earwitness import attribution
 from earwitness.arguments import checked
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
-from earwitness.models import crepe, dnsmos
+from earwitness.models import crepe, dnsmos, resemblyzer
 from earwitness.models.silero import CHUNK
 
 RATE = 16000
@@ -490,3 +492,65 @@ def burst_scores(
         "untrained": blame(untrained, random, bak, "lrp-epsilon").sum(1),
     }
     return {name: roc(score, clip.frames) for name, score in scores.items()}
+
+
+# --- voices
+
+
+@torch.no_grad()
+def embeddings(encoder: nn.Module, clips: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return the embedding of each clip at the level that the encoder takes, (n, size)."""
+    levels = [torch.from_numpy(resemblyzer.levelled(np.float32(clip))) for clip in clips]
+    return torch.cat([encoder(clip[None, None]) for clip in levels])
+
+
+def mel_means(encoder: nn.Module, clips: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return the mean level in each mel band, as vectors of length 1: a voice without a network."""
+    with torch.no_grad():
+        powers = [encoder.mel_powers(torch.from_numpy(np.float32(c))[None, None])[0] for c in clips]
+    means = torch.stack([10 * torch.log10(power.mean(1) + 1e-10) for power in powers])
+    centred = means - means.mean(1, keepdim=True)
+    return centred / centred.norm(dim=1, keepdim=True)
+
+
+def own_against_others(
+    first: torch.Tensor, second: torch.Tensor, sex: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for each speaker the cosine of both own clips, the mean cosine with those of others of
+    the same sex, and how many per cent of these lie below the own one.
+    """
+    cosines, sex = (first @ second.T).numpy(), np.asarray(sex)
+    own, others, below = np.diag(cosines), [], []
+    for speaker, row in enumerate(cosines):
+        rest = row[(sex == sex[speaker]) & (np.arange(len(row)) != speaker)]
+        others.append(rest.mean())
+        below.append(100 * np.mean(rest < own[speaker]))
+    return own, np.array(others), np.array(below)
+
+
+def nearest_other(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
+    """Return for each speaker the other one whose clip is most alike."""
+    cosines = (first @ second.T).numpy().copy()
+    np.fill_diagonal(cosines, -np.inf)
+    return cosines.argmax(1)
+
+
+def moved(samples: np.ndarray, f0: float = 1.0, formants: float = 1.0) -> np.ndarray:
+    """Return a voice with F0, or all formants, multiplied, by Praat's "Change gender"."""
+    sound = parselmouth.Sound(np.float64(samples), RATE)
+    pitch = sound.to_pitch(pitch_floor=75, pitch_ceiling=600)
+    median_hz = call(pitch, "Get quantile", 0, 0, 0.5, "Hertz")
+    changed = call(sound, "Change gender", 75, 600, formants, f0 * median_hz, 1.0, 1.0)
+    return np.float32(changed.values[0])
+
+
+def telephone(samples: np.ndarray) -> np.ndarray:
+    """Return what is left of a sound between 300 and 3400 Hz."""
+    return np.float32(bands(samples, (0, 300, 3400, 8000))[1])
+
+
+def one_not_other(outputs: torch.Tensor) -> torch.Tensor:
+    """Return by how much a voice is nearer to the first known one than to the second, (batch, 1);
+    what a :class:`Mixture` pools.
+    """
+    return outputs[:, :1] - outputs[:, 1:2]
