@@ -7,6 +7,7 @@ import scipy.stats
 import torch
 from torch import nn
 
+from earwitness import features
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import crepe, dnsmos
 from earwitness_book.chapters import everyday_networks as everyday
@@ -213,3 +214,59 @@ def test_what_speaks_against_an_opinion_is_found_where_it_is(sentence, rng):
     blamed = everyday.blame(network, spectrogram, 1, "lrp-epsilon").sum(1)
     counted = spectrogram[0, 0].mean(-1).numpy() - everyday.SILENCE
     np.testing.assert_allclose(blamed, np.where(clip.frames, counted, 0), rtol=1e-3, atol=1e-3)
+
+
+def test_every_speaker_is_compared_with_others_of_the_same_sex():
+    first = torch.eye(4)
+    second = torch.tensor(
+        [[1, 0, 0, 0], [0, 0.8, 0.6, 0], [0, 0.9, 0.1, 0], [0.5, 0, 0, 0.4]], dtype=torch.float32
+    )
+    own, others, below = everyday.own_against_others(first, second, ["f", "m", "m", "f"])
+    np.testing.assert_allclose(own, [1, 0.8, 0.1, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(others, [0.5, 0.9, 0.6, 0.0], rtol=1e-6)
+    assert below.tolist() == [100, 0, 0, 100]
+    assert everyday.nearest_other(first, second)[:3].tolist() == [3, 2, 1]
+
+
+def vowel(f0_hz, formants_hz=(500, 1500)):
+    """A second of harmonics under two resonances."""
+    times_s, numbers = np.arange(RATE) / RATE, np.arange(1, 30)
+    gains = sum(1 / (1 + ((numbers * f0_hz - at) / 60) ** 2) for at in formants_hz)
+    return 0.05 * (gains[:, None] * np.sin(2 * np.pi * f0_hz * numbers[:, None] * times_s)).sum(0)
+
+
+def test_a_voice_is_moved_in_f0_or_in_its_formants_and_not_in_the_other():
+    def measured(samples):
+        f0_hz = np.nanmedian(features.f0(np.float64(samples), RATE)[1])
+        power = np.abs(np.fft.rfft(samples[2000:14000] * np.hanning(12000))) ** 2
+        freqs_hz = np.fft.rfftfreq(12000, 1 / RATE)
+        low = freqs_hz < 1000
+        return f0_hz, np.average(freqs_hz[low], weights=power[low])
+
+    f0_hz, centre_hz = measured(vowel(120.0))
+    higher, same = measured(everyday.moved(vowel(120.0), f0=1.25))
+    assert higher == pytest.approx(1.25 * f0_hz, rel=0.02)
+    assert same == pytest.approx(centre_hz, rel=0.08)
+    kept, raised = measured(everyday.moved(vowel(120.0), formants=1.2))
+    assert kept == pytest.approx(f0_hz, rel=0.02) and raised > 1.1 * centre_hz
+
+
+def test_a_telephone_keeps_300_to_3400_hz(rng):
+    power = np.abs(np.fft.rfft(everyday.telephone(rng.normal(size=RATE)))) ** 2
+    assert power[:299].max() < 1e-3 < power[301:3399].min() and power[3402:].max() < 1e-3
+
+
+def test_a_question_with_two_sides_is_a_difference():
+    outputs = torch.tensor([[0.9, 0.4], [0.1, 0.3]])
+    torch.testing.assert_close(everyday.one_not_other(outputs), torch.tensor([[0.5], [-0.2]]))
+
+
+def test_a_mean_spectrum_does_not_depend_on_the_level(rng):
+    class Bands:
+        def mel_powers(self, waveforms):
+            return (waveforms[0] ** 2).reshape(1, 4, -1)
+
+    noise = np.float32(rng.normal(size=400) * np.repeat([1, 2, 3, 4], 100))
+    soft, loud = everyday.mel_means(Bands(), [noise, 10 * noise])
+    torch.testing.assert_close(soft, loud, atol=1e-4, rtol=0)
+    assert float(soft.norm()) == pytest.approx(1) and soft.argsort().tolist() == [0, 1, 2, 3]
