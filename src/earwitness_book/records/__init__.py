@@ -23,6 +23,7 @@ from earwitness_book.records.measurements import (
     write_recorded,
 )
 from earwitness_book.records.resampling import from_clips
+from earwitness_book.records.said import say
 
 _DRAWN = {
     ".board": (
@@ -44,7 +45,7 @@ _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
 __all__ = [
     "PROVENANCE", "Claim", "chapters", "forget", "from_clips", "measured", "published", "record",
-    "record_many", "recorded", "redrawn", "table", "write_recorded", *_HOME,
+    "record_many", "recorded", "redrawn", "say", "table", "write_recorded", *_HOME,
 ]  # fmt: skip
 
 
