@@ -14,6 +14,7 @@ import base64
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from earwitness_book.runner.server import server as make_server
 
 SECTION_PX = 900  # within which a notebook's first section begins, at a desk
 PATIENCE_S = 180  # axe reads a long page for a minute where other programs run
+MEDIAN_MB = 1.5  # half of the pages are no heavier
 HEAVY_MB = 5  # no page is heavier; uncompressed, with everything that it loads
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = [
@@ -214,7 +216,8 @@ def bounds(seen: dict, name: str, form: str) -> list[str]:
 
 async def look(base: str, port: int, folder: Path) -> int:
     """Visit every page in every form; print a line each; return how many have a problem."""
-    tab, bad = await attach(port), 0
+    tab, bad, weights = await attach(port), 0, []
+    await tab.call("Network.setCacheDisabled", cacheDisabled=True)  # else it weighs nothing twice
     for form in WIDTHS:
         await tab.resize(form)
         for mode in ("light", "dark"):
@@ -231,6 +234,7 @@ async def look(base: str, port: int, folder: Path) -> int:
                 wrong = problems(seen, tab) + bounds(seen, name, form)
                 wrong += await browser_axe.found(tab)
                 bad += bool(wrong)
+                weights.append(seen["weight"] / 1e6)
                 counted = {
                     key: seen[key]
                     for key in ("images", "formulas", "players", "widgets")
@@ -240,6 +244,9 @@ async def look(base: str, port: int, folder: Path) -> int:
                     f"{'✗' if wrong else '✓'} {name} {form} {mode} {counted or ''} "
                     f"{'; '.join(wrong)}"
                 )
+    median = statistics.median(weights)
+    print(f"{'✓' if median <= MEDIAN_MB else '✗'} the median page weighs {median:.2f} MB")
+    bad += median > MEDIAN_MB
     await tab.open(f"{base}/search.html?q=relevance")
     found = await tab.evaluate(FOUND)
     print(f"{'✓' if found else '✗'} search finds {found} pages")

@@ -15,6 +15,7 @@ from sphinx import addnodes
 
 from earwitness import cache
 from earwitness.html import html, joined
+from earwitness_book.runner import lighter
 
 # ``file:`` beside ``'self'``: pages are also opened from a disk, where some browsers take every
 # file for another host.
@@ -181,6 +182,7 @@ def _finish(app, exception) -> None:
     static = Path(app.outdir, "_static")
     for path in (path for pattern in _UNUSED for path in static.rglob(pattern)):
         path.unlink()
+    lighter.lighten(Path(app.outdir))
     if base := app.config.html_baseurl:
         urls = joined(
             (
