@@ -25,7 +25,12 @@ _FACE = re.compile(
 
 
 def lighten(html: Path) -> None:
-    """Take out of a rendered site what its pages do not use; the original is the theme's own."""
+    """Take out of a rendered site what its pages do not use; the original is the theme's own.
+
+    Slides, and sites of another theme, are left as they are.
+    """
+    if not (html / "_static" / STYLE).exists():
+        return
     pages = [path for path in html.rglob("*.html") if "_static" not in path.parts]
     for path in pages:
         if path.name != "search.html":

@@ -40,3 +40,11 @@ def test_a_site_keeps_the_icons_it_shows_in_a_font_of_a_few_kilobytes(tmp_path):
     assert '.fa-chevron-down:before{content:"\\f078"}' in style
     lighter.lighten(tmp_path)  # again, as when a page changes
     assert font.exists()
+
+
+def test_slides_which_have_another_theme_are_left_as_they_are(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<script src="searchindex.js"></script>')
+    lighter.lighten(tmp_path)
+    assert page.read_text() == '<script src="searchindex.js"></script>'
+    assert list(tmp_path.iterdir()) == [page]
