@@ -33,7 +33,9 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
     for name in chosen.names:
         benchmark = importlib.import_module(f"benchmarks.{name}")
-        print(write(chosen.out, name, benchmark.TITLE, benchmark.run()), flush=True)
+        n_threads = getattr(benchmark, "N_THREADS", None)
+        text = write(chosen.out, name, benchmark.TITLE, benchmark.run(), n_threads)
+        print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -66,15 +66,15 @@ def _memory_events(run):
     return [event for event in run.profiler.kineto_results.events() if event.name() == "[memory]"]
 
 
-def machine() -> dict:
-    """Return what the numbers depend on."""
+def machine(n_threads: int | None = None) -> dict:
+    """Return what the numbers depend on; ``n_threads`` of torch, if not those of now."""
     capabilities = torch.cpu.get_capabilities()
     return {
         "date": date.today().isoformat(),
         "processor": str(capabilities.get("cpu_name") or platform.processor()),
         "avx512_bf16": bool(capabilities.get("avx512_bf16")),
         "amx_bf16": bool(capabilities.get("amx_bf16")),
-        "threads": torch.get_num_threads(),
+        "threads": n_threads or torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "load": round(
@@ -95,9 +95,15 @@ def _markdown(rows: list[dict]) -> str:
     )
 
 
-def write(folder: Path, name: str, title: str, tables: Mapping[str, list[dict]]) -> str:
+def write(
+    folder: Path,
+    name: str,
+    title: str,
+    tables: Mapping[str, list[dict]],
+    n_threads: int | None = None,
+) -> str:
     """Write ``name.json`` and ``name.md`` into ``folder`` and return the Markdown text."""
-    about = machine()
+    about = machine(n_threads)
     parts = [f"# {title}", ", ".join(f"{key} {value}" for key, value in about.items())]
     parts += [f"## {heading}\n\n{_markdown(rows)}" for heading, rows in tables.items()]
     text = "\n\n".join(parts) + "\n"

@@ -14,6 +14,7 @@ from earwitness.models.doacrnn import DoaCRNN
 from earwitness.models.nisqa import Nisqa
 
 TITLE = "Recurrent networks: cost of relevance"
+N_THREADS = 1
 PUBLISHED_MS = 13.6
 """lrp() of LRP_for_LSTM (Arras et al., commit 1c3073b), numpy, float64: one sample of 50 steps with
 60 features and 60 units in each direction, on 2 cores of the machine that this was written on. Its
@@ -69,7 +70,7 @@ def run() -> dict[str, list[dict]]:
     self-attention.
     """
     runtime.tune()
-    with runtime.torch_threads(1):
+    with runtime.torch_threads(N_THREADS):
         return _tables()
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import torch
 import torchvision
 from captum.attr import LRP
+from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import nn
 from zennit.composites import EpsilonPlus, LayerMapComposite, layer_map_base
 from zennit.rules import AlphaBeta, Epsilon, Gamma
@@ -20,6 +21,7 @@ from earwitness.models import AlexNet, AudioNet
 
 METHODS = ("lrp-epsilon", "lrp-epsilon-plus", "lrp-alpha1-beta0", "lrp-gamma")
 TITLE = "Relevance: cost in units of one forward and one backward pass"
+N_THREADS = 1
 
 
 def _zennit(method: str):
@@ -49,7 +51,10 @@ def _zennit_relevance(model, inputs, targets, method):
 
 
 def _captum_relevance(model, inputs, targets):
-    return LRP(model).attribute(inputs, target=targets)
+    for layer in model.modules():
+        if isinstance(layer, (Linear, nn.Flatten)):  # zennit's Linear: convolutions too
+            layer.rule = EpsilonRule(1e-6)  # captum has none for some of them, and forgets this one
+    return LRP(model).attribute(inputs, target=targets).detach()
 
 
 def _lxt_relevance(model, inputs, targets):
@@ -101,7 +106,7 @@ def _agreement(ours: torch.Tensor, theirs: torch.Tensor) -> str:
 def run() -> dict[str, list[dict]]:
     """Return a table for each network."""
     runtime.tune()
-    with runtime.torch_threads(1):
+    with runtime.torch_threads(N_THREADS):
         return {f"{name}, {NETWORKS[name][2]} clips": _table(name) for name in NETWORKS}
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from earwitness.attribution.lrp.steps import Step, away, in_blocks, signs
 
-_FEW_CHANNELS = 8
+_FEW_CHANNELS = 32
 
 Rule = Callable[["Layer", torch.Tensor], torch.Tensor]
 
@@ -128,7 +128,7 @@ class Convolution(Layer):
 
     def stacked(self, of_positive, of_negative):
         """Return one convolution of the positive and the negative channels, where they are few:
-        processors compute channels in blocks of 16, filled or not.
+        processors compute channels in blocks of 16 or more, filled or not.
         """
         _, _, _, transposed, _, groups = self.sizes
         if transposed or groups > 1 or self.x.shape[1] > _FEW_CHANNELS:
