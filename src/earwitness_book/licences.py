@@ -34,6 +34,13 @@ def of_run(note: Mapping | None) -> str:
     return joined(withheld(str(given[name])) for name in ("corpus", "source") if name in given)
 
 
+def shown(content: dict) -> dict:
+    """Return an executed notebook as pages, cards and slides may show it."""
+    why = of_run(content["metadata"]["earwitness"])
+    cells = content["cells"]
+    return {**content, "cells": [without_clips(cell, why) for cell in cells]} if why else content
+
+
 def without_clips(cell: dict, why: str) -> dict:
     """Return a cell of a notebook whose outputs that play or draw say ``why`` they do not."""
     outputs = [_silent(output, why) for output in cell.get("outputs", [])]

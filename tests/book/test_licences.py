@@ -3,7 +3,7 @@
 import json
 
 from earwitness_book import licences
-from earwitness_book.runner import notebooks, pages
+from earwitness_book.runner import notebooks, site
 
 
 def cell(**data):
@@ -27,15 +27,15 @@ def test_players_and_pictures_of_a_closed_corpus_say_why_they_are_not_there_and_
         assert licences.of_run(note) == ""
 
 
-def test_the_page_of_a_run_on_a_closed_corpus_holds_no_sound():
+def test_what_pages_cards_and_slides_read_of_a_closed_corpus_holds_no_sound(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "folder", lambda profile: tmp_path)
     notebook = notebooks.find("audiomnist/classifiers")
+    path = tmp_path / "executed" / f"{notebook.page}.ipynb"
+    path.parent.mkdir(parents=True)
     for corpus, expected in (("audiomnist_az", 0), ("fsdd", 1)):
-        executed = json.loads(json.dumps(notebook.content()))
-        executed["cells"].append(json.loads(json.dumps(PLAYER)))
-        executed["metadata"]["earwitness"] = {
-            "records": {}, "parameters": {"corpus": corpus}, "failure": None, "profile": "real",
-            "commit": "abc", "date": "2026-11-30", "seconds": 1.0, "python": "3.11",
-            "hardware": "a processor", "threads": 1,
-        }  # fmt: skip
-        page = pages.page(notebook, executed)
-        assert page.count("data:audio") == expected and ("AudioMNIST_AZ" in page) != expected
+        content = json.loads(json.dumps(notebook.content()))
+        content["cells"].append(PLAYER)
+        content["metadata"]["earwitness"] = {"parameters": {"corpus": corpus}}
+        path.write_text(json.dumps(content))
+        read = json.dumps(site.executed("real", notebook))
+        assert read.count("data:audio") == expected and ("AudioMNIST_AZ" in read) != expected

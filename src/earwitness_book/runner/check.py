@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from earwitness import cache
-from earwitness_book import licences, project
+from earwitness_book import project
 from earwitness_book.runner import site, theme
 from earwitness_book.runner.execute import LEFT_OUT
 from earwitness_book.runner.notebooks import Notebook, tags
@@ -311,8 +311,6 @@ def _described(page: Page) -> Iterator[str]:
 def _complete(notebook: Notebook, content: dict, path: Path) -> Iterator[str]:
     page = read(path.read_text(encoding="utf-8"))
     failure = content["metadata"]["earwitness"]["failure"]
-    if why := licences.of_run(content["metadata"]["earwitness"]):
-        content = {"cells": [licences.without_clips(cell, why) for cell in content["cells"]]}
     shown = {
         _file_digest(path.parent / unquote(address))
         for address, _ in page.images

@@ -6,7 +6,7 @@ import json
 import re
 
 from earwitness.html import html, joined
-from earwitness_book import licences, project, records
+from earwitness_book import project, records
 from earwitness_book.runner import parameters
 from earwitness_book.runner.execute import ANSI, LEFT_OUT
 from earwitness_book.runner.notebooks import Notebook, tags, text
@@ -45,8 +45,6 @@ def page(notebook: Notebook, executed: dict | None) -> str:
     measured = note["records"] if note else {}
     cells = [cell for cell in content["cells"] if "injected-parameters" not in tags(cell)]
     content["cells"] = [*_beginning(notebook, cells, note), *_after_beginning(cells, measured)]
-    if why := licences.of_run(note):
-        content["cells"] = [licences.without_clips(cell, why) for cell in content["cells"]]
     cells = content["cells"]
     if not any(
         _WIDGET in output.get("data", {}) for cell in cells for output in cell.get("outputs", [])

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness.html import html, joined
-from earwitness_book import project
+from earwitness_book import licences, project
 from earwitness_book.runner import cards, needs, notebooks, pages, profiles, reference
 from earwitness_book.runner.notebooks import Notebook
 
@@ -90,7 +90,8 @@ def _own(profile: str) -> list[str]:
 
 
 def executed(profile: str, notebook: Notebook) -> dict | None:
-    """Return the notebook as this profile executed it, or ``None``.
+    """Return the notebook as this profile executed it, or ``None``; clips that no licence allows to
+    show are left out.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def executed(profile: str, notebook: Notebook) -> dict | None:
         raise DamagedDataError(
             f"{path} is damaged; `earwitness build --profile {profile}` makes it again."
         )
-    return content
+    return licences.shown(content)
 
 
 def build(profile: str, chapters: Collection[str] | None = None) -> Path:
