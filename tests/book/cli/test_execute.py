@@ -16,6 +16,7 @@ import pytest
 import toy
 
 from earwitness_book import records
+from earwitness_book.cli import progress
 from earwitness_book.runner import execute, notebooks
 
 # far longer than a busy machine needs; whoever takes longer waits for something that does not
@@ -131,6 +132,29 @@ def test_an_executed_notebook_that_is_damaged_is_made_again(make_toy, call, cont
     executed.write_text(content)
     assert call("run", "quick")[0] == 0
     assert executed.read_text() == before
+
+
+def test_the_terminal_says_at_which_cell_each_notebook_is():
+    class Shown:
+        def __init__(self):
+            self.said = []
+
+        def add_task(self, description, total):
+            return total
+
+        def update(self, bar, description, advance=0):
+            self.said.append((description, advance))
+
+    shown, (one, two) = Shown(), (execute.Job(f"toy/{name}", "demo", {}, {}) for name in "ab")
+    state = progress._State(shown, 2, lambda job: job.notebook)
+    state.cell(one, 3, 20)
+    state.cell(two, 1, 9)
+    state.done(one)
+    assert shown.said == [
+        ("toy/a, cell 3 of 20", 0),
+        ("toy/a, cell 3 of 20; toy/b, cell 1 of 9", 0),
+        ("toy/b, cell 1 of 9", 1),
+    ]
 
 
 def alive(pid):

@@ -18,7 +18,11 @@ def test_minutes_and_memory_are_those_of_the_execution_and_of_the_exercises(make
     make_toy({"toy/02-quick": [*toy.lines(LARGE), toy.words(ASKED)]})
     notebook = notebooks.find("quick")
     job = execute.prepare(notebook, "demo", {}, execute.environment_fingerprint())
-    execute.place(execute.execute(job), site.folder("demo") / "executed")
+    seen = []
+    ran = execute.execute(job, lambda cell, cells: seen.append((cell, cells)))
+    cells, (of,) = [cell for cell, _ in seen], {of for _, of in seen}
+    assert len(cells) >= 2 and cells == sorted(set(cells)) and cells[-1] <= of, "as each cell begins"
+    execute.place(ran, site.folder("demo") / "executed")
     content = site.executed("demo", notebook)
     note = content["metadata"]["earwitness"]
     assert 400 < note["memory_mb"] < 4000, "what was freed counts, too"
