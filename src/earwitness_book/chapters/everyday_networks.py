@@ -28,7 +28,7 @@ RATE = 16000
 METHODS = (
     "gradient-x-input", "integrated-gradients", "lrp-epsilon", "lrp-epsilon-plus", "lrp-gamma",
 )  # fmt: skip
-_OPTIONS = {"integrated-gradients": {"n_steps": 24}}
+_OPTIONS = {"integrated-gradients": {"n_steps": 16}}
 BAND_EDGES_HZ = (0, 250, 500, 1000, 1500, 2000, 3000, 4500, 8000)
 
 
