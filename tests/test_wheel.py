@@ -151,5 +151,5 @@ cli.main(["build"])
 
 def test_the_catalogue_travels_and_what_is_the_books_does_not(wheel):
     travelled = {path.name for path in (wheel / "earwitness" / "catalogue").iterdir()}
-    assert travelled == {"corpora.yaml", "manifests", "weights"}
+    assert travelled == {"corpora.yaml", "manifests", "requirements-networks.lock", "weights"}
     assert (wheel / "earwitness" / "catalogue" / "weights" / "phone-cnn.pt").stat().st_size > 1e6
