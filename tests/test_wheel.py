@@ -78,6 +78,7 @@ def wheel(tmp_path_factory):
             "book/_static",
             "book/_extra/vendor/wavesurfer",
             "pyproject.toml",
+            "requirements-networks.lock",
             "setup.py",
             "README.md",
             "LICENSE",
