@@ -244,12 +244,20 @@ def levels_db(samples: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.mean(chunks**2, axis=1) + 1e-12)
 
 
+PAUSES = ("", "h#", "pau", "epi")  # of generated voices; of TIMIT: the closure of a stop is none
+
+
+def spoken(phones: pd.DataFrame) -> pd.DataFrame:
+    """Return the phones that are no pause."""
+    return phones[~phones["phone"].isin(PAUSES)]
+
+
 def is_speech(phones: pd.DataFrame, n_chunks: int) -> np.ndarray:
     """Tell of which chunks the middle is spoken, (n_chunks,)."""
     middles_s = (np.arange(n_chunks) + 0.5) * CHUNK / RATE
-    spoken = phones[phones["phone_39"] != "sil"]
-    inside = (middles_s[:, None] >= spoken["start_s"].to_numpy()) & (
-        middles_s[:, None] < spoken["end_s"].to_numpy()
+    phones = spoken(phones)
+    inside = (middles_s[:, None] >= phones["start_s"].to_numpy()) & (
+        middles_s[:, None] < phones["end_s"].to_numpy()
     )
     return inside.any(1)
 

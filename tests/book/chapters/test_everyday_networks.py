@@ -121,7 +121,11 @@ def test_an_octave_jump_is_found_where_the_pitch_first_doubles(rng, monkeypatch)
 
 def test_speech_is_where_the_middle_of_a_chunk_lies_in_a_phone():
     phones = pd.DataFrame(
-        {"start_s": [0, 0.05, 0.2], "end_s": [0.05, 0.2, 0.3], "phone_39": ["sil", "aa", "sil"]}
+        {
+            "start_s": [0, 0.05, 0.1, 0.2],
+            "end_s": [0.05, 0.1, 0.2, 0.3],
+            "phone": ["h#", "bcl", "b", ""],
+        }
     )
     assert everyday.is_speech(phones, 8).tolist() == [False, False, *[True] * 4, False, False]
 
