@@ -108,8 +108,9 @@ def _download(requirement: str, folder: Path) -> Path:
         raise UnreachableError(f"{name} did not come within {PATIENCE_S} s.") from None
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        why = said[-1].removeprefix("ERROR: ") if said else "pip says nothing more"
+        lines = done.stderr.strip().splitlines()
+        said = [line for line in lines if line.startswith("ERROR")] or lines
+        why = said[-1].removeprefix("ERROR: ").rstrip(".") if said else "pip says nothing more"
         if "HASH" in done.stderr.upper() and "DO NOT MATCH" in done.stderr.upper():
             raise DamagedDataError(f"The registry's {name} is not the one of {LOCK}: {why}")
         raise UnreachableError(
