@@ -4,6 +4,7 @@ import argparse
 import importlib
 from pathlib import Path
 
+from benchmarks import cost_page
 from benchmarks.measure import write
 
 NAMES = [
@@ -36,6 +37,8 @@ def main() -> None:
         n_threads = getattr(benchmark, "N_THREADS", None)
         text = write(chosen.out, name, benchmark.TITLE, benchmark.run(), n_threads)
         print(text, flush=True)
+    if chosen.out == cost_page.RESULTS and set(chosen.names) & set(cost_page.NAMES):
+        cost_page.write()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "book" / "what-it-costs.md"
+NAMES = ("relevance", "audiolime", "maps")  # of the benchmarks that it is made of
 N_CLIPS, N_SAMPLES = 30_000, 8000
 NETWORK, N_MEASURED = "AudioNet, 20 clips", 20
 PASSES = ("gradient", "gradient-x-input", "guided-backprop", "integrated-gradients", "smoothgrad")
@@ -27,10 +28,10 @@ AudioNet, on one thread of an {processor} ({date}). One forward and one backward
 {rows}
 | all ten | | {total_ms:,.0f} | {total} |
 
-Methods of layerwise relevance propagation are measured as such, audioLIME is too, with its
-{n_mixtures:,} mixtures a clip (half of them would take half as long). The others are multiples of
-one pass forward and back, by the number that is their default: gradients of several inputs at
-once take no less.
+Methods of layerwise relevance propagation are measured as such, audioLIME is too
+({lime_machine}), with its {n_mixtures:,} mixtures a clip (half of them would take half as long).
+The others are multiples of one pass forward and back, by the number that is their default:
+gradients of several inputs at once take no less.
 
 {share:.0f} % of it is audioLIME. Leave it out, or ask it about every hundredth clip, and the other
 nine take {without}.
@@ -73,8 +74,7 @@ earwitness attribute audiomnist --model whose_voice:WhoseVoice --weights whose_v
 
 def results() -> dict[str, dict]:
     """Return the recorded tables that the page is made of."""
-    names = ("relevance", "audiolime", "maps")
-    return {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in names}
+    return {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in NAMES}
 
 
 def costs(found: dict[str, dict], defaults: dict[str, int]) -> list[dict]:
@@ -127,6 +127,7 @@ def page(found: dict[str, dict], defaults: dict[str, int]) -> str:
         processor=machine["processor"], date=machine["date"], total_ms=total,
         rows="\n".join(map(_line, made)), share=100 * lime / total,
         pass_ms=next(row["ms"] for row in made if row["name"] == "gradient"),
+        lime_machine="on an {processor}, {date}".format(**found["audiolime"]["machine"]),
         peak=sizes[-1]["peak memory (MB)"], most=sizes[-1]["clips"],
         least_peak=sizes[0]["peak memory (MB)"], least=sizes[0]["clips"],
         maps_ms=sizes[-1]["ms a clip"], maps_date=found["maps"]["machine"]["date"],
@@ -148,5 +149,10 @@ def defaults() -> dict[str, int]:
     return {name: of[name].get("n_steps", of[name].get("n_samples", 1)) for name in PASSES}
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the page anew."""
     PAGE.write_text(page(results(), defaults()))
+
+
+if __name__ == "__main__":
+    write()
