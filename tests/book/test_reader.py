@@ -122,3 +122,27 @@ def test_axe_finds_nothing_on_the_books_own_pages_by_day_and_night_at_a_desk_and
         return wrong
 
     assert browser.drive(look) == []
+
+
+def test_the_search_shows_the_title_of_a_section_and_whole_sentences(site):
+    page = (
+        "<article><section><h1>Page</h1><p>Nothing of it here.</p><section><h2>Phones<a>#</a></h2>"
+        "<p>One sentence before. Relevance lies on the <b>diphthong</b> of nine. Another one.</p>"
+        "</section></section></article>"
+    )
+
+    async def look(port):
+        tab = await browser.attach(port)
+        await tab.open("about:blank")
+        await tab.evaluate("var Search = {}, DOCUMENTATION_OPTIONS = {}; 0")
+        code = (project.root() / "book" / "_static" / "snippets.js").read_text()
+        await tab.evaluate(code + "; document.dispatchEvent(new Event('DOMContentLoaded')); 0")
+        said = await tab.evaluate(f"Search.makeSearchSummary({page!r}, ['diphthong']).innerText")
+        none = await tab.evaluate(f"Search.makeSearchSummary({page!r}, ['absent'])")
+        tab.listening.cancel()
+        return said, none
+
+    said, none = browser.drive(look)
+    assert none is None and said.startswith("Phones")
+    assert said.endswith("Relevance lies on the diphthong of nine. Another one.")
+    assert "before" not in said
