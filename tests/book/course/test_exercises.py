@@ -4,6 +4,7 @@ import pytest
 import toy
 
 from earwitness.errors import NotebookError
+from earwitness_book.course.answers import named
 from earwitness_book.course.exercises import Exercise, parts, plain
 from earwitness_book.runner import notebooks
 
@@ -63,8 +64,14 @@ def test_of_a_reference_its_words_are_left():
     )
 
 
-def test_every_exercise_of_the_book_is_solved_and_says_how_long_it_takes():
+def test_every_notebook_has_five_exercises_from_easy_to_hard_that_are_solved():
+    labels = []
     for notebook in notebooks.every():
         asked = [part for part in parts(notebook) if isinstance(part, Exercise)]
-        assert asked, notebook.id
+        assert len(asked) >= 5, notebook.id
         assert all((part.code or part.words) and part.minutes for part in asked), notebook.id
+        assert {1} < {part.difficulty for part in asked}, f"{notebook.id}: easy ones, and others"
+        checked = [part for part in asked if part.code and named(part.code[-1])[1]]
+        assert len(checked) >= 2, f"{notebook.id}: answers that can be checked"
+        labels += [part.label for part in asked]
+    assert len(set(labels)) == len(labels)
