@@ -338,7 +338,7 @@ def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
         z = parts.run(bias)
 
     def write(result, c, y, z):
-        torch.div(away(y) if layer.additive else y, z, out=result).mul_(c)
+        torch.mul(c, away(y) if layer.additive else y, out=result).div_(z)
 
     ratio = in_blocks(write, c, layer.y, z)
     layer.note(epsilon * ratio.sum() if bias is None else layer.of_bias(ratio, bias))
