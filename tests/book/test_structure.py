@@ -208,7 +208,7 @@ ELSEWHERE = {
     ("book/runner", "keys"): "plan",
     ("book/runner", "parallel"): "clusters",
     ("book/runner", "parameters"): "choices",
-    ("book/runner", "site"): "pages render",
+    ("book/runner", "site"): "render",
 }
 TOGETHER = {  # what is true of many modules at once
     "attribution/test_attention.py", "attribution/test_spellings.py",

@@ -18,7 +18,6 @@ import toy
 
 from earwitness.errors import DamagedDataError, UnknownNameError
 from earwitness.training import fitting
-from earwitness_book import project
 from earwitness_book.runner import check, execute, notebooks, pages, site
 
 WIDGET = "import ipywidgets\nipywidgets.IntSlider(description='How many')"
@@ -143,30 +142,6 @@ def test_scripts_for_widgets_and_formulas_are_local_and_only_where_they_are_need
     }
     scripts = page(html, "toy/03-widget")
     assert scripts.index("vendor/widgets/require.js") < scripts.index("vendor/widgets/embed-amd.js")
-
-
-def test_a_kernel_without_the_book_gets_it_by_the_first_cell_of_a_download(tmp_path, monkeypatch):
-    notebook, asked, run = notebooks.find("pixel-flipping"), [], subprocess.run
-    cells = json.loads(pages.bare(notebook, str(project.root())))["cells"]
-    assert pages.bare(notebook, "") == notebook.source and cells[1:] == notebook.content()["cells"]
-
-    def only_git(command, **how):
-        """Run git, and of pip only note what it is asked for: it would change this environment."""
-        asked.append(command)
-        return run(command, **how) if command[0] == "git" else None
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(subprocess, "run", only_git)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    exec(compile(cells[0]["source"], "the first cell", "exec"), {})
-    home = tmp_path / "earwitness"
-    assert asked[-1][:4] == [sys.executable, "-m", "pip", "install"]
-    assert asked[-1][-1] == f"{home}[book]" and sys.path[0] == str(home / "src")
-    assert (home / "src" / "earwitness_book").is_dir() and (home / "notebooks").is_dir()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    exec(compile(cells[0]["source"], "the first cell", "exec"), {})
-    assert len(asked) == 3, "where it is installed nothing is"
 
 
 def test_the_download_button_gives_the_notebook_that_can_be_run(built):
