@@ -64,6 +64,7 @@ def setup(app) -> dict:
     app.connect("env-get-outdated", _changed)
     app.connect("missing-reference", _elsewhere)
     app.connect("doctree-resolved", _explain_terms)
+    app.connect("doctree-resolved", _drop_shared_ids)
     app.connect("html-page-context", _head, priority=900)
     app.connect("html-collect-pages", _not_found)
     app.connect("build-finished", _finish)
@@ -100,6 +101,15 @@ def _explain_terms(app, doctree, docname) -> None:
     for link in links:
         if meaning := meanings.get(link["refuri"].rpartition("#")[2]):
             link["reftitle"] = meaning
+
+
+def _drop_shared_ids(app, doctree, docname) -> None:
+    """Take away the id that sphinx-exercise gives to the content of every exercise alike: an id is
+    there once on a page.
+    """
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"]):
+            section["ids"] = []
 
 
 def _meanings(env) -> dict[str, str]:

@@ -61,3 +61,10 @@ def test_a_site_without_a_glossary_explains_nothing():
     env = SimpleNamespace(found_docs=set())
     theme._explain_terms(SimpleNamespace(env=env), nodes.paragraph("", "", link), "index")
     assert "reftitle" not in link
+
+
+def test_the_contents_of_exercises_share_no_id():
+    page = nodes.section(ids=["chapter"])
+    page += [nodes.section(ids=[f"{kind}-content"]) for kind in ("exercise", "exercise", "solution")]
+    theme._drop_shared_ids(None, page, "index")
+    assert [section["ids"] for section in page.findall(nodes.section)] == [["chapter"], [], [], []]
