@@ -65,6 +65,7 @@ def test_a_site_without_a_glossary_explains_nothing():
 
 def test_the_contents_of_exercises_share_no_id():
     page = nodes.section(ids=["chapter"])
-    page += [nodes.section(ids=[f"{kind}-content"]) for kind in ("exercise", "exercise", "solution")]
+    kinds = ("exercise", "exercise", "solution")
+    page += [nodes.section(ids=[f"{kind}-content"]) for kind in kinds]
     theme._drop_shared_ids(None, page, "index")
     assert [section["ids"] for section in page.findall(nodes.section)] == [["chapter"], [], [], []]
