@@ -86,7 +86,27 @@ def _after_beginning(cells: list[dict], measured: dict) -> list[dict]:
     for cell in _before_sections(cells):  # section 1 begins on the first screen
         cell["metadata"]["tags"] = [*dict.fromkeys([*tags(cell), "hide-input"])]
     kept = [cell for cell in cells[1:] if not _is_overview(cell) and "parameters" not in tags(cell)]
-    return [_clean(cell, measured) for cell in kept]
+    return _named_once([_clean(cell, measured) for cell in kept])
+
+
+def _named_once(cells: list[dict]) -> list[dict]:
+    """Let only the last table with a claim name the claim's place: an id is there once on a page.
+
+    Others may stand in the middle of a page; the scoreboard's links lead to the closing table.
+    """
+    known = set()
+
+    def once(found: re.Match) -> str:
+        name, fresh = found[1], found[1] not in known
+        known.add(name)
+        return found[0] if fresh else ""
+
+    for cell in reversed(cells):
+        for output in reversed(cell.get("outputs", [])):
+            if "text/html" in (data := output.get("data", {})):
+                html = "".join(data["text/html"])
+                output["data"] = {**data, "text/html": re.sub(r' id="(claim-[^"]+)"', once, html)}
+    return cells
 
 
 def _before_sections(cells: list[dict]) -> list[dict]:

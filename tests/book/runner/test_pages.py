@@ -30,3 +30,12 @@ def test_a_kernel_without_the_book_gets_it_by_the_first_cell_of_a_download(tmp_p
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     exec(compile(cells[0]["source"], "the first cell", "exec"), {})
     assert len(asked) == 3, "where it is installed nothing is"
+
+
+def test_a_claim_in_two_tables_has_its_place_in_the_last():
+    tables = [
+        {"outputs": [{"data": {"text/html": [f'<tr id="{id}">' for id in ids]}}]}
+        for ids in (["claim-a", "claim-b"], ["claim-a"])
+    ]
+    shown = ["".join(cell["outputs"][0]["data"]["text/html"]) for cell in pages._named_once(tables)]
+    assert shown == ['<tr><tr id="claim-b">', '<tr id="claim-a">']
