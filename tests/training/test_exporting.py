@@ -14,7 +14,7 @@ import yaml
 from earwitness import cache, catalogue, corpora, models, training
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError, UnknownNameError
 from earwitness.models import weights
-from earwitness.training import frames
+from earwitness.training import frames, trained
 
 
 @pytest.fixture
@@ -291,3 +291,10 @@ def test_the_shipped_weights_are_small_intact_and_say_what_they_have_not_heard(n
         50,
         len(shipped.classes),
     )
+
+
+@pytest.mark.parametrize("step", ["card", "measured"])
+def test_a_network_that_says_nothing_for_a_card_is_refused_by_name(step):
+    silent = object.__new__(trained.TrainedClassifier if step == "measured" else trained.Trained)
+    with pytest.raises(ParameterError, match=rf"Trained\w* has no {step}\(\)"):
+        getattr(silent, step)(*([None] if step == "card" else []))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from earwitness import catalogue, corpora
-from earwitness.errors import FoldError
+from earwitness.errors import FoldError, ParameterError
 
 
 @dataclass(kw_only=True)
@@ -52,8 +52,13 @@ class Trained:
     def card(self, rounded: nn.Module) -> dict:
         """Return what a card says of it, measured on a copy with the rounded weights that are
         written.
+
+        Raises
+        ------
+        ParameterError
+            If its class does not say.
         """
-        raise NotImplementedError
+        raise ParameterError(f"{type(self).__name__} has no card(): write what its card says.")
 
     def origin(self) -> dict:
         """Return what every card says of it."""
@@ -132,8 +137,14 @@ class TrainedClassifier(OnFold, Trained):
         return {"n_test": int(self.confusion.sum()), "accuracy_percent": 100 * self.accuracy}
 
     def measured(self) -> dict:
-        """Return what a card says of how well it does on the test part."""
-        raise NotImplementedError
+        """Return what a card says of how well it does on the test part.
+
+        Raises
+        ------
+        ParameterError
+            If its class does not say.
+        """
+        raise ParameterError(f"{type(self).__name__} has no measured(): write how well it does.")
 
     def card(self, rounded: nn.Module) -> dict:
         """Return what a card says of it, measured on the test part."""
