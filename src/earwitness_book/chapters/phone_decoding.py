@@ -82,7 +82,7 @@ def collapsed(labels: np.ndarray) -> np.ndarray:
 
 
 def decode(log_probabilities: np.ndarray, model: PhoneModel, scale: float = 1.0) -> np.ndarray:
-    """Return the most probable phones of an utterance: Viterbi's path through a hidden Markov model.
+    """Return the most probable phones of an utterance: the path of a hidden Markov model.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def phone_errors(spoken: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) ->
 
 
 def error_rate(errors: pd.DataFrame) -> float:
-    """Return the phone error rate over all utterances together, in per cent of the phones spoken."""
+    """Return the phone error rate (%) over all utterances together."""
     wrong = errors[["substitutions", "deletions", "insertions"]].to_numpy().sum()
     return 100 * wrong / errors["phones"].sum()
 
