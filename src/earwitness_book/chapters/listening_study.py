@@ -245,7 +245,7 @@ def difference(
     answers : DataFrame
     outcome : {"right", "wrong"}
     more, less : str
-        Two of :data:`FORMATS`; the same participants and items are drawn for both.
+        Two formats; the same participants and items are drawn for both.
 
     Returns
     -------
@@ -290,7 +290,8 @@ def resampled(
         )[:, codes]
     pair = np.eye(100)[10 * answers["predicted"] + answers["answer"]]  # (n_answers, 100)
     found = {}
-    for key in ((outcome, form) for outcome in OUTCOMES for form in FORMATS):
+    others = [form for form in answers["format"].unique() if form not in FORMATS]  # a machine's
+    for key in ((outcome, form) for outcome in OUTCOMES for form in (*FORMATS, *others)):
         mine = ((answers["outcome"] == key[0]) & (answers["format"] == key[1])).to_numpy()
         if mine.any():
             found[key] = (weights[:, mine] @ pair[mine]).reshape(-1, 10, 10)
