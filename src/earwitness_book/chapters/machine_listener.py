@@ -134,10 +134,10 @@ def answers(explained, listener, rows, sounds: dict[str, np.ndarray]) -> pd.Data
 
 def answer_records(said: pd.DataFrame, n_resamples: int, seed: int) -> dict[str, dict]:
     """Return what is recorded of a machine's answers, by id: informedness, its interval over
-    items, and its lead over every other form.
+    items, and its lead over every other form. What is not defined is left out.
     """
     scores = score_table(said, n_resamples=n_resamples, seed=seed).xs("mean", level="digit")
-    found = {}
+    scores, found = scores.dropna(subset=["informedness", "informedness_low"]), {}
     for (outcome, form), row in scores.iterrows():
         others = [other for _, other in scores.loc[[outcome]].index if other != form]
         lead = {
