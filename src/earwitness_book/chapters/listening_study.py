@@ -430,11 +430,12 @@ def study_records(scores: pd.DataFrame, taken: pd.DataFrame) -> dict[str, float]
         for (outcome, form), row in scores.xs("mean", level="digit").iterrows()
         for name in ("informedness", "markedness")
     }
-    informed = scores["informedness"]
-    by_digit = informed.xs(("right", "explanation-heard")).drop("mean").dropna()
+    for name, ending in (("informedness", ""), ("markedness", "-markedness")):
+        score = scores[name]
+        by_digit = score.xs(("right", "explanation-heard")).drop("mean").dropna()
+        found[f"signal-misleads{ending}"] = score.get(("wrong", "signal-heard", "mean"), np.nan)
+        found[f"nine-lowest{ending}"] = by_digit.rank(method="max").get(9, np.nan)
     found |= {
-        "signal-misleads": informed.get(("wrong", "signal-heard", "mean"), np.nan),
-        "nine-lowest": by_digit.rank(method="max").get(9, np.nan),
         "nine-heard-as-nine": taken[9].get(9, np.nan),
         "nine-heard-as-five": taken[5].get(9, np.nan),
     }

@@ -300,17 +300,21 @@ def test_a_study_is_recorded_by_format_and_outcome_without_what_nobody_was_asked
     scores = scored({("wrong", "signal-heard", "mean"): -0.2} | {
         ("right", HEARD, digit): value for digit, value in ((9, 0.1), (5, 0.6), ("mean", 0.3))
     })  # fmt: skip
+    scores["markedness"] *= 0.5  # so that the two are not taken for each other
+    scores.loc[("right", HEARD, 9), "markedness"] = 0.4
     taken = pd.DataFrame(np.nan, range(10), range(10))
     taken.loc[9, 9] = 75.0
     found = listening_study.study_records(scores, taken)
     of = "audible-explanations/study"
     assert found == {
         f"{of}/informedness-right-{HEARD}": 0.3,
-        f"{of}/markedness-right-{HEARD}": 0.3,
+        f"{of}/markedness-right-{HEARD}": 0.15,
         f"{of}/informedness-wrong-signal-heard": -0.2,
-        f"{of}/markedness-wrong-signal-heard": -0.2,
+        f"{of}/markedness-wrong-signal-heard": -0.1,
         f"{of}/signal-misleads": -0.2,
+        f"{of}/signal-misleads-markedness": -0.1,
         f"{of}/nine-lowest": 1,
+        f"{of}/nine-lowest-markedness": 2,
         f"{of}/nine-heard-as-nine": 75,
     }
 
