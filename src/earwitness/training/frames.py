@@ -141,8 +141,10 @@ class FrameRecipe(Recipe):
     speeds: tuple[float, ...] = (1.0,)
 
 
-def _phones(iterations: int) -> FrameRecipe:
-    speeds = (0.85, 0.925, 1.0, 1.075, 1.15)
+_SPEEDS = (0.85, 0.925, 1.0, 1.075, 1.15)
+
+
+def _phones(iterations: int, speeds: tuple[float, ...] = _SPEEDS) -> FrameRecipe:
     return FrameRecipe("adamw", 1e-3, iterations, dropout=0.5, jitter_samples=80, speeds=speeds)
 
 
@@ -218,7 +220,14 @@ class Frames(Classification):
 
 
 @trains(
-    "PhoneCNN", {"paper": _PAPER, "fast": _phones(2000), "brief": _phones(600), "smoke": _phones(2)}
+    "PhoneCNN",
+    {
+        "paper": _PAPER,
+        "fast": _phones(2000),
+        "one-speed": _phones(2000, (1.0,)),
+        "brief": _phones(600),
+        "smoke": _phones(2),
+    },
 )
 class PhoneFrames(Frames):
     """Frames and the phone that is spoken at their middle."""

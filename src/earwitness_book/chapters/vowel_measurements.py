@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from earwitness import features
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
+from earwitness.training import frames
 
 QUANTITIES = ("f0", "f1", "f2")
 _CHUNK = 50  # signals that a worker gets at a time
@@ -319,13 +320,14 @@ def lead_over_networks(
     level: float = 0.95,
     n_resamples: int = 4000,
 ) -> statistics.Interval:
-    """Return by how many points the trained network leads the untrained, with its interval.
+    """Return by how many points trained networks lead untrained ones, with its interval.
 
     Parameters
     ----------
-    trained : bool ndarray, shape (n_recordings,)
+    trained : bool ndarray, shape (n_recordings,) or (n_trained, n_recordings)
+        One network, or the same network trained from several seeds.
     untrained : bool ndarray, shape (n_networks, n_recordings)
-        Networks with random weights.
+        Networks with random weights, or others that are led.
     talkers : sequence, length n_recordings
         Talkers are drawn with all their recordings, and networks with all that they were asked.
     level : float
@@ -333,15 +335,17 @@ def lead_over_networks(
     """
     members = np.unique(talkers, return_inverse=True)[1]
     n_talkers, rng = members.max() + 1, np.random.default_rng(0)
-    gained = 100.0 * (trained.astype(float) - untrained)  # (network, recording)
-    sums = np.stack([gained[:, members == m].sum(axis=1) for m in range(n_talkers)])
-    sizes = np.bincount(members)
     drawn = rng.integers(n_talkers, size=(n_resamples, n_talkers))
-    nets = rng.integers(len(untrained), size=(n_resamples, len(untrained)))
-    by_net = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]  # (resample, network)
-    means = np.take_along_axis(by_net, nets, axis=1).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return statistics.Interval(float(gained.mean()), float(low), float(high), int(n_talkers))
+    sizes = np.bincount(members)[drawn].sum(axis=1)
+    means = []
+    for right in (np.asarray(untrained, float), np.atleast_2d(np.asarray(trained, float))):
+        sums = np.stack([right[:, members == m].sum(axis=1) for m in range(n_talkers)])
+        by_net = 100 * sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
+        nets = rng.integers(len(right), size=(n_resamples, len(right)))
+        means.append(np.take_along_axis(by_net, nets, axis=1).mean(axis=1))
+    low, high = np.quantile(means[1] - means[0], [(1 - level) / 2, (1 + level) / 2])
+    lead = 100 * (np.mean(trained) - np.mean(untrained))
+    return statistics.Interval(float(lead), float(low), float(high), int(n_talkers))
 
 
 def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFrame) -> pd.DataFrame:
@@ -378,3 +382,13 @@ def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFram
     found = pd.DataFrame(rows)
     found["p"] = statistics.holm(found["p"])
     return found
+
+
+def validation_error(trained) -> float:
+    """Return a trained phone network's frame error on its validation speakers, in per cent.
+
+    Recipes are chosen by it, not by the speakers that test.
+    """
+    rows, task = trained.fold.validation, trained.specification["task"]
+    table = frames.measure(trained.model, trained.corpus, task, rows)["confusion"]
+    return 100 * float(1 - table.trace() / table.sum())

@@ -2,9 +2,12 @@
 measured.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from earwitness import corpora
 from earwitness.errors import AudioError, ParameterError, UnknownNameError
@@ -260,6 +263,9 @@ def test_the_lead_over_networks_is_as_wide_as_talkers_and_networks_make_it():
     assert vowel_measurements.lead_over_networks(trained, alike, talkers)[:3] == (50, 50, 50)
     wide = vowel_measurements.lead_over_networks(trained, apart, talkers)
     assert wide.value == 50 and wide.low <= 10 and wide.high >= 90 and wide.n == 20
+    seeds = np.stack([trained, ~trained])  # training that ends well or badly
+    unsure = vowel_measurements.lead_over_networks(seeds, alike, talkers)
+    assert unsure[:3] == (0, -50, 50)
 
 
 def test_cells_that_training_changes_are_told_from_those_it_leaves():
@@ -270,3 +276,21 @@ def test_cells_that_training_changes_are_told_from_those_it_leaves():
     assert found.loc["f0", ["share", "floor", "lead", "low"]].tolist() == [100, 0, 100, 100]
     assert found.loc["f0", "p"] < 1e-9 and found.loc[["f1", "f2"], "p"].tolist() == [1, 1]
     assert found.loc["f1", "share"] == pytest.approx(100 * 20 / 39)  # of those with a table value
+
+
+def test_recipes_are_chosen_by_speakers_who_do_not_test(monkeypatch):
+    asked = []
+
+    def measure(model, corpus, task, rows):
+        asked.append((model, corpus, task, rows))
+        return {"confusion": torch.tensor([[3, 1], [0, 4]])}
+
+    monkeypatch.setattr(vowel_measurements.frames, "measure", measure)
+    trained = SimpleNamespace(
+        model="network",
+        corpus="corpus",
+        specification={"task": "phone"},
+        fold=SimpleNamespace(validation=[4, 5], test=[6]),
+    )
+    assert vowel_measurements.validation_error(trained) == pytest.approx(12.5)
+    assert asked == [("network", "corpus", "phone", [4, 5])]
