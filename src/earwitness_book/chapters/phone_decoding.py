@@ -218,9 +218,9 @@ def measure(speech, fold, network, untrained, scales=SCALES) -> Decoding:
     parts = [_rows(speech, part) for part in (fold.train, fold.validation, fold.test)]
     train, validation, test = ([_labels(speech, row) for row in part] for part in parts)
     model = phone_model(train, len(speech.classes("phone")))
-    heard = [_log_probabilities(network, speech, row) for row in parts[1]]
+    outputs = [_log_probabilities(network, speech, row) for row in parts[1]]
     tried = {
-        scale: _decoded(validation, heard, lambda each, s=scale: decode(each, model, s))
+        scale: _decoded(validation, outputs, lambda each, s=scale: decode(each, model, s))
         for scale in scales
     }
     by_scale = pd.Series({scale: error_rate(each) for scale, each in tried.items()})
@@ -253,8 +253,8 @@ def _log_probabilities(network, speech, row: int) -> np.ndarray:
     return logits.log_softmax(1).double().numpy()
 
 
-def _decoded(labels: Sequence, heard: Sequence, decoder) -> pd.DataFrame:
-    return phone_errors([collapsed(each) for each in labels], [decoder(each) for each in heard])
+def _decoded(labels: Sequence, outputs: Sequence, decoder) -> pd.DataFrame:
+    return phone_errors([collapsed(each) for each in labels], [decoder(each) for each in outputs])
 
 
 def pooled(decodings: Sequence[Decoding]) -> dict[str, pd.DataFrame]:
