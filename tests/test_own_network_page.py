@@ -10,7 +10,7 @@ import pytest
 from earwitness_book import project
 
 PAGE = (project.root() / "book" / "explain-your-own-network.md").read_text()
-NETWORK, TRAINING, PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+NETWORK, TRAINING, *PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -37,7 +37,7 @@ def test_the_page_works_as_it_is_written(tmp_path, monkeypatch, call, capfd):
             re.findall(r"`(\w+\.\w+)`", PAGE.split("| file | what |")[1].split("Any number")[0])
         )
         assert named == files
-    (tmp_path / "use.py").write_text(PYTHON)
+    (tmp_path / "use.py").write_text("\n".join(PYTHON))
     capfd.readouterr()
     runpy.run_path("use.py", run_name="__main__")
     assert capfd.readouterr().out.split()[0] in ("female", "male")

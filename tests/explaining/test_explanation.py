@@ -39,3 +39,11 @@ def test_a_folder_of_other_things_is_left_alone(one, tmp_path):
     with pytest.raises(ParameterError, match="no explanation"):
         one.save(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_rules_and_axis_are_those_that_were_given(one):
+    other = explain(rules={"convolutions": "plus"}, class_axis=-1)
+    assert other.specification["rules"] == {"convolutions": "plus"}
+    assert not np.allclose(other.relevance, one.relevance)
+    with pytest.raises(ParameterError):
+        explain(class_axis=7)

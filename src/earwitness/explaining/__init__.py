@@ -8,6 +8,7 @@ from torch import nn
 
 from earwitness.arguments import checked
 from earwitness.explaining.explanation import Explanation
+from earwitness.explaining.live import explore
 from earwitness.explaining.networks import FRONT_ENDS, Network, find
 from earwitness.explaining.request import Request
 
@@ -92,7 +93,10 @@ def explain(
             classes=classes,
         )
     )
-    return Request(sound, network, method, target, channel, output, seed, options).explain()
+    asked = Request(
+        sound, network, method, target, channel, output, seed, options, class_axis, rules
+    )
+    return asked.explain()
 
 
-__all__ = ["FRONT_ENDS", "Explanation", "Network", "Request", "explain", "find"]
+__all__ = ["FRONT_ENDS", "Explanation", "Network", "Request", "explain", "explore", "find"]

@@ -34,12 +34,30 @@ class Prepared:
         Whether there is one value for each sample; otherwise (1, [channel,] freq, time).
     times_s, freqs_hz : ndarray, optional
         Centres of the columns and rows of a spectrogram.
+    level_db : ndarray, shape (freq, time), optional
+        What a map is drawn on, where that is not what the network is given.
     """
 
     inputs: torch.Tensor
     of_samples: bool
     times_s: np.ndarray | None = None
     freqs_hz: np.ndarray | None = None
+    level_db: np.ndarray | None = None
+
+    @property
+    def level(self) -> np.ndarray:
+        """What a map is drawn on, ([channel,] freq, time)."""
+        if self.level_db is None:
+            return self.inputs[0].detach().float().cpu().numpy()
+        return self.level_db
+
+    @property
+    def silence(self) -> float:
+        """What stands for silence in the inputs: zero, or the softest cell of levels in decibels,
+        where zero is loud.
+        """
+        levels = not self.of_samples and self.level_db is None
+        return float(self.inputs.min()) if levels else 0.0
 
 
 def _normalised(samples: torch.Tensor) -> torch.Tensor:

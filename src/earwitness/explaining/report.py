@@ -49,7 +49,7 @@ def _asset(name: str) -> Markup:
     raise MissingDataError(f"The player's {name} is not installed; install the package again.")
 
 
-def pictures(explanation) -> dict[str, bytes]:
+def pictures(explanation, dpi: int = 150) -> dict[str, bytes]:
     """Return the pictures of an explanation as PNG, by name."""
     with rc_context():
         figures.use_style()
@@ -57,12 +57,12 @@ def pictures(explanation) -> dict[str, bytes]:
         if explanation.of_samples:
             drawn["waveform"] = _waveform(explanation)
         drawn["flipping"] = _flipping(explanation)
-        return {name: _png(figure) for name, figure in drawn.items()}
+        return {name: _png(figure, dpi) for name, figure in drawn.items()}
 
 
-def _png(figure) -> bytes:
+def _png(figure, dpi: int) -> bytes:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
 
 
@@ -111,7 +111,7 @@ def _flipping(explanation):
     return figure
 
 
-def _alternatives(explanation) -> dict[str, str]:
+def alternatives(explanation) -> dict[str, str]:
     said = f"{explanation.explained} by {explanation.method}"
     return {
         "map": f"Relevance over time and frequency for {said}: red speaks for it, blue against it.",
@@ -192,7 +192,7 @@ def _agreement(agreement: dict) -> str:
 
 def body(explanation) -> str:
     """Return the explanation as a piece of HTML."""
-    texts = _alternatives(explanation)
+    texts = alternatives(explanation)
     images = joined(
         html(
             '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'

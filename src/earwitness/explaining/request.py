@@ -23,6 +23,7 @@ from earwitness.features.waveform import pad_to_length
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _UNTRAINED = 104_729  # added to the seed: a network made from it would be its own control
 _ORDERS = 10  # random orders that the explanation's order is held against
+_BRIEF = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0), 2  # fractions and orders while somebody waits
 _COMPLETE = {
     "integrated-gradients",
     "deeplift",
@@ -133,10 +134,25 @@ class Request:
             If the sound, the network and the method do not go together; the message says why.
         """
         found: dict = {}
-        for step in runtime.progress(
-            (_prepare, _predict, _explain, _balance, _control, _flip, _make_audible), self.name
-        ):
+        every = (_prepare, _predict, _explain, _balance, _control, _flip, _make_audible)
+        for step in runtime.progress(every, self.name):
             found |= step(self, found)
+        return self._explanation(found)
+
+    def briefly(self) -> Explanation:
+        """Return the explanation without ledger and control, its curve through fewer fractions.
+
+        Raises
+        ------
+        EarwitnessError
+            As :meth:`explain`.
+        """
+        found: dict = {"brief": True, "ledger": {}, "control": None, "agreement": {}}
+        for step in (_prepare, _predict, _explain, _flip, _make_audible):
+            found |= step(self, found)
+        return self._explanation(found)
+
+    def _explanation(self, found: dict) -> Explanation:
         prepared: Prepared = found["prepared"]
         samples, start = self.part
         return Explanation(
@@ -147,9 +163,7 @@ class Request:
             samples=samples,
             sample_rate=self.network.sample_rate,
             start_s=start / self.network.sample_rate,
-            level_db=prepared.inputs[0].detach().float().cpu().numpy()
-            if not prepared.of_samples
-            else None,
+            level_db=None if prepared.of_samples else prepared.level,
             times_s=prepared.times_s,
             freqs_hz=prepared.freqs_hz,
             in_shares=_in_shares(self),
@@ -157,7 +171,7 @@ class Request:
             **{
                 name: value
                 for name, value in found.items()
-                if name not in ("prepared", "index", "raw")
+                if name not in ("prepared", "index", "raw", "brief")
             },
         )
 
@@ -208,7 +222,9 @@ def _prepare(request: Request, found: dict) -> dict:
     return {"prepared": prepared}
 
 
-def logits_of(network: Network, output, inputs: torch.Tensor) -> torch.Tensor:
+def logits_of(
+    network: Network, output, inputs: torch.Tensor, class_axis: int | None = None
+) -> torch.Tensor:
     """Return what a network returns for inputs, one row each (batch, n_outputs), on the CPU.
 
     Raises
@@ -218,7 +234,7 @@ def logits_of(network: Network, output, inputs: torch.Tensor) -> torch.Tensor:
     """
     try:
         with frozen(network.model), torch.no_grad():
-            logits = _MeanOverTime(network.model, output)(inputs).double().cpu()
+            logits = _MeanOverTime(network.model, output, class_axis)(inputs).double().cpu()
     except InputsError as error:
         raise InputsError(
             f"{error} "
@@ -234,7 +250,8 @@ def logits_of(network: Network, output, inputs: torch.Tensor) -> torch.Tensor:
 
 def _predict(request: Request, found: dict) -> dict:
     """Ask the network, and find out which output is meant."""
-    logits = logits_of(request.network, request.output, found["prepared"].inputs)[0]
+    inputs = found["prepared"].inputs
+    logits = logits_of(request.network, inputs=inputs, **request.reading)[0]
     index = index_of(request.target, request.network.classes, logits)
     best = int(logits.argmax())
     prediction = {
@@ -377,17 +394,16 @@ def _flip(request: Request, found: dict) -> dict:
     """Return how the output falls when the clip is taken away by relevance, and by chance."""
     inputs, index = found["prepared"].inputs, found["index"]
     target = index[0] if isinstance(index, tuple) else index
-    model, order = _MeanOverTime(request.network.model, request.output), found["relevance"]
-    if not found[
-        "prepared"
-    ].of_samples:  # the softest cell stands for silence: in decibels zero is loud
-        floor = float(inputs.min())
+    model, order = _MeanOverTime(request.network.model, **request.reading), found["relevance"]
+    floor = found["prepared"].silence
+    if floor:
         model, inputs = attribution.relative_to(model, floor), inputs - floor
     order = torch.from_numpy(order).to(inputs).expand(inputs.shape)
-    curves = [evaluation.pixel_flipping(model, inputs, target, order, FRACTIONS)]
+    fractions, n_orders = _BRIEF if found.get("brief") else (FRACTIONS, _ORDERS)
+    curves = [evaluation.pixel_flipping(model, inputs, target, order, fractions)]
     curves += [
-        evaluation.pixel_flipping(model, inputs, target, "random", FRACTIONS, seed=request.seed + n)
-        for n in range(_ORDERS)
+        evaluation.pixel_flipping(model, inputs, target, "random", fractions, seed=request.seed + n)
+        for n in range(n_orders)
     ]
     ours, *random = (curve.score for curve in curves)
     areas = [curve.auc("score") for curve in curves]
@@ -397,7 +413,7 @@ def _flip(request: Request, found: dict) -> dict:
             "area_by_relevance": areas[0],
             "area_at_random": float(np.mean(areas[1:])),
             "area_at_random_std": float(np.std(areas[1:], ddof=1)),
-            "fractions": list(FRACTIONS),
+            "fractions": list(fractions),
             "what": "output" if len(found["logits"]) == 1 else "probability",
         },
     }

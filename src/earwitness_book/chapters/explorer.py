@@ -19,9 +19,10 @@ from earwitness import attribution, cache, corpora, evaluation, features, folder
 from earwitness.acoustics import sphere
 from earwitness.acoustics.degradations import degrade
 from earwitness.attribution import dft_lrp
-from earwitness.errors import check_choice
+from earwitness.errors import UnreachableError, check_choice
 from earwitness.features import compact, mel
 from earwitness.html import html
+from earwitness_book.chapters import everyday_networks as everyday
 from earwitness_book.chapters.page_networks import FOLDER, packed, script
 
 SEED = 3  # of the voices, which no network has met, and of the untrained networks
@@ -68,7 +69,8 @@ class Grid:
 
 
 def scripts(chapter: str) -> dict[str, bytes]:
-    """Return the script file with a chapter's maps, by its path in the book's sources.
+    """Return the script file with a chapter's maps, by its path in the book's sources; none where
+    its network comes from a package that no registry delivers.
 
     Raises
     ------
@@ -83,12 +85,15 @@ def scripts(chapter: str) -> dict[str, bytes]:
         "weights": folders.tree_fingerprint(models.weights.folder()),
     }
     name = f"explore-{chapter}"
-    path = cache.stored(
-        "explorer",
-        specification,
-        ".js",
-        lambda path: path.write_bytes(script(name, content(*make()))),
-    )
+    try:
+        path = cache.stored(
+            "explorer",
+            specification,
+            ".js",
+            lambda path: path.write_bytes(script(name, content(*make()))),
+        )
+    except UnreachableError:
+        return {}
     return {f"{FOLDER}/{name}.js": path.read_bytes()}
 
 
@@ -96,7 +101,9 @@ def place(chapter: str, up: str = "") -> Markup:
     """Return the HTML in which a chapter's maps can be explored once a reader starts it; ``up``
     leads to the site's first page.
     """
-    (data,) = scripts(chapter).values()
+    if not (made := scripts(chapter)):
+        return html("<p>What is explored here could not be had when the book was built.</p>")
+    (data,) = made.values()
     name = f"explore-{chapter}"
     return html(
         '<div class="ew-net" data-name="{}" data-scripts="{}" data-size="{} MB">'
@@ -301,10 +308,43 @@ def _directions():
     return grid, list(methods), clips
 
 
+def _everyday():
+    """Sounds with speech and without, and what makes Silero VAD say that somebody speaks."""
+    network, width, hop = models.pretrained("silero-vad").model, 512, 256
+    methods = {"lrp-epsilon": {}, "lrp-gamma": {}, "gradient-x-input": {}}
+    spoken = corpora.load("voices", words="sentences", n_speakers=2, repetitions=1, seed=SEED)
+    rate, rng = spoken.sample_rate, np.random.default_rng(SEED)
+    said = spoken[0].samples[: int(1.5 * rate)]
+    others = everyday.not_speech(1, 1.5, rng).set_index("kind")["samples"]
+    sounds = {
+        "a sentence (generated)": said,
+        "the same in noise of 0 dB": everyday.with_noise(said, 0.0, rng),
+        **{f"{kind}, no speech": others[kind] for kind in ("complex in a rhythm", "white noise")},
+    }
+    networks = (network, evaluation.randomised(network, SEED))
+    grid = Grid(rate, hop, np.arange(width // 2 + 1) * rate / width)
+    clips = []
+    for words, samples in sounds.items():
+        inputs = torch.from_numpy(np.float32(samples))[None, None]
+
+        def picture(net, method, inputs=inputs):
+            signal = attribution.attribute(net, inputs, 0, method)[0, 0].numpy()
+            maps = dft_lrp.short_time_dft_lrp(signal, inputs[0, 0].numpy(), width=width, hop=hop)
+            times_s = dft_lrp.axes(len(signal), rate, width=width, hop=hop)[1]
+            return grid.resampled(maps, times_s, len(signal))
+
+        maps = [[[picture(net, method) for net in networks] for method in methods]]
+        share = 100 * (everyday.odds(network, samples) > 0.5).mean()
+        found = f"The trained network takes {share:.0f} % of it for speech."
+        clips.append(Clip(words, found, samples, ["why speech"], np.array(maps)))
+    return grid, list(methods), clips
+
+
 CHAPTERS = {
     "audiomnist": _audiomnist,
     "audible-explanations": _audible,
     "raw-waveform": _phones,
     "speech-quality": _marks,
     "sound-direction": _directions,
+    "everyday-networks": _everyday,
 }

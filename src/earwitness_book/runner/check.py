@@ -78,7 +78,9 @@ _REPR = re.compile(
     r"|^\s*[\[(]?\{(?:['\"][^'\"]*['\"]|\d+): ",
     re.MULTILINE,
 )
-_UNFILLED = re.compile(r"<!-- (?:scoreboard|picture|tally|cards|finding|cell|needs)\b[^>]*-->")
+_UNFILLED = re.compile(
+    r"<!-- (?:scoreboard|picture|tally|cards|finding|cell|needs|explorer)\b[^>]*-->"
+)
 _SENTENCES = re.compile(r'(?s)class="ew-(?:three|card-finding)".*?</(?:ol|p)>')
 _REMOVED = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 

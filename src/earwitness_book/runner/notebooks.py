@@ -12,6 +12,8 @@ from earwitness.errors import DamagedDataError, NotebookError, UnknownNameError
 from earwitness_book import project
 from earwitness_book.runner import parameters
 
+EXPLORER = "explore.ipynb"
+
 
 @dataclass(frozen=True, order=True)
 class Notebook:
@@ -122,11 +124,13 @@ def tags(cell: dict) -> list[str]:
 @dataclass(frozen=True, eq=False)
 class Book:
     """What a command works on: the pages of ``_toc.yml`` and all notebooks, chapters in the book's
-    order.
+    order. A chapter's ``explore.ipynb`` has no number: it measures nothing, and no build executes
+    it.
     """
 
     pages: tuple[str, ...]
     notebooks: tuple[Notebook, ...]
+    explorers: tuple[Notebook, ...] = ()
 
     def find(self, name: str) -> Notebook:
         """Return the notebook of that id, file name, or of which ``name`` is a unique part.
@@ -158,7 +162,9 @@ class Book:
 def book() -> Book:
     """Return the book of the checkout; read again only when one of its files was changed."""
     root = project.root()
-    paths = [root / "book" / "_toc.yml", *sorted((root / "notebooks").glob("*/[0-9]*-*.ipynb"))]
+    found = (root / "notebooks").glob("*/*.ipynb")
+    known = [path for path in found if path.name == EXPLORER or re.match(r"[0-9].*-", path.name)]
+    paths = [root / "book" / "_toc.yml", *sorted(known)]
     return _read(root, tuple((path, *_state(path)) for path in paths if path.exists()))
 
 
@@ -176,7 +182,8 @@ def _read(root: Path, states: tuple) -> Book:
     place = {chapter: number for number, chapter in enumerate(chapters)}
     found = [Notebook(path, _source(path)) for path in paths if path != toc]
     found.sort(key=lambda notebook: (place.get(notebook.chapter, len(place)), notebook.page))
-    return Book(pages, tuple(found))
+    explorers = tuple(one for one in found if one.path.name == EXPLORER)
+    return Book(pages, tuple(one for one in found if one not in explorers), explorers)
 
 
 def _source(path: Path) -> str:
@@ -189,6 +196,11 @@ def _source(path: Path) -> str:
 def every() -> list[Notebook]:
     """Return all notebooks, chapters in the book's order."""
     return list(book().notebooks)
+
+
+def explorers() -> list[Notebook]:
+    """Return the notebooks to explore with, chapters in the book's order."""
+    return list(book().explorers)
 
 
 def find(name: str) -> Notebook:

@@ -54,8 +54,10 @@ def chapters() -> list[Notebook]:
         If ``_toc.yml`` lists a page that is neither prose nor a notebook.
     """
     found = {notebook.page: notebook for notebook in notebooks.every()}
+    explorers = {notebook.page for notebook in notebooks.explorers()}
     for page in notebooks.toc_pages():
-        if page not in found and not (project.root() / "book" / f"{page}.md").exists():
+        known = page in found or page in explorers
+        if not known and not (project.root() / "book" / f"{page}.md").exists():
             raise NotebookError(
                 f"book/_toc.yml lists {page}, but there is neither book/{page}.md nor a notebook."
             )
@@ -159,7 +161,8 @@ def _render(profile: str, target: Path, listed: list[str]) -> Path:
         shutil.rmtree(target / name, ignore_errors=True)
     (target / "_config.yml").write_text(settings, encoding="utf-8")
     _sphinx(target / "source", made, target / "_config.yml", target / "render.log")
-    for notebook in chapters():  # the download button gives the notebook that a reader can run
+    # the download button gives the notebook that a reader can run
+    for notebook in [*chapters(), *notebooks.explorers()]:
         if notebook.page in listed:
             (made / "_sources" / f"{notebook.page}.ipynb").write_text(
                 pages.bare(notebook, repository()), encoding="utf-8"
@@ -275,6 +278,9 @@ def assemble(profile: str, source: Path, listed: Collection[str] | None = None) 
             wanted |= _networks().scripts(page)
         for chapter in _EXPLORER.findall(text):
             wanted |= _explorer().scripts(chapter)
+    for notebook in (each for each in notebooks.explorers() if each.page in listed):
+        wanted[f"{notebook.page}.ipynb"] = _explored(profile, notebook, listed)
+        wanted |= _explorer().scripts(notebook.chapter)
     for name, content in wanted.items():
         _write(source / name, content)
     for path in _prose(source):
@@ -328,6 +334,16 @@ def _filled(profile: str, name: str, text: str, listed: Collection[str]) -> str:
     text = _CARD.sub(lambda asked: _networks().card(asked[1]), text)
     text = _FINDING.sub(lambda asked: _finding(profile, asked[1]), reference.filled(text))
     return _CELL.sub(lambda asked: _shown(profile, *asked.groups()), text)
+
+
+def _explored(profile: str, notebook: Notebook, listed: Collection[str]) -> bytes:
+    """Return a chapter's explorer as a page: nothing is executed, maps made before stand in it."""
+    content = json.loads(notebook.source)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = notebooks.text(cell)
+            cell["source"] = _filled(profile, notebook.page, text, listed)
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
 def _needs(profile: str, listed: Collection[str], up: str) -> str:
@@ -431,7 +447,7 @@ def _outside(listed: Collection[str]) -> dict[str, str]:
     titles = {page: _heading(path) or page for page, path in prose.items() if page not in listed}
     return titles | {
         notebook.page: notebook.title()
-        for notebook in notebooks.every()
+        for notebook in [*notebooks.every(), *notebooks.explorers()]
         if notebook.page not in listed
     }
 
