@@ -44,6 +44,12 @@ def train(
     device: Annotated[
         str, typer.Option(help="Where to compute; auto takes a GPU where there is one.")
     ] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs, or processes, that share each batch.")
+    ] = 1,
+    strategy: Annotated[
+        str, typer.Option(help="How they start: auto, ddp_spawn, ddp_fork (processors only).")
+    ] = "auto",
     input_: Annotated[
         str, typer.Option("--input", help="Variant of a network that has several.")
     ] = "",
@@ -92,6 +98,8 @@ def train(
         "progress": True,
         "corpus_options": options,
         "variant": input_,
+        "devices": devices,
+        "strategy": strategy,
     }
     if fold == "all":
         done = training.cross_validate(model, training.Task(corpus, task, protocol), **how)
@@ -143,6 +151,7 @@ def _command(specification: dict, corpus: str, recipe: str, options: dict, expor
     known |= {name: specification[name] for name in ("task", "fold", "protocol")}
     known |= {"recipe": recipe, "seed": specification["seed"]}
     known |= {"input": specification["variant"]} if specification["variant"] else {}
+    known |= {"devices": specification["devices"]} if "devices" in specification else {}
     words = ["earwitness", "train", specification["model"]]
     words += [word for name, value in known.items() for word in (f"--{name}", str(value))]
     words += [word for name, value in options.items() for word in ("--option", f"{name}={value}")]

@@ -26,7 +26,7 @@ class VerifiedIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
             note = {
                 "sha256": cache.file_digest(temporary),
-                "epoch": checkpoint["epoch"],
+                "epoch": checkpoint.get("epoch", -1),  # weights alone, on their way home, have none
                 "owner": self.owner,
             }
             cache.write_text(_note(path), json.dumps(note))

@@ -14,6 +14,7 @@ from earwitness import cache, corpora, runtime
 from earwitness.arguments import checked
 from earwitness.errors import check_choice
 from earwitness.training.experiment import Experiment, find
+from earwitness.training.processes import Processes, checked_processes
 from earwitness.training.recipes import recipe_for
 from earwitness.training.tasks import Task
 from earwitness.training.trained import Trained
@@ -41,6 +42,8 @@ def fit(
     progress: bool | None = None,
     corpus_options: Mapping | None = None,
     variant: str = "",
+    devices: int = 1,
+    strategy: str = "auto",
 ) -> Trained:
     """Return a network trained on one fold: from the cache, or trained now, resuming where a killed
     run stopped.
@@ -66,6 +69,10 @@ def fit(
         Passed to ``corpora.load``.
     variant : str
         Of the network, where there are several: ``"intensity"`` or ``"order2"`` of DoaCRNN.
+    devices : int
+        GPUs, or processes on the processor, that share each batch.
+    strategy : str
+        How Lightning starts them: ``"auto"``, ``"ddp_spawn"``, ``"ddp_fork"``, ``"ddp_notebook"``.
 
     Raises
     ------
@@ -83,10 +90,12 @@ def fit(
     adds up in another order, and the weights differ. Several trainings at once use several cores
     (``--workers``). A GPU, or a processor that multiplies in
     bfloat16, gives other weights as well; a network in the cache is taken from whatever made it.
+    Several devices give the weights of one up to rounding, where the network has neither batch norm
+    nor dropout; their number is part of what a network is kept under.
     """
     kind, where, seed = find(model), runtime.device(device), runtime.check_seed(seed)
     variant = check_choice(variant or kind.variants[0], kind.variants, f"variant of {model}")
-    recipe_for(recipe, model)
+    processes = checked_processes(devices, strategy, where, recipe_for(recipe, model).batch_size)
     options = dict(corpus_options or {})
     data = kind.load(corpus, options)
     task = kind.choose(data, task)
@@ -103,12 +112,16 @@ def fit(
         "recipe": asdict(recipe_for(recipe, model, task)),
         "seed": seed,
         "threads": N_THREADS,
+        **({"devices": devices} if devices > 1 else {}),
     }
     experiment = kind(data, specification, options)
     experiment.check()
     show = not os.environ.get("EARWITNESS_PROFILE") if progress is None else progress
     path = cache.stored(
-        "models", specification, ".pt", lambda path: _train(experiment, where, show, path)
+        "models",
+        specification,
+        ".pt",
+        lambda path: _train(experiment, where, show, path, processes),
     )
     return _restore(experiment, path)
 
@@ -178,7 +191,9 @@ def untrained(trained: Trained, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-def _train(experiment: Experiment, device: torch.device, show: bool, path: Path) -> None:
+def _train(
+    experiment: Experiment, device: torch.device, show: bool, path: Path, processes: Processes
+) -> None:
     """Train and write weights, history and what else is kept to ``path``."""
     # Lightning takes seconds to import; only training needs it
     from earwitness.training import checkpoints, loop
@@ -192,7 +207,7 @@ def _train(experiment: Experiment, device: torch.device, show: bool, path: Path)
         runtime.seed(experiment.seed)
         network = experiment.network()
         experiment.initialise(network)
-        history = loop.train(experiment, network, device, show, folder)
+        history = loop.train(experiment, network, device, show, folder, processes)
         kept = experiment.kept()
         kept |= experiment.restore(network.eval(), pd.DataFrame(history), **kept).test(network)
     torch.save({"state": network.state_dict(), "history": history, **kept}, path)

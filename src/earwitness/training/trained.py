@@ -68,6 +68,7 @@ class Trained:
             "network": self.specification["model"],
             "sample_rate_hz": self.sample_rate,
             **{key: self.specification[key] for key in keys},
+            **({"devices": n} if (n := self.specification.get("devices")) else {}),
             "licence": known.get("licence", "that of the recordings"),
             "recipe": self.specification["recipe"],
         }

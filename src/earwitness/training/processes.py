@@ -1,0 +1,85 @@
+"""How many processes train one network, and how they are started."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from earwitness.errors import ParameterError, check_choice
+
+STRATEGIES = ("auto", "ddp_spawn", "ddp_fork", "ddp_notebook")
+_WHY_NOT = {
+    "ddp": "starts the whole command once more for each device, and each would look into the cache "
+    "by itself",
+    "fsdp": "spreads one network over devices; every network here fits on one",
+    "deepspeed": "spreads one network over devices; every network here fits on one",
+}
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes share each batch, and Lightning's name of the way they are started."""
+
+    n: int = 1
+    strategy: str = "auto"
+
+
+ALONE = Processes()
+
+
+def checked_processes(
+    devices: int, strategy: str, device: torch.device, batch_size: int
+) -> Processes:
+    """Return the processes if they can train together.
+
+    Parameters
+    ----------
+    devices : int
+        Processes on a processor, or GPUs, a process each.
+    strategy : str
+        One of :data:`STRATEGIES`; ``"auto"`` forks on processors where the system can, and starts
+        afresh (``"ddp_spawn"``) otherwise.
+    device : torch.device
+    batch_size : int
+        Of the recipe.
+
+    Raises
+    ------
+    ParameterError
+        If they cannot; the message says why.
+    """
+    family = strategy if strategy.startswith("ddp") else strategy.split("_")[0]
+    if why := _WHY_NOT.get(family):
+        raise ParameterError(f"Strategy {strategy!r} {why}; use 'ddp_spawn'.")
+    check_choice(strategy, STRATEGIES, "strategy of several processes")
+    if devices < 1:
+        raise ParameterError(f"devices counts processes or GPUs, from 1; got {devices}.")
+    if devices == 1:
+        if strategy != "auto":
+            raise ParameterError(f"Strategy {strategy!r} is for two devices or more; say how many.")
+        return ALONE
+    _check_devices(devices, device)
+    if devices > batch_size:
+        raise ParameterError(f"A batch of {batch_size} cannot be shared by {devices} processes.")
+    forks = hasattr(os, "fork") and device.type == "cpu"
+    if strategy == "auto":
+        strategy = "ddp_fork" if forks else "ddp_spawn"
+    if strategy != "ddp_spawn" and not forks:
+        raise ParameterError(
+            f"Strategy {strategy!r} forks, which a process that has used a GPU cannot do, and some "
+            "systems never; use 'ddp_spawn'."
+        )
+    return Processes(devices, strategy)
+
+
+def _check_devices(devices: int, device: torch.device) -> None:
+    if device.type not in ("cpu", "cuda"):
+        raise ParameterError(
+            f"One device of type {device.type} trains at a time; devices must be 1."
+        )
+    if device.index is not None:
+        raise ParameterError(f"{devices} devices cannot all be {device}; say 'cuda', or devices=1.")
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise ParameterError(
+            f"This machine has {torch.cuda.device_count()} GPUs; {devices} were asked for."
+        )
