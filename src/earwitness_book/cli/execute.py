@@ -64,7 +64,10 @@ def run(
 
 
 def sweep(
-    notebook: Which,
+    notebook: Annotated[
+        str | None,
+        typer.Argument(metavar="NOTEBOOK", help="Its name, or a unique part: `pixel-flipping`."),
+    ] = None,
     parameter: Pairs = None,
     profile: Profile = "demo",
     workers: Workers = 1,
@@ -92,6 +95,10 @@ def sweep(
             help="Make a page of the profile's site of it: pictures, sounds, table, files.",
         ),
     ] = None,
+    remove: Annotated[
+        str | None,
+        typer.Option("--remove", metavar="NAME", help="Take a page that --page made away again."),
+    ] = None,
     json: Json = False,
     force: Force = False,
     threads: Threads = None,
@@ -100,7 +107,8 @@ def sweep(
     """Execute a notebook with every combination of values, and print what each recorded.
 
     Examples: `earwitness sweep pixel-flipping -p seed 0,1,2 -p corpus voices,aev --workers 2`,
-    `earwitness sweep occlusion -p stride 8,12,24 --profile smoke --page strides`
+    `earwitness sweep occlusion -p stride 8,12,24 --profile smoke --page strides`,
+    `earwitness sweep --remove strides --profile smoke`
 
     Values are separated by commas (by semicolons for parameters that are lists). The table, CSV and
     Parquet, has a row for each value that a run recorded: parameters, id, value, interval, n, unit,
@@ -110,6 +118,13 @@ def sweep(
     from earwitness_book.runner import notebooks, site, sweep_page
     from earwitness_book.runner import sweep as sweeping
 
+    if remove is not None:
+        if notebook or parameter or page:
+            raise ParameterError("--remove takes a page away and executes nothing; name it alone.")
+        sweep_page.remove(profile, remove)
+        return end(_counted(_rendered(profile)[1]))
+    if notebook is None:
+        raise ParameterError("A sweep needs a notebook: `earwitness list` names them.")
     if page is not None:
         sweep_page.check_name(page)
     found = notebooks.find(notebook)

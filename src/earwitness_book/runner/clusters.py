@@ -8,7 +8,9 @@ from pathlib import Path
 
 from earwitness.errors import MissingDataError, ParameterError, check_number
 from earwitness_book import project
+from earwitness_book.runner.execute import RETRIES
 
+_TRIED_AGAIN = "distributed.scheduler.allowed-failures"  # of a notebook whose worker was killed
 _EXAMPLE = (
     "class: dask_jobqueue.SLURMCluster\n  workers: 8\n  patience: 600\n  options: {cores: 1, ...}"
 )
@@ -71,9 +73,12 @@ def started(asked: Cluster) -> Iterator[str]:
     ParameterError
         If there is no such class, or it does not start with these options.
     """
+    import dask
+
     make = _find(asked.kind)
     try:
-        cluster = make(**(asked.options or {}))
+        with dask.config.set({_TRIED_AGAIN: RETRIES}):
+            cluster = make(**(asked.options or {}))
         if hasattr(cluster, "scale"):
             cluster.scale(asked.workers)
     except Exception as error:  # whatever a class of others raises is about its options

@@ -141,9 +141,9 @@ def _on_dask(
 ) -> Results:
     client = _client(address)
     try:
-        able = _able_workers(client, address, n_workers, patience_s or PATIENCE_S)
+        ours = _agreed(client, address, n_workers, patience_s or PATIENCE_S)
         futures = {
-            client.submit(attempt, job, pure=False, retries=0, workers=able): job for job in jobs
+            client.submit(_attempt_there, job, ours, pure=False, retries=0): job for job in jobs
         }
         try:
             yield from _as_they_come(client, address, futures)
@@ -165,9 +165,16 @@ def _client(address: str):
         raise ParameterError(f"No dask scheduler is reached at {address!r} ({error}).") from None
 
 
-def _able_workers(client, address: str, n: int, patience_s: float) -> list[str]:
-    """Return the workers of a scheduler, each asked whether it would compute the same as this
-    machine; not all may come in time.
+def _attempt_there(job: Job, ours: Mapping[str, str]) -> Executed | Failure:
+    """Execute a job on a worker, which may have come, or come back, after all were asked."""
+    if sentence := _differs(ours, keys.identity()):
+        return Failure(job.notebook, 0, "ParameterError", f"The worker {sentence}.")
+    return attempt(job)
+
+
+def _agreed(client, address: str, n: int, patience_s: float) -> dict[str, str]:
+    """Return what this machine computes with, after each worker of a scheduler was asked whether it
+    would compute the same; not all may come in time.
     """
     try:
         client.wait_for_workers(n, timeout=patience_s)
@@ -186,7 +193,7 @@ def _able_workers(client, address: str, n: int, patience_s: float) -> list[str]:
                 f"The worker {worker} of {address} {sentence}. Bring it to the same state, "
                 "or leave it out: what it computes would pass for this checkout's."
             )
-    return sorted(theirs)
+    return ours
 
 
 def _differs(ours: Mapping[str, str], theirs) -> str:
@@ -232,7 +239,16 @@ def _works(client) -> bool:
 
 
 def _result(future, job: Job) -> Executed | Failure:
+    from distributed import KilledWorker
+
     error = future.exception()
+    if isinstance(error, KilledWorker):
+        return Failure(
+            job.notebook, 0, "KilledWorker",
+            "each worker that executed it was killed, as often as dask's "
+            "distributed.scheduler.allowed-failures lets it be tried again and once more. A worker "
+            "that needs more memory than it has is killed by its system.",
+        )  # fmt: skip
     return Failure(job.notebook, 0, type(error).__name__, str(error)) if error else future.result()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from earwitness import cache
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, check_choice
 from earwitness.html import html, joined
 from earwitness_book.runner import site, sweep
 from earwitness_book.runner.execute import Executed
@@ -80,6 +80,20 @@ def write(profile: str, name: str, shown: Shown) -> str:
     parts += [_table(shown), _downloads(name)]
     cache.write_text(folder / f"{name}.md", "\n\n".join(parts) + "\n")
     return f"{FOLDER}/{name}"
+
+
+def remove(profile: str, name: str) -> None:
+    """Remove a page and its files; the site loses it when it is rendered next.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name.
+    """
+    folder = site.own_pages(profile) / FOLDER
+    check_choice(name, sorted(path.stem for path in folder.glob("*.md")), "page of a sweep")
+    (folder / f"{name}.md").unlink()
+    shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _head(shown: Shown) -> str:

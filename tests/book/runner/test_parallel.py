@@ -168,9 +168,7 @@ def test_what_a_killed_worker_was_at_another_one_does_again(make_job, tmp_path):
     assert result.failure is None and log.read_text() == "tried tried " and len(alive) == 1
 
 
-def test_a_cluster_is_started_as_its_file_says_and_ended(
-    make_job, tmp_path, monkeypatch
-):
+def test_a_cluster_is_started_as_its_file_says_and_ended(make_job, tmp_path, monkeypatch):
     job, log = make_job()
     file = tmp_path / "cluster.yaml"
     file.write_text(
@@ -229,3 +227,20 @@ def test_a_file_that_is_not_there_is_answered_with_an_example(tmp_path):
 def test_a_scheduler_and_a_cluster_are_not_used_together():
     with pytest.raises(ParameterError, match="not both"):
         list(parallel.run([], scheduler="tcp://127.0.0.1:1", cluster=clusters.Cluster("a.B")))
+
+
+@pytest.mark.slow  # a worker starts three times: 15 s
+def test_a_notebook_that_kills_every_worker_is_tried_again_twice_and_reported(make_job):
+    job, log = make_job(KILLS.partition("if Path")[0] + "os.kill(os.getppid(), signal.SIGKILL)")
+    options = {"n_workers": 0, "threads_per_worker": 1, "host": "127.0.0.1",
+               "dashboard_address": None, "worker_dashboard_address": None}  # fmt: skip
+    asked = clusters.Cluster(LOCAL, patience=60, options=options)
+    ((_, failure),) = parallel.run([job], cluster=asked)
+    assert log.read_text() == "tried " * (1 + execute.RETRIES)
+    assert failure.error == "KilledWorker" and "each worker that executed it" in str(failure)
+
+
+def test_a_worker_that_came_later_and_would_compute_something_else_executes_nothing(make_job):
+    job, log = make_job()
+    failure = parallel._attempt_there(job, keys.identity() | {"commit": "another"})
+    assert "The worker has commit" in str(failure) and not log.exists()

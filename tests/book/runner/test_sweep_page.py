@@ -132,3 +132,27 @@ def test_a_sweep_becomes_a_page_of_a_site_that_is_whole(make_toy, call):
     assert pd.read_parquet(parquet)["id"].tolist()[0] == "toy/two"
     assert site.build("demo").parent == html, "a later build keeps the page"
     assert (html / "sweeps" / "how-many.html").exists()
+
+
+def test_a_page_is_taken_away_again_with_its_files_and_another_one_stays(
+    make_toy, call, monkeypatch
+):
+    make_toy({})
+    folder, rendered = site.own_pages("demo") / "sweeps", []
+    for name in ("mine", "yours"):
+        (folder / name).mkdir(parents=True)
+        (folder / f"{name}.md").write_text("# A page")
+    monkeypatch.setattr(
+        "earwitness_book.cli.execute._rendered", lambda profile: (rendered.append(profile), [])
+    )
+    status, _, said = call("sweep", "--remove", "mine")
+    assert status == 0 and rendered == ["demo"], said
+    assert {path.name for path in folder.iterdir()} == {"yours", "yours.md"}
+    for words, why in (
+        (["--remove", "mine"], "yours"),
+        (["quick", "--remove", "yours"], "name it alone"),
+        ([], "needs a notebook"),
+    ):
+        status, _, said = call("sweep", *words)
+        assert status == 2 and why in said
+    assert (folder / "yours.md").exists() and rendered == ["demo"]
