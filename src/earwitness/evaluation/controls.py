@@ -1,6 +1,7 @@
 """What an explanation must beat: the same network without anything learnt."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -8,19 +9,29 @@ from torch.nn.utils import parametrize, remove_weight_norm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from earwitness.arguments import checked
-from earwitness.errors import ParameterError, check_number
+from earwitness.errors import ParameterError, check_choice, check_number
 
 
 @checked
-def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
+def randomised(model: nn.Module, seed: int = 0, layers: Sequence[str] | None = None) -> nn.Module:
     """Return a copy of ``model`` in evaluation mode with fresh weights.
 
     Weights are drawn as each layer draws them when it is made; global generators stay as they were.
     Of a layer with weight normalisation, in either form of torch, or with another parametrisation
     the weight itself is drawn, and what it is made of follows.
 
+    Parameters
+    ----------
+    model : Module
+    seed : int
+        Of the draws.
+    layers : sequence of str, optional
+        Names of the layers that are drawn, in this order; by default all that have weights.
+
     Raises
     ------
+    UnknownNameError
+        If a layer of that name has no weights, or there is none.
     ParameterError
         If a layer with weights has no ``reset_parameters``, or its weights are made of others in a
         way that cannot be undone: a control that kept what was learnt would be none.
@@ -34,9 +45,13 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     control = copy.deepcopy(model, _computed(model)).eval()
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        for name, module in control.named_modules():
-            if not _belongs_to_a_layer(name) and _has_weights(module):
-                _draw(module, name or "model")
+        drawn = {
+            name: module
+            for name, module in control.named_modules()
+            if not _belongs_to_a_layer(name) and _has_weights(module)
+        }
+        for name in drawn if layers is None else layers:
+            _draw(drawn[check_choice(name, drawn, "layer with weights")], name or "model")
     return control
 
 

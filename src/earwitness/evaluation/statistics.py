@@ -191,6 +191,32 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 @checked
+def critical_difference(n_methods: int, n_blocks: int, level: float = 0.95) -> float:
+    """Return by how much the mean ranks of two methods must differ to be more than chance, among
+    all pairs (Nemenyi's test).
+
+    Parameters
+    ----------
+    n_methods : int
+        How many are ranked, 2 or more.
+    n_blocks : int
+        In how many blocks (networks, data sets) they are ranked.
+    level : float
+        0.95: by chance one of twenty sets has a pair that differs by more.
+
+    Notes
+    -----
+    Demsar (2006), Journal of Machine Learning Research 7, 1-30, Eq. (8) and Table 5 (a); after
+    Friedman's test (``scipy.stats.friedmanchisquare``). Chapter: known-answers.
+    """
+    check_number("n_methods", n_methods, 2, 1000, whole=True)
+    check_number("n_blocks", n_blocks, 2, 10**6, whole=True)
+    check_number("level", level, 0, 1)
+    quantile = scipy.stats.studentized_range.ppf(level, n_methods, np.inf) / np.sqrt(2)
+    return float(quantile * np.sqrt(n_methods * (n_methods + 1) / (6 * n_blocks)))
+
+
+@checked
 def roc_area(scores: np.ndarray, truth: np.ndarray) -> float:
     """Return the area under the ROC curve: how likely a true value scores above a false one; 0.5 is
     chance.

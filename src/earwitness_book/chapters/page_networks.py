@@ -59,11 +59,7 @@ def script(name: str, content: dict) -> bytes:
 def own_voice() -> dict:
     """Return the network that recognises digits, and clips to try it with."""
     network = models.pretrained("own-voice")
-    return {
-        "classes": voices.DIGITS,
-        **exported(network.model),
-        "clips": _spoken_digits(),
-    }
+    return {"classes": voices.DIGITS, **exported(network.model), "clips": _spoken_digits()}
 
 
 def quality() -> dict:
@@ -234,11 +230,7 @@ def _dense(layer: nn.Linear) -> dict:
 
 
 def _pool(layer: nn.MaxPool2d) -> dict:
-    return {
-        "kind": "pool",
-        "kernel": _pair(layer.kernel_size),
-        "padding": _pair(layer.padding),
-    }
+    return {"kind": "pool", "kernel": _pair(layer.kernel_size), "padding": _pair(layer.padding)}
 
 
 def _lstm(layer: _Direction) -> dict:
