@@ -144,18 +144,24 @@ def learnt(
     """Return the book's small network for digits, trained until it knows these clips by heart.
 
     All clips at once, AdamW without weight decay, no dropout: what is asked is whether it can
-    learn labels that mean nothing, and what its maps are then.
+    learn labels that mean nothing, and what its maps are then. In use the batch norms scale by what
+    these very clips have.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = models.DigitNet(10)
     network.drop = nn.Identity()
+    for layer in network:
+        if isinstance(layer, _BatchNorm):
+            layer.momentum = 1.0  # the statistics in use are those of the last pass
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.0)
     network.train()
     for _ in range(n_steps):
         optimiser.zero_grad()
         nn.functional.cross_entropy(network(inputs), labels).backward()
         optimiser.step()
+    with torch.no_grad():
+        network(inputs)
     return network.eval().requires_grad_(False)
 
 
@@ -223,10 +229,15 @@ def draw_curves(ax, table: pd.DataFrame, of: str) -> None:
             for name in ("low", "mean", "high")
         )
         ax.fill_between(places, low, high, color=look["color"], alpha=0.15, lw=0)
-        ax.plot(places, mean, label=_LABELS.get(method) or figures.method_label(method), **look)
+        ax.plot(places, mean, label=label(method), **look)
     ax.set_xticks(range(len(layers) + 1), labels=["none", *layers])
     ax.axhline(0, color="#1A1A1A", lw=0.8)
     ax.set_ylabel(f"Rank correlation,\n{_SAID[of]}")
+
+
+def label(method: str) -> str:
+    """Return how figures and tables call a method or control."""
+    return _LABELS.get(method) or figures.method_label(method)
 
 
 _LABELS = {"random": "random numbers", "random-x-input": "random numbers × input"}
