@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from earwitness import evaluation
-from earwitness.errors import ParameterError
+from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import AudioNet
 
 
@@ -21,6 +21,16 @@ def test_every_weight_is_drawn_anew_and_the_model_keeps_its_own():
     for name, value in control.state_dict().items():
         assert value.shape == before[name].shape and not torch.equal(value, before[name])
         assert 0.8 < value.std() / before[name].std() < 1.25 or value.numel() < 200
+
+
+def test_only_the_named_layers_are_drawn_and_others_are_refused_by_name():
+    model = AudioNet(3)
+    names = [name for name, module in model.named_modules() if list(module.parameters(False))]
+    control = evaluation.randomised(model, 1, names[-1:]).state_dict()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, control[name]) != name.startswith(f"{names[-1]}.")
+    with pytest.raises(UnknownNameError, match="layer with weights"):
+        evaluation.randomised(model, layers=["pool1"])
 
 
 def test_the_seed_decides_and_the_global_generator_is_left_alone():

@@ -127,3 +127,11 @@ def test_the_area_under_the_roc_curve_is_the_share_of_pairs_in_order(scores, tru
 def test_what_has_no_roc_curve_is_refused(scores, truth, message):
     with pytest.raises(ParameterError, match=message):
         statistics.roc_area(scores, truth)
+
+
+def test_critical_differences_are_those_of_the_table_in_the_literature():
+    # Demsar (2006), Table 5 (a), q for 0.05: 2.343 for 3 methods, 2.569 for 4, 3.164 for 10
+    for n_methods, quantile in ((3, 2.343), (4, 2.569), (10, 3.164)):
+        expected = quantile * np.sqrt(n_methods * (n_methods + 1) / (6 * 14))
+        found = statistics.critical_difference(n_methods, 14)
+        assert abs(found - expected) < 1e-3 * expected
