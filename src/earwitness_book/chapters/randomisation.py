@@ -125,6 +125,28 @@ def by_clip(table: pd.DataFrame, of: str, depth: int, method: str) -> np.ndarray
     return rows.groupby(["network", "clip"])[of].mean().to_numpy()
 
 
+def recorded(
+    table: pd.DataFrame,
+    method: str,
+    depth: int,
+    against: Mapping[str, str] | None = None,
+    of: str = "magnitude",
+    less: str = "",
+) -> dict:
+    """Return what ``records.record_many`` takes of a method at a depth: value, interval over clips,
+    intervals of its difference to other methods by record id; or of its difference to ``less``.
+    """
+    own = by_clip(table, of, depth, method)
+    others = {id: by_clip(table, of, depth, other) for id, other in (against or {}).items()}
+    return _recorded(own - by_clip(table, of, depth, less) if less else own, others)
+
+
+def _recorded(values: np.ndarray, others: Mapping[str, np.ndarray]) -> dict:
+    found = statistics.bootstrap(values)
+    rest = {id: statistics.paired_bootstrap(values, other).ends for id, other in others.items()}
+    return {"value": found.value, "interval": found.ends, "against": rest, "n": found.n}
+
+
 def curves(table: pd.DataFrame, of: str) -> pd.DataFrame:
     """Return mean and 95 % interval over clips, a row for each method and depth."""
     means = table.groupby(["method", "depth", "layer", "clip"])[of].mean().reset_index()
@@ -203,6 +225,21 @@ def pair_means(table: pd.DataFrame, of: str, pair: str, method: str) -> np.ndarr
     """Return the mean over pairs of networks of each clip, (n_clips,)."""
     rows = table[(table["pair"] == pair) & (table["method"] == method)]
     return rows.groupby("clip")[of].mean().to_numpy()
+
+
+def recorded_pair(
+    table: pd.DataFrame,
+    method: str,
+    pair: str,
+    against: Mapping[str, str] | None = None,
+    of: str = "signed",
+    less: str = "",
+) -> dict:
+    """Return what ``records.record_many`` takes of a kind of pairs; see :func:`recorded`."""
+    own = pair_means(table, of, pair, method)
+    others = {id: pair_means(table, of, other, method) for id, other in (against or {}).items()}
+    made = _recorded(own - pair_means(table, of, less, method) if less else own, others)
+    return made | {"unit": "1", "of": "clips"}
 
 
 def audible(second: np.ndarray, found: torch.Tensor) -> np.ndarray:
