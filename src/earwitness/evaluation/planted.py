@@ -1,4 +1,4 @@
-"""Cues planted into sounds: where they are is known, so a map of relevance has a right answer."""
+"""Cues planted into sounds: where they are is known, so a map of relevance is right or wrong."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -142,7 +142,7 @@ CUES: dict[str, Cue] = {
     "formant": Cue(_formant, 0.12, 3, 1500, True, "a formant: pulses through one resonance"),
     "harmonics": Cue(_harmonics, 0.12, 3, 1400, True, "ten harmonics"),
     "noise": Cue(_noise, 0.08, 3, 0, True, "a burst of noise"),
-    "beep": Cue(_tone, 0.06, -3, 3000, True, "a short beep"),
+    "beep": Cue(_tone, 0.06, 3, 3000, True, "a short beep"),
     "gap": Cue(_gap, 0.1, 0, 0, False, "a gap"),
     "band-limit": Cue(_band_limit, 0.15, 0, 1000, False, "nothing left above a frequency"),
     "direction": Cue(_direction, 0.12, 0, 0, False, "the sound moves to the left"),
@@ -185,7 +185,9 @@ def plant(
     Raises
     ------
     ParameterError
-        If it does not fit into the sound, or the sound is silent.
+        If it does not fit into the sound.
+    AudioError
+        If the sound is silent: a cue is as loud as the sound says.
     """
     kind = CUES[check_choice(cue, CUES, "cue")]
     sound = np.float64(check_samples(samples, sample_rate, what="The sound"))
@@ -204,8 +206,6 @@ def plant(
             f"centre_hz must lie between 0 and half the sample rate, got {centre:g}."
         )
     gain = np.sqrt(np.mean(sound**2))
-    if gain == 0:
-        raise ParameterError("A cue is as loud as the sound says, and this one is silent.")
     gain *= 10 ** ((kind.level_db if level_db is None else level_db) / 20)
     clean = np.stack([sound, sound]) if cue == "direction" else sound
     part = slice(start, start + n)
@@ -216,7 +216,7 @@ def plant(
 
 
 @checked
-def truth(planted: Planted, with_cue: torch.Tensor, without: torch.Tensor, least: float = 0.1):
+def truth(planted: Planted, with_cue: torch.Tensor, without: torch.Tensor, least: float = 0.25):
     """Return where a network's input holds the cue, a mask of the input's shape.
 
     Parameters
@@ -348,7 +348,9 @@ def faithfulness(
             for order in (relevance, -relevance)
         )
         said = torch.einsum("sp,bp->bs", removed, _by_part(relevance)).double().numpy()
-        found[name] = dict(zip(FAITHFULNESS, (1 - most, least, _correlations(said, falls)), strict=True))
+        found[name] = dict(
+            zip(FAITHFULNESS, (1 - most, least, _correlations(said, falls)), strict=True)
+        )
     return found
 
 

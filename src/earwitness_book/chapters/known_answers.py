@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
+from matplotlib.patches import Rectangle
 from torch import nn
 
-from earwitness import attribution, audio, cache, corpora, evaluation
+from earwitness import attribution, audio, cache, corpora, evaluation, figures
 from earwitness.arguments import checked
 from earwitness.attribution import registry
 from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
@@ -32,6 +33,12 @@ APT = {
     "direction": "waveform", "beep": "spectrogram",
 }  # fmt: skip
 TAKEN_AWAY = ("gap", "band-limit")  # the cue is that something is not there
+JUDGED = (
+    "gradient-x-input", "integrated-gradients", "lrp-epsilon", "lrp-epsilon-plus",
+    "guided-backprop", "grad-cam", "occlusion", "rise",
+)  # fmt: skip
+TRUTHS = ("area", "share", "hit")  # three ways to count pointing
+LOUDER = 4.0  # times what the networks are given, for listening
 CONTROLS = ("random", "untrained", "energy", "edges")
 _SAME = {"conductance", "dft-lrp"}  # over all channels and bands they are IG and LRP
 QUICK = {
@@ -169,7 +176,7 @@ class Task:
 
     def __init__(
         self, sounds: Backgrounds, cue: str, kind: str | None = None, seed: int = 0,
-        n_steps: int = 150, **options,
+        n_steps: int = 120, **options,
     ):  # fmt: skip
         self.cue, self.kind = cue, check_choice(kind or APT.get(cue, "waveform"), KINDS, "input")
         self.sounds, self.seed, self.n_steps, self.options = sounds, seed, n_steps, options
@@ -193,7 +200,10 @@ class Task:
                 "inputs": hashlib.sha256(inputs.numpy().tobytes()).hexdigest(),
             }  # fmt: skip
             path = cache.stored(
-                "known-answers", given, ".pt", lambda path: _train(self, network, inputs, labels, path)
+                "known-answers",
+                given,
+                ".pt",
+                lambda path: _train(self, network, inputs, labels, path),
             )
         network.load_state_dict(torch.load(path, weights_only=True))
         return network.eval()
@@ -220,7 +230,9 @@ class Task:
     @cached_property
     def tested(self) -> list[planted.Planted]:
         """Test sounds with the cue planted; of a beep, those of the class that has it."""
-        sounds = self.sounds.test[self.sounds.test_is_low] if self.cue == "beep" else self.sounds.test
+        sounds = (
+            self.sounds.test[self.sounds.test_is_low] if self.cue == "beep" else self.sounds.test
+        )
         return plant_all(sounds, self.cue, np.random.default_rng([self.seed, 1]), **self.options)
 
     @cached_property
@@ -247,7 +259,7 @@ class Task:
 
     def use(self) -> dict[str, float]:
         """Return how many per cent of the test sounds are said to have the cue: with it, when it is
-        removed, when everything else is removed, and what an untrained network says of the first.
+        removed, when everything else is removed, and of the first by random weights.
         """
         only = self.without * 0 + torch.where(self.masks, self.with_cue, 0.0)
         given = {"with the cue": self.with_cue, "cue removed": self.without}
@@ -263,6 +275,7 @@ class Task:
         return said["with the cue"] >= least and said["cue removed"] <= most
 
 
+@torch.enable_grad()  # a network may be asked for first where nothing else needs gradients
 def _train(task: Task, network: nn.Module, inputs, labels, path: Path) -> None:
     """Train a network and write its weights."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=1e-3)
@@ -288,6 +301,11 @@ def methods() -> list[str]:
     return [name for name, one in known.items() if one.family != "control" and name not in _SAME]
 
 
+def explained(network: nn.Module, inputs: torch.Tensor, method: str) -> torch.Tensor:
+    """Return a method's map, shape of the inputs: why the cue is there and not why it is not."""
+    return attribution.attribute(network, inputs, FOR, method, **QUICK.get(method, {}))
+
+
 def maps(
     task: Task, network: nn.Module | None = None, chosen: Sequence[str] | None = None, n: int = 12
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -295,9 +313,7 @@ def maps(
     found, refused = {}, {}
     for name in methods() if chosen is None else chosen:
         try:
-            found[name] = attribution.attribute(
-                network or task.network, task.with_cue[:n], FOR, name, **QUICK.get(name, {})
-            )
+            found[name] = explained(network or task.network, task.with_cue[:n], name)
         except (ParameterError, UnsupportedOperationError) as error:
             refused[name] = str(error)
     return found, refused
@@ -321,10 +337,25 @@ def judged(task: Task, n: int = 12) -> pd.DataFrame:
         rows.append(pd.DataFrame({"method": name, "clip": np.arange(len(relevance)), **scores}))
     scores = planted.faithfulness(task.network, task.with_cue[:n], 1, found, task.rng)
     said = pd.concat(
-        [pd.DataFrame({"method": name, **values}).rename_axis("clip") for name, values in scores.items()]
+        [
+            pd.DataFrame({"method": name, **values}).rename_axis("clip")
+            for name, values in scores.items()
+        ]
     ).reset_index()
     table = pd.concat(rows).merge(said, how="left", on=["method", "clip"])
     return table.assign(cue=task.cue, kind=task.kind, seed=task.seed)
+
+
+def shares(task: Task, n: int = 12) -> dict[str, np.ndarray]:
+    """Return the share of the absolute relevance of each sound that lies in its cue, by LRP
+    (epsilon), LRP of random weights and energy; and the share of the values.
+    """
+    said = controls(task, n) | {
+        "lrp-epsilon": explained(task.network, task.with_cue[:n], "lrp-epsilon")
+    }
+    scores = {name: planted.pointing(one, task.masks[: len(one)]) for name, one in said.items()}
+    found = {name: score["share"] for name, score in scores.items()}
+    return found | {"chance": scores["energy"]["chance"]}
 
 
 def summary(table: pd.DataFrame, score: str = "area") -> pd.DataFrame:
@@ -340,57 +371,166 @@ def agreement(
     table: pd.DataFrame, score: str, truth: str = "area", n_resamples: int = 300, seed: int = 0
 ) -> tuple[float, float, float]:
     """Return the rank correlation, over methods, of what a score says of them and how well they
-    point at the cue; mean over networks, with its 95 % interval over clips.
+    point at the cue; mean over networks, with its 95 % interval over sounds.
 
-    Each network's clips are drawn anew, its methods ranked by their means over the drawn clips.
+    Each network's sounds are drawn anew, its methods ranked by their means over the drawn ones.
     """
-    rng = np.random.default_rng(seed)
-    known = table[~table["method"].isin(CONTROLS)]
-    pairs = []
-    for _, rows in known.groupby(["cue", "kind", "seed"]):
+    rng, pairs = np.random.default_rng(seed), []
+    for _, rows in _methods_only(table).groupby(["cue", "kind", "seed"]):
         wide = rows.pivot(index="method", columns="clip", values=[truth, score])
         pairs.append((wide[truth].to_numpy(), wide[score].to_numpy()))
 
-    def mean_over_networks(draw: bool) -> float:
+    def mean_over_networks(n_draws: int) -> np.ndarray:
         found = []
         for right, said in pairs:
             n = right.shape[1]
-            clips = rng.integers(0, n, n) if draw else np.arange(n)
-            found.append(rank_correlation(right[:, clips].mean(1), said[:, clips].mean(1)))
-        return float(np.mean(found))
+            clips = rng.integers(0, n, (n_draws, n)) if n_draws else np.arange(n)[None]
+            found.append(rank_correlation(right[:, clips].mean(-1), said[:, clips].mean(-1)))
+        return np.mean(found, axis=0)
 
-    drawn = [mean_over_networks(True) for _ in range(n_resamples)]
-    value = mean_over_networks(False)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    value = float(mean_over_networks(0)[0])
+    low, high = np.quantile(mean_over_networks(n_resamples), [0.025, 0.975])
     return value, min(value, float(low)), max(value, float(high))
 
 
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Spearman's rank correlation; 0 where one side is the same everywhere."""
-    ranks = [scipy.stats.rankdata(values) for values in (first, second)]
-    if any(np.ptp(one) == 0 for one in ranks):
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+def agreements(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return :func:`agreement` of each faithfulness score with the truth, counted in three ways
+    over all cues, and by the area over those that add something and those that take away.
+    """
+    gone = table["cue"].isin(TAKEN_AWAY)
+    columns = {truth: (table, truth) for truth in TRUTHS}
+    columns |= {
+        "area, added cues": (table[~gone], "area"),
+        "area, taken away": (table[gone], "area"),
+    }
+    return pd.DataFrame(
+        {
+            name: {
+                score: agreement(rows, score, truth, seed=seed) for score in planted.FAITHFULNESS
+            }
+            for name, (rows, truth) in columns.items()
+        }
+    )
 
 
-def best(table: pd.DataFrame, score: str) -> pd.Series:
-    """Return which method each network's score puts first, by cue, kind and seed."""
-    known = table[~table["method"].isin(CONTROLS)]
-    means = known.groupby(["cue", "kind", "seed", "method"])[score].mean()
-    return means.groupby(["cue", "kind", "seed"]).idxmax().map(lambda found: found[-1])
+def _methods_only(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table["method"].isin(CONTROLS)]
 
 
-def found_by(
-    table: pd.DataFrame, method: str, against: Mapping[str, str], score: str = "area"
-) -> dict:
-    """Return what ``records.record_many`` takes of a method: mean over networks and clips in per
-    cent, interval over clips, and its difference to others, whose ids are given.
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return Spearman's rank correlation of the columns of two arrays (n, column); 0 where one of
+    them is the same everywhere.
+    """
+    ranks = [scipy.stats.rankdata(values, axis=0) for values in (first, second)]
+    left, right = (one - one.mean(0) for one in ranks)
+    size = np.sqrt((left**2).sum(0) * (right**2).sum(0))
+    return np.divide((left * right).sum(0), size, out=np.zeros_like(size), where=size > 0)
+
+
+def among_first(
+    table: pd.DataFrame, score: str, n: int = 3, truth: str = "area"
+) -> tuple[np.ndarray, float]:
+    """Return for each network whether the method that a score puts first is among the first ``n``
+    by the truth, and how often one drawn blindly would be.
+    """
+    hits, chances = [], []
+    for _, rows in _methods_only(table).groupby(["cue", "kind", "seed"]):
+        means = rows.groupby("method")[[truth, score]].mean()
+        hits.append(means[score].idxmax() in means[truth].nlargest(n).index)
+        chances.append(n / len(means))
+    return np.array(hits), float(np.mean(chances))
+
+
+@checked
+def found_by(table: pd.DataFrame, method: str, against: Mapping, score: str = "area") -> dict:
+    """Return what ``records.record_many`` takes of a method: mean over networks and sounds in per
+    cent, interval over sounds, and its difference to others, whose ids are given.
+
+    A sound is one however many networks explain it: all its values are drawn together.
     """
     wide = 100 * table.pivot_table(score, ["cue", "kind", "seed", "clip"], "method")
-    values = wide[method].to_numpy()
-    mean = statistics.bootstrap(values)
+    values, clips = wide[method].to_numpy(), wide.index.get_level_values("clip").to_numpy()
+    mean = statistics.bootstrap(values, clips)
     paired = {
-        id: statistics.paired_bootstrap(values, wide[other].to_numpy()).ends
+        id: statistics.paired_bootstrap(values, wide[other].to_numpy(), clips).ends
         for other, id in against.items()
     }
-    return {"value": mean.value, "interval": mean.ends, "against": paired, "n": len(values)}
+    return {"value": mean.value, "interval": mean.ends, "against": paired, "n": mean.n}
+
+
+# --- pictures
+
+
+def draw_maps(task: Task, maps: Mapping[str, torch.Tensor], clip: int = 0):
+    """Return a figure with a panel for each map of one sound, the cue in a frame."""
+    rows = -(-len(maps) // 3)
+    figure, axes = figures.panels(rows, 3, height=1.45 * rows + 0.4, sharex=True, sharey="row")
+    draw = _draw_cells if task.kind == "spectrogram" else _draw_samples
+    for ax, (name, relevance) in zip(axes.flat, maps.items(), strict=False):
+        ax.set_title(figures.style.method_label(name), fontsize=8)
+        if relevance[clip].any():
+            draw(ax, task, relevance[clip].numpy().sum(0), clip)
+        ax.tick_params(labelsize=7)
+    for ax in axes.flat[len(maps) :]:
+        ax.set_visible(False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Hz" if task.kind == "spectrogram" else "Relevance", fontsize=7)
+    for column in range(3):  # the last panel of each column
+        axes[(len(maps) - 1 - column) // 3, column].set_xlabel("Time (s)", fontsize=7)
+        axes[(len(maps) - 1 - column) // 3, column].tick_params(labelbottom=True)
+    return figure
+
+
+def _draw_cells(ax, task: Task, relevance: np.ndarray, clip: int) -> None:
+    limit = figures.relevance_limit(relevance, quantile=0.998)
+    figures.relevance_map(ax, relevance, *axes(), limit=limit or None)
+    ax.set(xlabel="", ylabel="")
+    rows, columns = np.nonzero(task.masks[clip].any(0).numpy())
+    times_s, freqs_hz = axes()
+    corner = (times_s[columns.min()] - HOP / RATE / 2, freqs_hz[rows.min()])
+    size = (np.ptp(times_s[columns]) + HOP / RATE, np.ptp(freqs_hz[rows]) + RATE / WINDOW)
+    ax.add_patch(Rectangle(corner, *size, fill=False, edgecolor="#1A1A1A", lw=0.8, ls="--"))
+
+
+def _draw_samples(ax, task: Task, relevance: np.ndarray, clip: int) -> None:
+    times_s, one = np.arange(len(relevance)) / RATE, task.tested[clip]
+    ax.axvspan(one.start / RATE, one.stop / RATE, color="#DDDDDD", lw=0)
+    ax.plot(times_s, relevance / np.abs(relevance).max(), color="#1A1A1A", lw=0.5)
+
+
+def draw_table(percent: pd.DataFrame):
+    """Return a figure of a table of areas in per cent: 50 is pale, 100 dark."""
+    figure, ax = figures.panels(1, 1, height=0.27 * len(percent) + 1.0)
+    ax.imshow(percent.fillna(50), cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
+    for row, column in np.argwhere(percent.notna().to_numpy()):
+        value = percent.iat[row, column]
+        colour = "white" if abs(value - 50) > 35 else "#1A1A1A"
+        ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color=colour)
+    ax.set_xticks(range(percent.shape[1]), labels=percent.columns, rotation=30, fontsize=7)
+    labels = [figures.style.method_label(name) for name in percent.index]
+    ax.set_yticks(range(len(percent)), labels=labels, fontsize=7)
+    ax.axhline(len(percent) - len(CONTROLS) - 0.5, color="#1A1A1A", lw=1)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return figure
+
+
+def draw_scores(panels, table: pd.DataFrame) -> None:
+    """Draw each faithfulness score over the area, a dot for each method."""
+    means = (
+        _methods_only(table).groupby("method", sort=False)[["area", *planted.FAITHFULNESS]].mean()
+    )
+    for ax, score in zip(panels, planted.FAITHFULNESS, strict=True):
+        for name, row in means.iterrows():
+            look = figures.method_style(name)
+            dot = {"marker": look["marker"], "color": look["color"], "ms": 5, "ls": "none"}
+            ax.plot(row["area"], row[score], **dot)
+        ax.set_title(score, fontsize=8)
+        ax.set_xlabel("Area under the curve", fontsize=8)
+        ax.tick_params(labelsize=7)
+    panels[0].set_ylabel("Score (more is better)", fontsize=8)
+    handles = [panels[0].lines[number] for number in range(len(means))]
+    names = [figures.style.method_label(name) for name in means.index]
+    panels[0].figure.legend(
+        handles, names, loc="outside lower center", ncols=4, fontsize=6, frameon=False
+    )
