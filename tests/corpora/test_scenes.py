@@ -130,6 +130,33 @@ def test_speech_is_no_pause(few):
         assert active.mean() > 0.4
 
 
+@pytest.mark.parametrize("signal", ["bursts", "tones"])
+def test_other_signals_sound_in_the_same_rooms_and_babble(few, signal):
+    other = load(order=2, signal=signal)
+    assert other.table.equals(few.table) and other.fingerprint() != few.fingerprint()
+    scene, speech = other.parts(1), few.parts(1)
+    assert np.corrcoef(scene.dry, speech.dry)[0, 1] < 0.2
+    same_babble = np.corrcoef(scene.noise.ravel(), speech.noise.ravel())[0, 1]
+    assert same_babble == pytest.approx(1, abs=1e-5) and scene.room == speech.room
+    assert scene.snr_db == speech.snr_db
+    np.testing.assert_array_equal(scene.dry, other.parts(1).dry)
+    assert not np.array_equal(scene.dry, other.parts(2).dry)
+
+
+def test_bursts_are_white_with_pauses_and_tones_are_harmonic():
+    bursts, tones = (make(np.random.default_rng(0)) for make in (scenes.noise_bursts, scenes.melody))
+    for sound in (bursts, tones):
+        assert sound.shape == (16000,) and power(sound) == pytest.approx(1)
+    assert 0.2 < np.mean(bursts == 0) < 0.8
+    spectrum = np.abs(np.fft.rfft(bursts)) ** 2
+    assert spectrum[4000:].sum() == pytest.approx(spectrum[:4000].sum(), rel=0.2)
+    first = np.abs(np.fft.rfft(tones[:2048] * np.hanning(2048)))
+    f0 = np.argmax(first) * 16000 / 2048
+    assert 190 < f0 < 790
+    peak, between = (first[round(k * f0 * 2048 / 16000)] for k in (2, 2.5))
+    assert peak > 10 * between
+
+
 def test_babble_comes_alike_from_everywhere():
     speech = np.random.default_rng(0).standard_normal(100_000).astype(np.float32)
     noise = scenes.babble(speech, 2, np.random.default_rng(1))

@@ -91,6 +91,10 @@ class Scenes(base.Corpus):
     directions : str
         ``"random"``: uniform over the sphere; ``"axes"``: +x, +y, -x, -y in turn, at the centre of
         their class.
+    signal : str
+        What sounds at the source: ``"speech"``; or, in the same rooms and babble, ``"bursts"`` of
+        white noise or a melody of harmonic ``"tones"``, by which a network that looks for speech
+        can be told from one that looks for any sound of one direction.
     snr_db, t60_s : pair of float
         Least and most, drawn uniformly; equal for a fixed value.
     source_root : path, optional
@@ -129,6 +133,7 @@ class Scenes(base.Corpus):
         t60_s: tuple[float, float] = (0.2, 0.8),
         source_root: str | Path | None = None,
         source_options: Mapping | None = None,
+        signal: str = "speech",
     ):
         self.n_channels, self.order = sphere.n_channels(order), int(order)
         if isinstance(n_scenes, bool) or not isinstance(n_scenes, int | np.integer) or n_scenes < 1:
@@ -139,6 +144,7 @@ class Scenes(base.Corpus):
         options = _SOURCES[check_choice(source, _SOURCES, "source of scenes")] | dict(
             source_options or {}
         )
+        self.signal = check_choice(signal, ("speech", *_OTHER_SIGNALS), "signal of scenes")
         self._draw = _DIRECTIONS[check_choice(directions, _DIRECTIONS, "choice of directions")]
         self.source, self.seed, self.split = (
             source,
@@ -204,7 +210,7 @@ class Scenes(base.Corpus):
         """Return a scene with its direct sound, reverberation and noise apart."""
         index = self._checked(index)
         row, room = self.table.iloc[index], self.room(index)
-        dry = self._speech.segment(row["clip_start"])
+        dry = self._dry(index)
         direct = sphere.harmonics(room.direction, self.order).astype(np.float32)[:, None] * dry
         reverberant = convolve(
             dry, reverberation(room, self.order, SAMPLE_RATE, self._rng(index, 1))
@@ -226,6 +232,12 @@ class Scenes(base.Corpus):
             float(row["t60_s"]),
             room,
         )
+
+    def _dry(self, index: int) -> np.ndarray:
+        """Return what sounds at the source, (16000,), root mean square about 1."""
+        if self.signal == "speech":
+            return self._speech.segment(self.table["clip_start"].iloc[index])
+        return _OTHER_SIGNALS[self.signal](self._rng(index, 3))
 
     def _samples(self, index: int) -> tuple[np.ndarray, int]:
         return self.parts(index).mixture, SAMPLE_RATE
@@ -250,8 +262,10 @@ class Scenes(base.Corpus):
     def fingerprint(self) -> str:
         """Return hex digits that change when anything changes that scenes are computed from."""
         rows = pd.util.hash_pandas_object(self.table.astype(str), index=False)
+        other = {} if self.signal == "speech" else {"signal": self.signal}
         return cache.digest(
-            {
+            other
+            | {
                 "version": VERSION,
                 "rows": [f"{row:x}" for row in rows],
                 "order": self.order,
@@ -291,6 +305,41 @@ def convolve(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
     spectrum = fft.rfft(response.astype(np.float32, copy=False), size)
     spectrum *= fft.rfft(dry.astype(np.float32, copy=False), size)
     return fft.irfft(spectrum, size)[:, : len(dry)]
+
+
+def noise_bursts(rng: np.random.Generator) -> np.ndarray:
+    """Return a second (16000,) of white noise, on for 50 to 200 ms and off for as long, with root
+    mean square 1.
+    """
+    found, at = np.zeros(LENGTH), int(rng.integers(LENGTH // 20))
+    while at < LENGTH:
+        n, pause = rng.integers(SAMPLE_RATE // 20, SAMPLE_RATE // 5, size=2)
+        part = found[at : at + n]
+        part += rng.standard_normal(len(part)) * _edges(len(part))
+        at += n + pause
+    return (found / np.sqrt(np.mean(found**2))).astype(np.float32)
+
+
+def melody(rng: np.random.Generator) -> np.ndarray:
+    """Return a second (16000,) of harmonic tones of 150 to 400 ms that fade, one after the other,
+    on a scale of semitones from 196 to 784 Hz, with root mean square 1.
+    """
+    found, at = np.zeros(LENGTH), 0
+    while at < LENGTH:
+        n = int(rng.integers(3 * SAMPLE_RATE // 20, 2 * SAMPLE_RATE // 5))
+        part = found[at : at + n]
+        times = np.arange(len(part)) / SAMPLE_RATE
+        f0 = 196 * 2 ** (int(rng.integers(25)) / 12)
+        tone = sum(np.sin(2 * np.pi * k * f0 * times) / k for k in range(1, int(7500 / f0)))
+        part += tone * np.exp(-times / 0.2) * _edges(len(part))
+        at += n
+    return (found / np.sqrt(np.mean(found**2))).astype(np.float32)
+
+
+def _edges(n: int, fade: int = SAMPLE_RATE // 200) -> np.ndarray:
+    """Return gains (n,) that rise and fall within 5 ms."""
+    ramp = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) / fade
+    return np.minimum(ramp, 1)
 
 
 def babble(
@@ -406,6 +455,7 @@ def _energy(samples: np.ndarray) -> float:
 
 
 _DIRECTIONS = {"random": _uniform, "axes": _axis}
+_OTHER_SIGNALS = {"bursts": noise_bursts, "tones": melody}
 
 __all__ = [
     "LENGTH",
@@ -416,5 +466,7 @@ __all__ = [
     "babble",
     "convolve",
     "directions",
+    "melody",
     "nearest",
+    "noise_bursts",
 ]
