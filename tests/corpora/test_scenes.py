@@ -144,7 +144,9 @@ def test_other_signals_sound_in_the_same_rooms_and_babble(few, signal):
 
 
 def test_bursts_are_white_with_pauses_and_tones_are_harmonic():
-    bursts, tones = (make(np.random.default_rng(0)) for make in (scenes.noise_bursts, scenes.melody))
+    bursts, tones = (
+        make(np.random.default_rng(0)) for make in (scenes.noise_bursts, scenes.melody)
+    )
     for sound in (bursts, tones):
         assert sound.shape == (16000,) and power(sound) == pytest.approx(1)
     assert 0.2 < np.mean(bursts == 0) < 0.8

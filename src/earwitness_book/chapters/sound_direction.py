@@ -157,6 +157,200 @@ def curve_summary(mean: dict[str, np.ndarray], fractions: Sequence[float]) -> pd
     return pd.DataFrame(rows).T
 
 
+def drawn_scenes(n: int, n_resamples: int, seed: int) -> np.ndarray:
+    """Return which scenes are drawn, (1 + n_resamples, n): first all of them once, then with
+    replacement.
+    """
+    drawn = np.random.default_rng(seed).integers(n, size=(n_resamples, n))
+    return np.vstack([np.arange(n), drawn])
+
+
+def intervals(values: dict[str, np.ndarray], n: int, against: Sequence = ()) -> dict[str, dict]:
+    """Return what to record of statistics whose resamples are known.
+
+    Parameters
+    ----------
+    values : dict from id to ndarray, shape (1 + n_resamples,)
+        The statistic of all scenes, then of those drawn; the same draws for all.
+    n : int
+        Scenes.
+    against : sequence of pairs of id
+        Which statistic is compared with which.
+
+    Returns
+    -------
+    dict
+        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``.
+    """
+    found = {
+        id: {"value": float(each[0]), "interval": _ends(each[1:]), "n": n, "of": "scenes"}
+        for id, each in values.items()
+    }
+    for id, other in against:
+        found[id].setdefault("against", {})[other] = _ends((values[id] - values[other])[1:])
+    return found
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    return tuple(float(end) for end in np.quantile(values, [0.025, 0.975]))
+
+
+def figure3_records(
+    shares, untrained, energy, direction, seed: int, n_resamples: int = 500
+) -> dict[str, dict]:
+    """Return what is recorded of Figure 3, by id: scenes are drawn anew, and untrained networks
+    with them.
+
+    Parameters
+    ----------
+    shares, energy : ndarray, shape (n, 6)
+        Of relevance and of the input's energy, per cent.
+    untrained : ndarray, shape (n_networks, n_few, 6)
+        The same of networks with random weights, of the first of the scenes.
+    direction : ndarray of int, shape (n,)
+    seed, n_resamples : int
+    """
+    n, n_few, ours = len(shares), untrained.shape[1], "sound-direction/ours"
+    rng, columns = np.random.default_rng(seed), {}
+    for rows in drawn_scenes(n, n_resamples, seed):
+        few, nets = np.arange(n_few), slice(None)
+        if columns:  # the same scenes where all were asked of the untrained networks, too
+            few = rows if n_few == n else rng.integers(n_few, size=n_few)
+            nets = rng.integers(len(untrained), size=len(untrained))
+        blank = untrained[nets][:, few]
+        with_truth = [(each, direction[few]) for each in blank]
+        row = {
+            "sound-direction/figure3/active-matches": matches(shares[rows], direction[rows], False),
+            "sound-direction/figure3/reactive-matches": matches(
+                shares[rows], direction[rows], True
+            ),
+            "sound-direction/figure3/others-considerable": smallest_across(
+                shares[rows], direction[rows]
+            ),
+            f"{ours}/active-matches-energy": matches(energy[rows], direction[rows], False),
+            f"{ours}/share-active": shares[rows, :3].sum(1).mean(),
+            f"{ours}/share-reactive": shares[rows, 3:].sum(1).mean(),
+            f"{ours}/share-active-energy": energy[rows, :3].sum(1).mean(),
+            f"{ours}/active-matches-untrained": np.mean([matches(*e, False) for e in with_truth]),
+            f"{ours}/reactive-matches-untrained": np.mean([matches(*e, True) for e in with_truth]),
+            f"{ours}/others-untrained": np.mean([smallest_across(*e) for e in with_truth]),
+            f"{ours}/share-active-untrained": blank[..., :3].sum(-1).mean(),
+        }
+        for id, value in row.items():
+            columns.setdefault(id, []).append(value)
+    values = {id: np.array(each) for id, each in columns.items()}
+    return _with_controls(intervals(values, n, _FIGURE3_PAIRS), n_few, len(untrained))
+
+
+_FIGURE3_PAIRS = [
+    ("sound-direction/figure3/active-matches", "sound-direction/ours/active-matches-untrained"),
+    ("sound-direction/figure3/reactive-matches", "sound-direction/ours/reactive-matches-untrained"),
+    ("sound-direction/figure3/others-considerable", "sound-direction/ours/others-untrained"),
+    ("sound-direction/ours/share-active", "sound-direction/ours/share-reactive"),
+    ("sound-direction/ours/share-active", "sound-direction/ours/share-active-untrained"),
+    ("sound-direction/ours/share-active", "sound-direction/ours/share-active-energy"),
+]
+
+
+def _with_controls(found: dict, n_few: int, n_networks: int) -> dict:
+    for id, each in found.items():
+        if id.endswith("-untrained"):
+            each |= {"n": n_few, "seeds": n_networks}
+    return found
+
+
+def _curve_areas(curves: np.ndarray, fractions, drawn: np.ndarray) -> np.ndarray:
+    """Return areas (1 + n_resamples,) under the mean of the curves (n, n_fractions) drawn."""
+    means = curves[drawn].mean(1)
+    return np.trapezoid(means, fractions, axis=1) / means[:, 0]
+
+
+def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> dict[str, dict]:
+    """Return what is recorded of Figure 4, by id, scenes drawn anew.
+
+    Parameters
+    ----------
+    scores : dict
+        Of :func:`flipped_probabilities`.
+    """
+    n, ours = len(next(iter(scores.values()))), "sound-direction/ours"
+    drawn, tenth = drawn_scenes(n, n_resamples, seed), list(fractions).index(0.1)
+    area = {name: _curve_areas(each, fractions, drawn) for name, each in scores.items()}
+    means = {name: each[drawn].mean(1) for name, each in scores.items()}
+    left = {name: each / each[:, :1] for name, each in means.items()}
+    values = {
+        f"{ours}/area-all": area["all channels"],
+        f"{ours}/area-active": area["active only"],
+        f"{ours}/area-reactive": area["reactive only"],
+        f"{ours}/area-all-random": area["control: random order"],
+        f"{ours}/area-all-energy": area["control: by energy"],
+        f"{ours}/area-all-untrained": area["control: random weights"],
+        f"{ours}/tenth-active": left["active only"][:, tenth],
+        f"{ours}/all-reactive-flipped": left["reactive only"][:, -1],
+        "sound-direction/figure4/active-as-sharp-as-all": area["active only"]
+        / area["all channels"],
+        "sound-direction/figure4/reactive-is-mild": left["reactive only"][:, tenth],
+        "sound-direction/figure4/reactive-alone-insufficient": left["active only"][:, -1],
+    }
+    pairs = [
+        ("sound-direction/figure4/reactive-is-mild", f"{ours}/tenth-active"),
+        ("sound-direction/figure4/reactive-alone-insufficient", f"{ours}/all-reactive-flipped"),
+        *((f"{ours}/area-all", f"{ours}/area-all-{k}") for k in ("random", "energy", "untrained")),
+        (f"{ours}/area-active", f"{ours}/area-reactive"),
+    ]
+    return intervals(values, n, pairs)
+
+
+RANKINGS = {  # name: (by the flipped channels alone, how much relevance of biases is handed on)
+    "by-all, kept": (False, 0.0),
+    "by-own, kept": (True, 0.0),
+    "by-all, handed-on": (False, 1.0),
+    "by-own, handed-on": (True, 1.0),
+}
+
+
+def flipped_by_ranking(network, scenes, rows, fractions) -> dict[str, dict[str, np.ndarray]]:
+    """Return the probability of the true class while bins of active or of reactive intensity are
+    zeroed, for every way of ``RANKINGS``.
+
+    Returns
+    -------
+    dict of str -> dict of str -> ndarray, shape (n, n_fractions)
+        By ranking, then ``"active only"`` and ``"reactive only"``.
+    """
+    inputs = inputs_of(scenes, rows, "intensity")
+    index, found = scenes.table["class_index"].to_numpy()[rows], {}
+    relevance = {
+        factor: attribution.attribute(
+            network, inputs, index, METHOD, batch_size=16, bias_factor=factor
+        )
+        for factor in (0.0, 1.0)
+    }
+    for name, (own, factor) in RANKINGS.items():
+        found[name] = {}
+        for group in ("active only", "reactive only"):
+            channels = FLIPPED[group][1]
+            ranked = relevance[factor][:, channels] if own else relevance[factor]
+            found[name][group] = evaluation.bin_flipping(
+                network, inputs, index, ranked.sum(1), fractions, channels, autocast="auto"
+            ).probability
+    return found
+
+
+def ranking_records(ranked, fractions, seed: int, n_resamples: int = 2000) -> dict[str, dict]:
+    """Return the areas of :func:`flipped_by_ranking` by id, scenes drawn anew; active against
+    reactive in each setting.
+    """
+    n = len(next(iter(ranked.values()))["active only"])
+    drawn, values = drawn_scenes(n, n_resamples, seed), {}
+    for setting, curves in ranked.items():
+        for group, each in curves.items():
+            id = f"area-{group.split()[0]}-{setting.replace(', ', '-')}"
+            values[f"sound-direction/ours/{id}"] = _curve_areas(each, fractions, drawn)
+    pairs = [(id, id.replace("active", "reactive")) for id in values if "area-active" in id]
+    return intervals(values, n, pairs)
+
+
 def channel_magnitude(samples: np.ndarray) -> np.ndarray:
     """Return the magnitudes (freq, time) of one channel (T,)."""
     return features.ambisonic_stft(np.asarray(samples)[None])[0].abs().numpy().T

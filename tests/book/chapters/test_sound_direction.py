@@ -121,3 +121,72 @@ def test_zennit_explains_the_logits_of_all_steps_through_a_plain_gradient_of_the
     inputs = sound_direction.inputs_of(Scenes(), [0, 1], "intensity")
     relevance = sound_direction.zennit_relevance(network, inputs, torch.tensor([3, 200]))
     assert relevance.shape == inputs.shape and torch.isfinite(relevance).all() and relevance.any()
+
+
+def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
+    drawn = sound_direction.drawn_scenes(20, 400, seed=1)
+    assert drawn.shape == (401, 20) and drawn[0].tolist() == list(range(20))
+    values = np.arange(20.0)
+    means = {"a": values[drawn].mean(1), "b": (values - 1)[drawn].mean(1)}
+    found = sound_direction.intervals(means, 20, [("a", "b")])
+    assert found["a"]["value"] == 9.5 and found["a"]["n"] == 20 and found["a"]["of"] == "scenes"
+    low, high = found["a"]["interval"]
+    wide = 1.96 * values.std() / np.sqrt(20)
+    assert low == pytest.approx(9.5 - wide, abs=0.5) and high == pytest.approx(9.5 + wide, abs=0.5)
+    assert found["a"]["against"]["b"] == pytest.approx((1, 1)) and "against" not in found["b"]
+
+
+def test_figure_3_names_untrained_networks_as_controls_with_their_number():
+    shares, direction = np.vstack([SHARES] * 8), np.tile([0, 1], 8)
+    untrained = np.full((3, 4, 6), 100 / 6)
+    untrained[:, :, 1] += 5  # always y: right for half of the directions
+    found = sound_direction.figure3_records(shares, untrained, shares, direction, 0, 100)
+    matches = found["sound-direction/figure3/active-matches"]
+    blank = "sound-direction/ours/active-matches-untrained"
+    assert matches["value"] == 100 and found[blank]["value"] == 50
+    assert found[blank]["seeds"] == 3 and found[blank]["n"] == 4 and matches["n"] == 16
+    assert matches["against"][blank][0] >= 0
+    assert found["sound-direction/ours/share-active"]["value"] == pytest.approx(75)
+    assert found["sound-direction/ours/share-reactive"]["value"] == pytest.approx(25)
+
+
+def test_figure_4_by_hand():
+    fractions = [0, 0.1, 1.0]
+    scores = {name: np.array([[0.8, 0.4, 0.0]] * 4) for name in sound_direction.FLIPPED}
+    scores["active only"] = np.array([[0.8, 0.2, 0.0]] * 4)
+    scores["reactive only"] = np.array([[0.8, 0.8, 0.4]] * 4)
+    found = sound_direction.figure4_records(scores, fractions, 0, 50)
+    area_all, area_active = (0.1 * 0.6 + 0.9 * 0.2) / 0.8, (0.1 * 0.5 + 0.9 * 0.1) / 0.8
+    ratio = found["sound-direction/figure4/active-as-sharp-as-all"]
+    assert ratio["value"] == pytest.approx(area_active / area_all)
+    mild = found["sound-direction/figure4/reactive-is-mild"]
+    assert mild["value"] == 1
+    assert mild["against"]["sound-direction/ours/tenth-active"] == pytest.approx((0.75, 0.75))
+    assert found["sound-direction/figure4/reactive-alone-insufficient"]["value"] == 0
+
+
+def test_bins_are_ranked_by_the_flipped_channels_where_that_is_asked(monkeypatch):
+    class Scenes:
+        table = pd.DataFrame({"class_index": [3, 5]})
+
+        def mixtures(self, rows):
+            noise = np.random.default_rng(0).standard_normal((len(rows), 4, 16000))
+            return 0.05 * noise.astype(np.float32)
+
+    ranks = []
+
+    def flip(network, inputs, index, ranked, fractions, channels, autocast):
+        ranks.append((ranked, tuple(channels)))
+        return SimpleNamespace(probability=np.ones((len(inputs), len(fractions))))
+
+    monkeypatch.setattr(sound_direction.evaluation, "bin_flipping", flip)
+    network = models.DoaCRNN(6).eval()
+    rows, fractions = np.arange(2), [0, 1]
+    found = sound_direction.flipped_by_ranking(network, Scenes(), rows, fractions)
+    assert list(found) == list(sound_direction.RANKINGS)
+    (by_all, first), (same, second), (active, _), (reactive, _) = ranks[:4]
+    assert first == (0, 1, 2) and second == (3, 4, 5)
+    assert torch.equal(by_all, same)
+    torch.testing.assert_close(active + reactive, by_all)
+    handed_on = ranks[4][0]  # conserved: as much as is explained, and more than what biases keep
+    assert not torch.allclose(handed_on, by_all)
