@@ -216,38 +216,6 @@ def quality_of_features(with_quality, gap: int, by_noise, no_voice: int) -> tupl
     )
 
 
-def conductance_records(overlaps, like, lowest, n_maps: int) -> dict[str, dict]:
-    """Return what is recorded of the first two convolutions, by id.
-
-    Parameters
-    ----------
-    overlaps : mapping from name of a network to float
-        The model's first, then that of random weights.
-    like : mapping from ``its own segment``, ``another segment`` to float
-    lowest : mapping from name of a network to mapping
-        ``two features`` (n_segments,) and ``two maps of one feature`` (n_maps,): correlations.
-    n_maps : int
-    """
-    (overlap, overlap_control), (own, control) = overlaps.values(), lowest.values()
-    features, maps = "two features", "two maps of one feature"
-    found = {
-        "ours/conv1-overlap": (overlap, n_maps),
-        "ours/conv1-overlap-random-weights": (overlap_control, n_maps),
-        "conductance/like-the-input": (like["its own segment"], n_maps),
-        "ours/like-the-input-other-segment": (like["another segment"], n_maps),
-        "conductance/inverted-pairs": (_inverted(own[features]), len(own[features])),
-        "ours/inverted-pairs-random-weights": (_inverted(control[features]), len(own[features])),
-        "ours/inverted-maps": (_inverted(own[maps]), n_maps),
-        "ours/inverted-maps-random-weights": (_inverted(control[maps]), n_maps),
-    }
-    return _of_chapter({id: {"value": value, "n": n} for id, (value, n) in found.items()})
-
-
-def _inverted(correlations: np.ndarray) -> float:
-    """Return how many of the lowest correlations are those of inverted pairs, in per cent."""
-    return 100 * (correlations <= -0.8).mean()
-
-
 def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str, float]:
     """Return what is recorded of explanations of the whole model, by id.
 

@@ -121,23 +121,6 @@ def test_methods_are_recorded_by_their_agreement_and_by_what_they_miss():
     }
 
 
-def test_pairs_are_inverted_where_the_lowest_correlation_is_near_minus_one():
-    rows = {
-        "two features": np.array([-0.9, 0.5]),
-        "two maps of one feature": np.array([-1.0, -0.8, 0, 0]),
-    }
-    found = speech_quality.conductance_records(
-        {"quality": 0.1, "random weights": 0.2},
-        {"its own segment": 0.6, "another segment": 0.3},
-        {"quality": rows, "random weights": {name: 0 * values for name, values in rows.items()}},
-        n_maps=4,
-    )
-    assert found["speech-quality/conductance/inverted-pairs"] == {"value": 50, "n": 2}
-    assert found["speech-quality/ours/inverted-maps"] == {"value": 50, "n": 4}
-    assert found["speech-quality/ours/inverted-pairs-random-weights"] == {"value": 0, "n": 2}
-    assert found["speech-quality/ours/conv1-overlap-random-weights"]["value"] == 0.2
-
-
 def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():
     columns = [
         "integrated gradients", "LRP", "LRP from silence", "random weights, LRP", "occlusion",
