@@ -7,6 +7,7 @@ import pandas as pd
 
 from earwitness import attribution
 from earwitness.evaluation import units
+from earwitness_book import records
 
 _PARTS = {
     "cnn": "convolutional part",
@@ -187,10 +188,65 @@ def method_records(agreement: Mapping[str, float], lift, gradients) -> dict[str,
     )
 
 
-def baseline_records(ratios: pd.DataFrame) -> dict[str, float]:
-    """Return what each baseline (column) leaves on pauses beside speech, mean over clips."""
+def horizontal_structure(maps: np.ndarray) -> float:
+    """Return which share of maps' energy is the same at all times, band by band.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n_features, n_segments, bands, frames)
+        Explanations of stretches that are to be compared.
+
+    Returns
+    -------
+    float
+        1 for stripes, about 1 / (n_segments x frames) for noise; mean over the features that have
+        an explanation, NaN if none has.
+    """
+    in_time = np.moveaxis(np.asarray(maps, float), 1, 2)  # (feature, band, segment, frame)
+    in_time = in_time.reshape(*in_time.shape[:2], -1)
+    if not in_time.shape[-1]:
+        return np.nan
+    energy = np.square(in_time).mean(-1).sum(-1)
+    steady = np.square(in_time.mean(-1)).sum(-1)
+    return float((steady[energy > 0] / energy[energy > 0]).mean()) if energy.any() else np.nan
+
+
+def baseline_records(ratios: pd.DataFrame, stripes: pd.DataFrame) -> list[dict[str, dict]]:
+    """Return what each baseline (column) leaves on pauses beside speech, and how much of it is
+    stripes, by id; rows are clips, which are drawn.
+    """
+    found = []
+    for kind, values in (("pauses", ratios), ("stripes", stripes)):
+        known = values.dropna()
+        ids = {f"ours/{kind}-{name.replace(' ', '-')}": known[name].to_numpy() for name in known}
+        found.append(records.from_clips(_of_chapter(ids)) if len(known) else {})
+    return found
+
+
+def further_features(strong: np.ndarray, gap: int, also_quiet: Sequence[int]) -> dict[str, dict]:
+    """Return by id how rarely the feature of gaps reacts, beside the median one, and how many
+    others react to the absence of voice.
+
+    Parameters
+    ----------
+    strong : ndarray, shape (n_units,)
+        Share of clips with a strong reaction, per cent.
+    gap : int
+    also_quiet : sequence of int
+        Of the network, then of each network with random weights.
+    """
+    drawn = also_quiet[1:]
     return _of_chapter(
-        {f"ours/stripes-{name.replace(' ', '-')}": ratios[name].mean() for name in ratios}
+        {
+            "features/interruption-is-rare": strong[gap],
+            "ours/presence-median": float(np.median(strong)),
+            "features/no-voice-in-others": also_quiet[0],
+            "ours/no-voice-in-others-random-weights": {
+                "value": float(np.mean(drawn)),
+                "std": float(np.std(drawn, ddof=1)) if len(drawn) > 1 else None,
+                "seeds": len(drawn),
+            },
+        }
     )
 
 

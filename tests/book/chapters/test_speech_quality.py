@@ -115,10 +115,36 @@ def test_methods_are_recorded_by_their_agreement_and_by_what_they_miss():
     sums = SimpleNamespace(relative=torch.tensor([0.1, 0.2, 0.9]))
     found = speech_quality.method_records({"same feature": 0.8, "another feature": 0.0}, sums, sums)
     assert list(found.values()) == pytest.approx([0.8, 0.0, 0.9, 0.2])
-    ratios = pd.DataFrame({"noise floor": [0.2, 0.4]})
-    assert speech_quality.baseline_records(ratios) == {
-        "speech-quality/ours/stripes-noise-floor": pytest.approx(0.3)
-    }
+    ratios = pd.DataFrame({"silence": [0.6, 0.8, np.nan], "noise floor": [0.2, 0.4, 9.0]})
+    pauses, stripes = speech_quality.baseline_records(ratios, ratios * np.nan)
+    floor = pauses["speech-quality/ours/pauses-noise-floor"]
+    assert floor["value"] == pytest.approx(0.3) and floor["n"] == 2 and stripes == {}
+    silence = pauses["speech-quality/ours/pauses-silence"]
+    assert silence["against"]["speech-quality/ours/pauses-noise-floor"] == pytest.approx((0.4, 0.4))
+
+
+def test_stripes_are_what_stays_the_same_in_time():
+    bands = np.array([1.0, -2.0, 0.5])[None, None, :, None]
+    stripes = np.tile(bands, (2, 4, 1, 5))
+    assert speech_quality.horizontal_structure(stripes) == pytest.approx(1)
+    noise = np.random.default_rng(0).standard_normal((2, 40, 48, 15))
+    assert speech_quality.horizontal_structure(noise) < 0.01
+    half = np.concatenate([stripes, -stripes], axis=1)  # the second half takes the first away
+    assert speech_quality.horizontal_structure(half) == pytest.approx(0)
+    silent = np.concatenate([stripes, 0 * stripes], axis=0)  # features without an explanation
+    assert speech_quality.horizontal_structure(silent) == pytest.approx(1)
+    assert np.isnan(speech_quality.horizontal_structure(np.zeros((2, 0, 3, 5))))
+
+
+def test_a_rare_feature_and_those_that_react_to_pauses():
+    found = speech_quality.further_features(np.array([10.0, 60, 90]), 0, [3, 1, 2])
+    assert found["speech-quality/features/interruption-is-rare"] == 10
+    assert found["speech-quality/ours/presence-median"] == 60
+    assert found["speech-quality/features/no-voice-in-others"] == 3
+    control = found["speech-quality/ours/no-voice-in-others-random-weights"]
+    assert control["value"] == 1.5 and control["seeds"] == 2
+    alone = speech_quality.further_features(np.ones(2), 1, [0, 1])
+    assert alone["speech-quality/ours/no-voice-in-others-random-weights"]["std"] is None
 
 
 def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():
