@@ -72,6 +72,29 @@ def test_some_conditions_are_the_same_clips_as_in_a_larger_corpus(corpus):
         assert fewer.truth(i) == corpus.truth(j)
 
 
+def test_longer_clips_are_sentences_of_one_speaker_after_the_other(corpus):
+    longer = corpora.load("transmission", n_samples=1, conditions=SOME[:1], n_sentences=3)
+    one, three = corpus.reference(0), longer.reference(0)
+    assert longer.table["id"][0] == corpus.table["id"][0]
+    np.testing.assert_array_equal(three.samples[: len(one.samples)], one.samples)
+    assert len(three.samples) > 2 * len(one.samples)
+    first, all_of = corpus.truth(0).speech_s, longer.truth(0).speech_s
+    assert all_of[: len(first)] == first and all_of[-1][1] > len(one.samples) / 16000
+    spoken = longer.truth(0).speech_mask(len(three.samples) // 160)
+    level = np.square(three.samples[: 160 * len(spoken)]).reshape(-1, 160).mean(1)
+    assert level[spoken].mean() > 30 * level[~spoken].mean()
+
+
+def test_a_floor_fills_pauses_at_the_level_asked_for(corpus):
+    floored = corpora.load("transmission", n_samples=1, conditions=SOME[:1], floor_db=-60.0)
+    sent = floored.reference(0).samples
+    edge = sent[: int(0.3 * 16000)].astype(float)
+    assert 10 * np.log10(np.mean(edge**2)) == pytest.approx(-60, abs=4)
+    assert np.abs(sent - corpus.reference(0).samples).max() < 0.01
+    power = np.square(np.abs(np.fft.rfft(edge)))
+    assert power[30:60].sum() == pytest.approx(power[600:1200].sum(), rel=0.6)  # an octave each
+
+
 def test_another_seed_draws_other_gaps_for_the_same_sentence(corpus):
     other = corpora.load("transmission", n_samples=1, conditions=["gaps-3x100"], seed=1)
     i = SOME.index("gaps-3x100") * 2
@@ -156,6 +179,11 @@ def test_wrong_options_get_a_sentence(corpus):
     for n in (0, True, 51):
         with pytest.raises(ParameterError, match="n_samples of transmission must be from 1 to 50"):
             corpora.load("transmission", n_samples=n)
+    for n in (0, True, 9):
+        with pytest.raises(ParameterError, match="n_sentences of transmission must be from 1 to 8"):
+            corpora.load("transmission", n_sentences=n)
+    with pytest.raises(ParameterError, match="between -120 and -30 dB"):
+        corpora.load("transmission", floor_db=0.0)
     with pytest.raises(IndexError):
         corpus.truth(12)
     with pytest.raises(FoldError, match="transmission has no folds"):

@@ -24,7 +24,7 @@ SILENCE_S = 0.3  # before and after every sentence
 N_TALKERS = 6
 _VERSION = 1  # raise it whenever clips change: no cache hands out old ones
 _PAUSE_S = 0.15  # shorter silences between phones (closures) count as speech
-_MOST_SAMPLES = 50
+_MOST_SAMPLES, _MOST_SENTENCES = 50, 8
 
 
 @dataclass(frozen=True)
@@ -283,6 +283,12 @@ class Transmission(Corpus):
         Names of some conditions only; their clips are the same as in the whole corpus.
     source_root : path, optional
         Folder of the source corpus.
+    n_sentences : int
+        Sentences of a clip, all by its speaker, one after the other; 4 of TIMIT make about the 13 s
+        of the paper's clips. The first is that of the corpus with one.
+    floor_db : float, optional
+        Level of steady noise of a room in the sentence as it is sent, re full scale; by default
+        pauses of generated voices, and the silence at either end, are digital zero.
 
     Attributes
     ----------
@@ -315,12 +321,21 @@ class Transmission(Corpus):
         seed: int = 0,
         conditions: Sequence[str] | None = None,
         source_root: str | Path | None = None,
+        n_sentences: int = 1,
+        floor_db: float | None = None,
     ):
         load_source = SOURCES[check_choice(source, SOURCES, "source of transmission")]
         if isinstance(n_samples, bool) or not 1 <= n_samples <= _MOST_SAMPLES:
             raise ParameterError(
                 f"n_samples of transmission must be from 1 to {_MOST_SAMPLES}, got {n_samples!r}."
             )
+        if isinstance(n_sentences, bool) or not 1 <= n_sentences <= _MOST_SENTENCES:
+            raise ParameterError(
+                f"n_sentences of transmission must be from 1 to {_MOST_SENTENCES}, got "
+                f"{n_sentences!r}."
+            )
+        if floor_db is not None and not -120 <= floor_db <= -30:
+            raise ParameterError(f"A floor lies between -120 and -30 dB, got {floor_db!r}.")
         by_name = {condition.name: condition for condition in CONDITIONS}
         chosen = [
             by_name[check_choice(name, by_name, "condition of transmission")]
@@ -336,11 +351,14 @@ class Transmission(Corpus):
             "conditions": [asdict(condition) for condition in chosen],
             "n_samples": n_samples,
         }
+        longer = {"n_sentences": n_sentences} if n_sentences > 1 else {}
+        floor = {"floor_db": float(floor_db)} if floor_db is not None else {}
+        self._specification |= longer | floor
         self.root = cache.stored(
             "transmission",
             self._specification,
             ".npz",
-            lambda path: _make(self._speech, self._plan, seed, path),
+            lambda path: _make(self._speech, self._plan, seed, path, n_sentences, floor_db),
         )
         with np.load(self.root) as file:
             self._sent, self._received, lengths = file["sent"], file["received"], file["lengths"]
@@ -431,6 +449,19 @@ class Speech:
         )
         return np.concatenate([pause, gain * samples, pause]), tuple(times)
 
+    def sentences(self, row: int, n: int) -> tuple[np.ndarray, tuple]:
+        """Return ``n`` sentences of the speaker of a row, from that row on in turn, as
+        :meth:`sentence` returns one.
+        """
+        own = next(rows for rows in self.foreground.values() if row in rows)
+        first, parts, times, before = own.index(row), [], [], 0.0
+        for k in range(n):
+            samples, spoken = self.sentence(own[(first + k) % len(own)])
+            parts.append(samples)
+            times += [(start + before, end + before) for start, end in spoken]
+            before += len(samples) / SAMPLE_RATE
+        return np.concatenate(parts), tuple(times)
+
     def babble(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return ``n`` samples of six background talkers at once, each at the same level and from a
         point at random.
@@ -506,12 +537,15 @@ def _plan(
     return plan
 
 
-def _make(speech: Speech, plan, seed: int, path: Path) -> None:
+def _make(speech: Speech, plan, seed: int, path: Path, n_sentences: int, floor_db) -> None:
     sent, received, truths = [], [], []
     order = {condition.name: i for i, condition in enumerate(CONDITIONS)}
     for condition, row, labels in plan:
         rng = np.random.default_rng([seed, order[condition.name], labels["sample"]])
-        samples, spoken = speech.sentence(row)
+        samples, spoken = speech.sentences(row, n_sentences)
+        if floor_db is not None:
+            noise = np.random.default_rng([seed, order[condition.name], labels["sample"], 1])
+            samples = samples + _floor(len(samples), floor_db, noise)
         degraded, disturbances = degrade(samples, SAMPLE_RATE, condition.steps, rng, speech.babble)
         sent.append(_whole(samples))
         received.append(_whole(degraded))
@@ -524,6 +558,15 @@ def _make(speech: Speech, plan, seed: int, path: Path) -> None:
             lengths=np.array([len(part) for part in sent]),
             truths=json.dumps(truths),
         )
+
+
+def _floor(n: int, level_db: float, rng: np.random.Generator) -> np.ndarray:
+    """Return steady noise (n,) of a room, as strong in each octave, at a level re full scale."""
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    spectrum[0] = 0
+    noise = np.fft.irfft(spectrum, n)
+    return (noise * 10 ** (level_db / 20) / np.sqrt(np.mean(noise**2))).astype(np.float32)
 
 
 def _whole(samples: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import nn
 
 from earwitness import attribution, audition, corpora, evaluation, features, models
 from earwitness.acoustics import sphere
+from earwitness_book import records
 
 METHOD = "lrp-kiyan2022"
 OWN_ACROSS = (
@@ -157,44 +158,6 @@ def curve_summary(mean: dict[str, np.ndarray], fractions: Sequence[float]) -> pd
     return pd.DataFrame(rows).T
 
 
-def drawn_scenes(n: int, n_resamples: int, seed: int) -> np.ndarray:
-    """Return which scenes are drawn, (1 + n_resamples, n): first all of them once, then with
-    replacement.
-    """
-    drawn = np.random.default_rng(seed).integers(n, size=(n_resamples, n))
-    return np.vstack([np.arange(n), drawn])
-
-
-def intervals(values: dict[str, np.ndarray], n: int, against: Sequence = ()) -> dict[str, dict]:
-    """Return what to record of statistics whose resamples are known.
-
-    Parameters
-    ----------
-    values : dict from id to ndarray, shape (1 + n_resamples,)
-        The statistic of all scenes, then of those drawn; the same draws for all.
-    n : int
-        Scenes.
-    against : sequence of pairs of id
-        Which statistic is compared with which.
-
-    Returns
-    -------
-    dict
-        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``.
-    """
-    found = {
-        id: {"value": float(each[0]), "interval": _ends(each[1:]), "n": n, "of": "scenes"}
-        for id, each in values.items()
-    }
-    for id, other in against:
-        found[id].setdefault("against", {})[other] = _ends((values[id] - values[other])[1:])
-    return found
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    return tuple(float(end) for end in np.quantile(values, [0.025, 0.975]))
-
-
 def figure3_records(
     shares, untrained, energy, direction, seed: int, n_resamples: int = 500
 ) -> dict[str, dict]:
@@ -212,7 +175,7 @@ def figure3_records(
     """
     n, n_few, ours = len(shares), untrained.shape[1], "sound-direction/ours"
     rng, columns = np.random.default_rng(seed), {}
-    for rows in drawn_scenes(n, n_resamples, seed):
+    for rows in records.drawn(n, n_resamples, seed):
         few, nets = np.arange(n_few), slice(None)
         if columns:  # the same scenes where all were asked of the untrained networks, too
             few = rows if n_few == n else rng.integers(n_few, size=n_few)
@@ -239,7 +202,9 @@ def figure3_records(
         for id, value in row.items():
             columns.setdefault(id, []).append(value)
     values = {id: np.array(each) for id, each in columns.items()}
-    return _with_controls(intervals(values, n, _FIGURE3_PAIRS), n_few, len(untrained))
+    return _with_controls(
+        records.from_draws(values, n, "scenes", _FIGURE3_PAIRS), n_few, len(untrained)
+    )
 
 
 _FIGURE3_PAIRS = [
@@ -274,7 +239,7 @@ def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> di
         Of :func:`flipped_probabilities`.
     """
     n, ours = len(next(iter(scores.values()))), "sound-direction/ours"
-    drawn, tenth = drawn_scenes(n, n_resamples, seed), list(fractions).index(0.1)
+    drawn, tenth = records.drawn(n, n_resamples, seed), list(fractions).index(0.1)
     area = {name: _curve_areas(each, fractions, drawn) for name, each in scores.items()}
     means = {name: each[drawn].mean(1) for name, each in scores.items()}
     left = {name: each / each[:, :1] for name, each in means.items()}
@@ -298,7 +263,7 @@ def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> di
         *((f"{ours}/area-all", f"{ours}/area-all-{k}") for k in ("random", "energy", "untrained")),
         (f"{ours}/area-active", f"{ours}/area-reactive"),
     ]
-    return intervals(values, n, pairs)
+    return records.from_draws(values, n, "scenes", pairs)
 
 
 RANKINGS = {  # name: (by the flipped channels alone, how much relevance of biases is handed on)
@@ -342,13 +307,13 @@ def ranking_records(ranked, fractions, seed: int, n_resamples: int = 2000) -> di
     reactive in each setting.
     """
     n = len(next(iter(ranked.values()))["active only"])
-    drawn, values = drawn_scenes(n, n_resamples, seed), {}
+    drawn, values = records.drawn(n, n_resamples, seed), {}
     for setting, curves in ranked.items():
         for group, each in curves.items():
             id = f"area-{group.split()[0]}-{setting.replace(', ', '-')}"
             values[f"sound-direction/ours/{id}"] = _curve_areas(each, fractions, drawn)
     pairs = [(id, id.replace("active", "reactive")) for id in values if "area-active" in id]
-    return intervals(values, n, pairs)
+    return records.from_draws(values, n, "scenes", pairs)
 
 
 def channel_magnitude(samples: np.ndarray) -> np.ndarray:

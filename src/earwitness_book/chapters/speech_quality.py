@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from earwitness import attribution
 from earwitness.evaluation import units
@@ -118,43 +119,101 @@ def quality_records(network, clips: pd.DataFrame, agreement: pd.DataFrame, ours:
     return _of_chapter(found)
 
 
-def occlusion_records(ratio, slope, helped, not_raised, shares, counts) -> dict[str, dict]:
-    """Return what is recorded of masking, by id; what was not measured is left out.
+def occlusion_records(surveys, hidden, seed: int, n_resamples: int = 500) -> dict[str, dict]:
+    """Return what is recorded of masking, by id, clips drawn with all their masks; what was not
+    measured is left out.
 
     Parameters
     ----------
-    ratio, slope : mapping from name of a network to float
-        The model's first, then that of random weights: change by empty masks over change by
-        others; rank correlation of change and quality.
-    helped : mapping from region to float
-        How often masking raises the estimate, in per cent.
-    not_raised : mapping from way of hiding to float
-        How often the estimate does not rise, in per cent.
-    shares : DataFrame
-        Of good and of bad clips (rows): how many, and how many of them lose or gain with the model
-        and with random weights, in per cent.
-    counts : mapping from ``masks``, ``clips``, ``noise``, ``silence``, ``hidden`` to int
+    surveys : mapping from name of a network to DataFrame
+        The model's first, then that of random weights: a row per mask, as
+        :func:`earwitness_book.chapters.disturbances.survey` returns them.
+    hidden : DataFrame
+        A row per clip whose disturbance was hidden, as ``hide_disturbances`` returns it.
+    seed, n_resamples : int
     """
-    (empty, empty_control), (against, against_control) = ratio.values(), slope.values()
-    masks, clips, noise, hidden = (counts[name] for name in ("masks", "clips", "noise", "hidden"))
-    found = {
-        "occlusion/empty-regions": (empty, masks),
-        "ours/empty-regions-random-weights": (empty_control, masks),
-        "occlusion/effect-against-quality": (against, clips),
-        "ours/effect-against-quality-random-weights": (against_control, clips),
-        "occlusion/hiding-noise-sometimes-helps": (helped["noise without speech"], noise),
-        "ours/hiding-silence-helps": (helped["silence of clean clips"], counts["silence"]),
-        "occlusion/hiding-disturbance-need-not-help": (not_raised["hidden"], hidden),
-        "ours/hiding-elsewhere-does-not-help": (not_raised["elsewhere"], hidden),
-        "ours/repairing-does-not-help": (not_raised["repaired"], hidden),
+    own = next(iter(surveys.values()))
+    drawn = records.drawn(own["clip"].nunique(), n_resamples, seed)
+    found = _of_masks(surveys, drawn) | _of_sides(surveys)
+    lost = {
+        "occlusion/hiding-disturbance-need-not-help": "hidden",
+        "ours/hiding-elsewhere-does-not-help": "elsewhere",
+        "ours/repairing-does-not-help": "repaired",
     }
-    for claim, (n, own, control) in zip(("good-lose", "bad-gain"), shares.to_numpy(), strict=True):
-        if n:
-            found[f"occlusion/{claim}"] = (own, int(n))
-            found[f"ours/{claim}-random-weights"] = (control, int(n))
-    return _of_chapter(
-        {id: {"value": value, "n": n} for id, (value, n) in found.items() if np.isfinite(value)}
+    if len(hidden):
+        not_raised = {id: 100.0 * (hidden[way] <= 0) for id, way in lost.items()}
+        found |= records.from_clips(_of_chapter(not_raised))
+    return found
+
+
+def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
+    """Return ratios and correlations over the masks of all clips."""
+    names, values = ("", "-random-weights"), {}
+    for name, masks in zip(names, surveys.values(), strict=True):
+        empty, size = masks["empty"] >= 0.95, masks["change"].abs()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values[f"empty-regions{name}"] = np.divide(
+                _share(masks, size, empty, drawn), _share(masks, size, ~empty, drawn)
+            )
+        by_clip = masks.groupby("clip", sort=True).agg({"quality": "first", "change": "mean"})
+        values[f"effect-against-quality{name}"] = np.array(
+            [_rank_correlation(*by_clip.to_numpy()[rows].T) for rows in drawn]
+        )
+    own = next(iter(surveys.values()))
+    silent, raised = own["speech"] == 0, 100.0 * (own["change"] > 0.01)
+    noise, clean = own["kind"].isin(["white noise", "babble"]), own["kind"] == "clean"
+    values["hiding-noise-sometimes-helps"] = _share(own, raised, silent & noise, drawn)
+    values["hiding-silence-helps"] = _share(own, raised, silent & clean, drawn)
+    controls = ("random-weights", "silence-helps")
+    ids = {
+        name: f"speech-quality/{'ours' if name.endswith(controls) else 'occlusion'}/{name}"
+        for name in values
+    }
+    pairs = [
+        ("empty-regions", "empty-regions-random-weights"),
+        ("effect-against-quality", "effect-against-quality-random-weights"),
+        ("hiding-noise-sometimes-helps", "hiding-silence-helps"),
+    ]
+    return records.from_draws(
+        {ids[name]: each for name, each in values.items()},
+        drawn.shape[1],
+        "clips",
+        [(ids[one], ids[other]) for one, other in pairs],
     )
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Spearman's correlation; NaN where one of the two does not vary."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+
+
+def _share(masks: pd.DataFrame, values, kept, drawn: np.ndarray) -> np.ndarray:
+    """Return the mean of the masks that are kept, for each draw of clips; NaN where none is."""
+    sums = (values * kept).groupby(masks["clip"], sort=True).sum().to_numpy()
+    counts = kept.groupby(masks["clip"], sort=True).sum().to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+
+
+def _of_sides(surveys) -> dict[str, dict]:
+    """Return how many good clips lose and bad clips gain, beside random weights on the same."""
+    clips, same = (
+        masks.groupby("clip", sort=True).agg({"quality": "first", "change": "mean"})
+        for masks in surveys.values()
+    )
+    found = {}
+    for claim, chosen, sign in (
+        ("good-lose", clips["quality"] > 4, -1),
+        ("bad-gain", clips["quality"] < 2.5, 1),
+    ):
+        if chosen.any():
+            moved = {
+                f"occlusion/{claim}": 100.0 * (sign * clips["change"][chosen] > 0),
+                f"ours/{claim}-random-weights": 100.0 * (sign * same["change"][chosen] > 0),
+            }
+            found |= records.from_clips(_of_chapter(moved))
+    return found
 
 
 def census_records(counted: Mapping[str, Mapping[str, Sequence]]) -> dict[str, int]:

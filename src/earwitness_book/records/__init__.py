@@ -22,7 +22,7 @@ from earwitness_book.records.measurements import (
     recorded,
     write_recorded,
 )
-from earwitness_book.records.resampling import from_clips
+from earwitness_book.records.resampling import drawn, from_clips, from_draws
 from earwitness_book.records.said import say
 
 _DRAWN = {
@@ -44,8 +44,9 @@ _DRAWN = {
 _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
 __all__ = [
-    "PROVENANCE", "Claim", "chapters", "forget", "from_clips", "measured", "published", "record",
-    "record_many", "recorded", "redrawn", "say", "table", "write_recorded", *_HOME,
+    "PROVENANCE", "Claim", "chapters", "drawn", "forget", "from_clips", "from_draws", "measured",
+    "published", "record", "record_many", "recorded", "redrawn", "say", "table", "write_recorded",
+    *_HOME,
 ]  # fmt: skip
 
 

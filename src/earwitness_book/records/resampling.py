@@ -46,3 +46,51 @@ def from_clips(
     for id, each in arrays.items() if n > 1 else ():
         found[id]["interval"] = statistics.bootstrap(each, groups).ends
     return found
+
+
+def drawn(n: int, n_resamples: int, seed: int) -> np.ndarray:
+    """Return which of ``n`` things are drawn, (1 + n_resamples, n): first all of them once, then
+    with replacement.
+    """
+    again = np.random.default_rng(seed).integers(n, size=(n_resamples, n))
+    return np.vstack([np.arange(n), again])
+
+
+def from_draws(
+    values: Mapping[str, np.ndarray], n: int, of: str, against: Sequence[tuple[str, str]] = ()
+) -> dict[str, dict]:
+    """Return what to record of statistics that are no means: ratios, correlations, areas.
+
+    Parameters
+    ----------
+    values : mapping from id to array_like, shape (1 + n_resamples,)
+        The statistic of everything, then of each draw; the same draws for all (:func:`drawn`). A
+        draw in which it is not defined is NaN and left out.
+    n : int
+        How many were there to draw from.
+    of : str
+        What they are, in the plural.
+    against : sequence of pairs of id
+        Which statistic is compared with which.
+
+    Returns
+    -------
+    dict
+        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``. What is not defined
+        for everything together is left out.
+    """
+    known = {id: np.asarray(each, float) for id, each in values.items()}
+    known = {id: each for id, each in known.items() if np.isfinite(each[0])}
+    found = {
+        id: {"value": float(each[0]), "interval": _ends(each[1:]), "n": n, "of": of}
+        for id, each in known.items()
+    }
+    for id, other in against:
+        if id in known and other in known:
+            lead = _ends((known[id] - known[other])[1:])
+            found[id].setdefault("against", {})[other] = lead
+    return found
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    return tuple(float(end) for end in np.nanquantile(values, [0.025, 0.975]))

@@ -123,19 +123,6 @@ def test_zennit_explains_the_logits_of_all_steps_through_a_plain_gradient_of_the
     assert relevance.shape == inputs.shape and torch.isfinite(relevance).all() and relevance.any()
 
 
-def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
-    drawn = sound_direction.drawn_scenes(20, 400, seed=1)
-    assert drawn.shape == (401, 20) and drawn[0].tolist() == list(range(20))
-    values = np.arange(20.0)
-    means = {"a": values[drawn].mean(1), "b": (values - 1)[drawn].mean(1)}
-    found = sound_direction.intervals(means, 20, [("a", "b")])
-    assert found["a"]["value"] == 9.5 and found["a"]["n"] == 20 and found["a"]["of"] == "scenes"
-    low, high = found["a"]["interval"]
-    wide = 1.96 * values.std() / np.sqrt(20)
-    assert low == pytest.approx(9.5 - wide, abs=0.5) and high == pytest.approx(9.5 + wide, abs=0.5)
-    assert found["a"]["against"]["b"] == pytest.approx((1, 1)) and "against" not in found["b"]
-
-
 def test_figure_3_names_untrained_networks_as_controls_with_their_number():
     shares, direction = np.vstack([SHARES] * 8), np.tile([0, 1], 8)
     untrained = np.full((3, 4, 6), 100 / 6)

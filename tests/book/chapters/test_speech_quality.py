@@ -71,22 +71,55 @@ def test_a_network_without_a_layer_of_features_has_none_to_record():
     assert set(found) - set(fewer) == {"speech-quality/model/features", "speech-quality/ours/rmse"}
 
 
-def test_masks_are_recorded_with_how_many_they_are_and_nothing_that_nobody_measured():
-    shares = pd.DataFrame([[0, 1.0, 2.0], [4, 75.0, 25.0]])
-    counts = {"masks": 9, "clips": 8, "noise": 7, "silence": 6, "hidden": 5}
-    found = speech_quality.occlusion_records(
-        {"model": 0.1, "random weights": 0.2},
-        {"model": -0.3, "random weights": np.nan},
-        {"noise without speech": 11.0, "silence of clean clips": 12.0},
-        {"hidden": 21.0, "elsewhere": 22.0, "repaired": 23.0},
-        shares,
-        counts,
+def _survey(changes, qualities, kinds, empty, speech=1.0):
+    """Four masks a clip, the last two on nearly empty regions."""
+    rows = []
+    for clip, (change, quality, kind) in enumerate(zip(changes, qualities, kinds, strict=True)):
+        for mask in range(4):
+            of_empty = mask > 1
+            rows.append(
+                {
+                    "clip": clip,
+                    "kind": kind,
+                    "quality": quality,
+                    "change": empty if of_empty else change,
+                    "empty": float(of_empty),
+                    "speech": speech,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_masks_are_recorded_with_intervals_over_clips_and_nothing_that_nobody_measured():
+    kinds = ["clean", "gsm", "white noise", "babble"]
+    qualities, changes = [3.9, 3.0, 2.0, 1.5], [-0.4, -0.2, 0.2, 0.4]
+    model = _survey(changes, qualities, kinds, 0.0)
+    blank = _survey([0.3] * 4, qualities, kinds, 0.3)
+    hidden = pd.DataFrame(
+        {"hidden": [-1.0, 1, 1, 1], "elsewhere": [-1.0, -1, 1, 1], "repaired": [1.0] * 4}
     )
-    assert found["speech-quality/ours/hiding-silence-helps"] == {"value": 12, "n": 6}
-    assert found["speech-quality/occlusion/effect-against-quality"] == {"value": -0.3, "n": 8}
-    assert found["speech-quality/occlusion/bad-gain"] == {"value": 75, "n": 4}
-    assert found["speech-quality/ours/bad-gain-random-weights"] == {"value": 25, "n": 4}
-    assert not [id for id in found if "good-lose" in id or "quality-random" in id]
+    found = speech_quality.occlusion_records(
+        {"quality": model, "random weights": blank}, hidden, 0, 100
+    )
+    of = "speech-quality/occlusion"
+    assert found[f"{of}/empty-regions"]["value"] == 0
+    against = found[f"{of}/empty-regions"]["against"]
+    assert against["speech-quality/ours/empty-regions-random-weights"] == pytest.approx((-1, -1))
+    assert found[f"{of}/effect-against-quality"]["value"] == pytest.approx(-1)
+    assert found[f"{of}/effect-against-quality"]["n"] == 4
+    assert found[f"{of}/bad-gain"]["value"] == 100 and found[f"{of}/bad-gain"]["n"] == 2
+    assert found[f"{of}/hiding-disturbance-need-not-help"]["value"] == 25
+    assert found["speech-quality/ours/hiding-elsewhere-does-not-help"]["value"] == 50
+    # no clip above 4, no mask without speech, and random weights whose change does not vary
+    assert not [id for id in found if "good-lose" in id or "noise" in id or "quality-random" in id]
+
+
+def test_noise_that_is_hidden_is_counted_beside_silence():
+    kinds = ["clean", "clean", "white noise", "babble"]
+    masks = _survey([0.0, 0.0, 0.5, 0.5], [3.0] * 4, kinds, 0.0, speech=0.0)
+    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 100)
+    assert found["speech-quality/occlusion/hiding-noise-sometimes-helps"]["value"] == 50
+    assert found["speech-quality/ours/hiding-silence-helps"]["value"] == 0
 
 
 def test_features_are_counted_beside_those_of_random_weights():

@@ -31,3 +31,18 @@ def test_a_lead_is_that_of_the_same_clips():
 def test_one_speaker_alone_has_no_interval():
     found = records.from_clips({"a": [0, 100], "b": [0, 0]}, ["x", "x"])
     assert found["a"] == {"value": 50, "n": 1, "of": "speakers"}
+
+
+def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
+    drawn = records.drawn(20, 400, seed=1)
+    assert drawn.shape == (401, 20) and drawn[0].tolist() == list(range(20))
+    values = np.arange(20.0)
+    means = {"a": values[drawn].mean(1), "b": (values - 1)[drawn].mean(1)}
+    found = records.from_draws(means, 20, "scenes", [("a", "b")])
+    assert found["a"]["value"] == 9.5 and found["a"]["n"] == 20 and found["a"]["of"] == "scenes"
+    low, high = found["a"]["interval"]
+    wide = 1.96 * values.std() / np.sqrt(20)
+    assert low == pytest.approx(9.5 - wide, abs=0.5) and high == pytest.approx(9.5 + wide, abs=0.5)
+    assert found["a"]["against"]["b"] == pytest.approx((1, 1)) and "against" not in found["b"]
+    undefined = {"a": means["a"], "c": np.full(401, np.nan)}
+    assert list(records.from_draws(undefined, 20, "scenes", [("a", "c")])) == ["a"]
