@@ -5,7 +5,7 @@
 
 def begin(seed: int = 0):
     """Seed every generator, set the style of figures and the process, and return what the numbers
-    depend on.
+    depend on. In a notebook figures have two points for each of a page's.
 
     Parameters
     ----------
@@ -19,6 +19,8 @@ def begin(seed: int = 0):
         a notebook.
     """
     import pandas as pd  # here, because the command line must not load what only notebooks need
+    from IPython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     from earwitness import figures, runtime
     from earwitness.provenance import provenance
@@ -26,4 +28,6 @@ def begin(seed: int = 0):
     runtime.tune()
     runtime.seed(seed)
     figures.use_style()
+    if get_ipython() is not None:
+        set_matplotlib_formats("retina")
     return pd.Series(provenance(), name="made with").to_frame()

@@ -18,7 +18,7 @@ from earwitness import cache
 from earwitness.errors import NotebookError, ParameterError
 from earwitness.provenance import processor
 from earwitness_book import project
-from earwitness_book.runner import keys, notebooks, parameters, profiles
+from earwitness_book.runner import keys, notebooks, parameters, pictures, profiles
 from earwitness_book.runner.keys import environment_fingerprint
 from earwitness_book.runner.notebooks import Notebook
 
@@ -381,6 +381,7 @@ def _settle(content: dict, trouble: Exception | None, notebook: Notebook) -> Fai
         cell for cell in content["cells"] if "papermill-error-cell-tag" not in notebooks.tags(cell)
     ]
     failure = _failure(content["cells"], trouble, notebook) if trouble else None
+    pictures.lighten(content["cells"])
     for cell in content["cells"]:
         cell["metadata"].pop("papermill", None)
     return failure
