@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 from joblib import Parallel, delayed
 from scipy.stats import binomtest
 
-from earwitness import features
+from earwitness import attribution, features
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
 from earwitness.training import frames
@@ -382,6 +383,28 @@ def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFram
     found = pd.DataFrame(rows)
     found["p"] = statistics.holm(found["p"])
     return found
+
+
+def one_window(model, sounds, steady_s, targets, method: str) -> np.ndarray:
+    """Return the relevance of the one window around each steady state, (n, window length), for
+    which nothing is averaged.
+
+    Parameters
+    ----------
+    model : PhoneCNN
+    sounds : sequence of ndarray, shape (T,)
+        At 16 kHz.
+    steady_s : sequence of float
+        Centres in seconds.
+    targets : sequence of int, or "predicted"
+    method : str
+    """
+    windows = [
+        features.windows(sound, [round(at * frames.SAMPLE_RATE)])[0]
+        for sound, at in zip(sounds, steady_s, strict=True)
+    ]
+    inputs = torch.from_numpy(features.normalised(np.stack(windows)))[:, None]
+    return attribution.attribute(model, inputs, targets, method)[:, 0].numpy()
 
 
 def validation_error(trained) -> float:

@@ -294,3 +294,13 @@ def test_recipes_are_chosen_by_speakers_who_do_not_test(monkeypatch):
     )
     assert vowel_measurements.validation_error(trained) == pytest.approx(12.5)
     assert asked == [("network", "corpus", "phone", [4, 5])]
+
+
+def test_one_window_is_centred_on_the_steady_state():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4000, 2, bias=False)).eval()
+    with torch.no_grad():
+        network[1].weight[:] = 1
+    sound = np.zeros(16000, np.float32)
+    sound[8000] = 1.0
+    found = vowel_measurements.one_window(network, [sound], [0.5], [1], "gradient-x-input")
+    assert found.shape == (1, 4000) and np.abs(found[0]).argmax() == 2000
