@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from earwitness_book import project
 from earwitness_book.runner import notebooks, parameters, profiles, site
@@ -127,12 +129,39 @@ def test_hashes_are_asked_for_wherever_the_lock_file_is_installed():
     assert makefile.count("requirements.lock\n") == makefile.count(
         "--require-hashes --requirement requirements.lock\n"
     )
-    conda = yaml.safe_load((project.root() / "environment.yml").read_text())["dependencies"][-1][
-        "pip"
-    ]
-    assert conda == [
-        "--requirement requirements.lock"
-    ]  # beside hashes pip takes nothing without one
+
+
+CONDA = {"torch": "pytorch", "soxr": "soxr-python", "soundfile": "pysoundfile"}  # else the same
+
+
+def test_the_environment_for_conda_has_what_the_book_needs_in_versions_that_the_lock_has():
+    root = project.root()
+    *conda, other = yaml.safe_load((root / "environment.yml").read_text())["dependencies"]
+    asked = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    lock = (root / "requirements.lock").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s;\\]+)", lock, re.MULTILINE))
+    wanted = map(Requirement, asked["dependencies"] + asked["optional-dependencies"]["book"])
+    expected = {"python=3.12", "make", "c-compiler", "pip"}
+    for each in wanted:
+        version = pinned[each.name.lower()]
+        assert each.specifier.contains(version), each
+        here = f"{each.name}=={version}"
+        if here not in other["pip"]:
+            spec = CONDA.get(each.name, each.name), each.specifier
+            expected.add(next(line for line in conda if _same(line, *spec)))
+        else:
+            other["pip"].remove(here)
+    assert other["pip"] == [] and set(conda) == expected
+    assert SpecifierSet(asked["requires-python"]).contains("3.12")
+
+
+def _same(line, name, specifier):
+    found = Requirement(line) if re.search("[<>=]=|[<>]", line) else None
+    return (
+        (found.name, found.specifier) == (name, specifier)
+        if found
+        else (line == name and not str(specifier))
+    )
 
 
 def test_the_c_compiler_that_pesq_needs_is_asked_for_before_anything_is_installed(tmp_path):
