@@ -420,6 +420,7 @@ def _config(profile: str, listed: Collection[str]) -> dict:
     own = config.setdefault("sphinx", {}).setdefault("config", {})
     own["html_context"] = own.get("html_context", {}) | {"ew_banner": banner(profile, listed)}
     own["ew_outside"] = _outside(listed)
+    own["ew_launch"] = {"address": repository(), "commit": project.commit()}
     if address := os.environ.get("EARWITNESS_SITE"):
         own["html_baseurl"] = address.rstrip("/") + "/"
     return config

@@ -15,7 +15,7 @@ from sphinx import addnodes
 
 from earwitness import cache
 from earwitness.html import html, joined
-from earwitness_book.runner import lighter
+from earwitness_book.runner import launch, lighter
 
 # ``file:`` beside ``'self'``: pages are also opened from a disk, where some browsers take every
 # file for another host.
@@ -61,11 +61,13 @@ def setup(app) -> dict:
     """Connect to Sphinx, which finds this module by its name in ``_config.yml``."""
     register_plugin("pybtex.style.formatting", "author-year", _AuthorYear)
     app.add_config_value("ew_outside", {}, "", types=(dict,))
+    app.add_config_value("ew_launch", {}, "html", types=(dict,))
     app.connect("env-get-outdated", _changed)
     app.connect("missing-reference", _elsewhere)
     app.connect("doctree-resolved", _explain_terms)
     app.connect("doctree-resolved", _drop_shared_ids)
     app.connect("html-page-context", _head, priority=900)
+    app.connect("html-page-context", _offer_kernels, priority=900)
     app.connect("html-collect-pages", _not_found)
     app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -161,6 +163,13 @@ def _head(app, pagename, templatename, context, doctree) -> None:
             tags.append(html('<meta property="og:image" content="{}" />', picture))
     others = Markup(context.get("metatags") or "")
     context["metatags"] = joined(["", *tags, others], "\n    ")
+
+
+def _offer_kernels(app, pagename, templatename, context, doctree) -> None:
+    """Let notebooks be opened with a kernel, where somebody has said where the book is."""
+    if app.config.ew_launch and "kernelspec" in app.env.metadata.get(pagename, {}):
+        if found := launch.links(**app.config.ew_launch, page=pagename):
+            context["header_buttons"].append(launch.buttons(found))
 
 
 def _description(doctree) -> str:
