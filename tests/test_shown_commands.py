@@ -74,7 +74,7 @@ def check(line: str) -> None:
         assert profile in profiles.names()
     for chapter in given.get("chapter") or given.get("chapters") or ():
         assert chapter in notebooks.book().chapters()
-    if "notebook" in given:
+    if given.get("notebook"):  # a page is taken away without one
         found, pairs = notebooks.find(given["notebook"]), typed_pairs(given.get("parameter"))
         {"sweep": sweep.values}.get(name, parameters.convert)(found, pairs)
 
