@@ -10,6 +10,7 @@ import torch
 
 from earwitness import evaluation, features, figures, models
 from earwitness.errors import ParameterError
+from earwitness_book import records
 
 _CURVES = {  # order of components: label, and the method whose look it has
     "audiolime": ("audioLIME", "audiolime"),
@@ -164,26 +165,32 @@ def check_records(checks: Mapping[str, tuple[str, float]], n: int, n_again: int)
     }
 
 
-def keep_and_remove_records(means: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict:
-    """Return what is recorded of keeping and of removing the first components, by id.
+def keep_and_remove_records(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict]:
+    """Return what is recorded of keeping and of removing the first components, by id, with
+    intervals over clips: per cent, mean over all k but the last, which leaves nothing to compare.
 
     Parameters
     ----------
-    means : DataFrame
-        In per cent, a row for each order of the components.
     tables : mapping from order to DataFrame
-        Of :func:`earwitness.evaluation.components.keep_and_remove`.
+        Of :func:`earwitness.evaluation.components.keep_and_remove`, of the same clips.
     """
-    found = {}
-    for label, row in means.iterrows():
-        found[f"audible-explanations/ours/kept-{label}"] = row["kept_same"]
-        found[f"audible-explanations/ours/removed-{label}"] = row["removed_changed"]
-    three, control = (
-        100 * tables[label].query("k == 3")["kept_same"].mean() for label in ("audiolime", "random")
-    )
-    found["audible-explanations/ours/kept-3-random"] = control
-    suffice = {"value": three, "control": control}
-    return found | {"audible-explanations/audiolime/top-three-suffice": suffice}
+    ours, found = "audible-explanations/ours", {}
+    for column, name in (("kept_same", "kept"), ("removed_changed", "removed")):
+        by_clip = {
+            f"{ours}/{name}-{label}": 100
+            * table[table["share"] < 1].groupby("clip")[column].mean().to_numpy()
+            for label, table in tables.items()
+        }
+        found |= records.from_clips(by_clip)
+    three = {
+        "audible-explanations/audiolime/top-three-suffice": "audiolime",
+        f"{ours}/kept-3-random": "random",
+    }
+    alone = {
+        id: 100.0 * tables[label].query("k == 3").sort_values("clip")["kept_same"].to_numpy()
+        for id, label in three.items()
+    }
+    return found | records.from_clips(alone)
 
 
 def plot_curves(axes, curves: Mapping[str, pd.DataFrame]) -> None:

@@ -149,18 +149,32 @@ def test_weights_that_were_found_again_count_their_own_clips():
     }
 
 
-def test_three_components_are_recorded_beside_three_at_random_and_drawn_with_them():
-    table = pd.DataFrame(
-        {"k": [3, 3, 1], "kept_same": [True, False, True], "removed_changed": [True, True, False]}
-    )
+def test_components_are_recorded_with_intervals_over_clips():
+    rows = [
+        {
+            "clip": clip,
+            "k": k,
+            "share": k / 4,
+            "kept_same": k == 4 or clip < 2,
+            "removed_changed": True,
+        }
+        for clip in range(4)
+        for k in range(1, 5)
+    ]
+    table = pd.DataFrame(rows)
     tables = {"audiolime": table, "random": table.assign(kept_same=False)}
-    means = pd.DataFrame({"kept_same": [66.0, 0.0], "removed_changed": [5.0, 6.0]}, index=tables)
-    found = chapter.keep_and_remove_records(means, tables)
-    assert found["audible-explanations/audiolime/top-three-suffice"] == {
-        "value": 50,
-        "control": 0,
-    }
-    assert found["audible-explanations/ours/removed-random"] == 6
+    found = chapter.keep_and_remove_records(tables)
+    ours = "audible-explanations/ours"
+    assert found[f"{ours}/kept-audiolime"]["value"] == 50  # the last k does not count
+    assert found[f"{ours}/removed-random"]["value"] == 100
+    three = found["audible-explanations/audiolime/top-three-suffice"]
+    assert three["value"] == 50 and three["n"] == 4 and three["of"] == "clips"
+    assert three["interval"] == pytest.approx((0, 100))
+    low, high = three["against"][f"{ours}/kept-3-random"]
+    assert (low, high) == pytest.approx((0, 100))
+
+
+def test_curves_are_drawn_in_the_methods_colours():
     figure, axes = figures.panels(1, 2)
     curve = pd.DataFrame({"kept_same": [50.0, 100], "removed_changed": [0.0, 100]}, index=[0.5, 1])
     chapter.plot_curves(axes, {"audiolime": curve, "random": 0 * curve})
