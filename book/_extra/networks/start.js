@@ -26,7 +26,7 @@
         button.disabled = false;
       }
     });
-    root.replaceChildren(button, said);
+    root.replaceChildren(...root.querySelectorAll("figure"), button, said);  // a picture stays until then
   };
   document.querySelectorAll(".ew-net").forEach(offer);
 })();

@@ -6,6 +6,9 @@ site can show and play them.
 """
 
 import base64
+import hashlib
+import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +16,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from markupsafe import Markup
+from matplotlib import rc_context
 from torch import nn
 
-from earwitness import attribution, cache, corpora, evaluation, features, folders, looks, models
+from earwitness import (
+    attribution,
+    cache,
+    corpora,
+    evaluation,
+    features,
+    figures,
+    folders,
+    looks,
+    models,
+)
 from earwitness.acoustics import sphere
 from earwitness.acoustics.degradations import degrade
 from earwitness.attribution import dft_lrp
@@ -106,14 +120,48 @@ def place(chapter: str, up: str = "") -> Markup:
     (data,) = made.values()
     name = f"explore-{chapter}"
     return html(
-        '<div class="ew-net" data-name="{}" data-scripts="{}" data-size="{} MB">'
+        '<div class="ew-net" data-name="{}" data-scripts="{}" data-size="{} MB">{}'
         "<p>The maps can be explored with scripts switched on.</p></div>\n"
         '<script src="{}networks/start.js"></script>',
         name,
         " ".join(f"{each}.js" for each in (*SCRIPTS, name, "explore")),
         f"{len(data) / 1e6:.1f}",
+        first_map(data),
         up,
     )
+
+
+def first_map(data: bytes) -> Markup:
+    """Return the map that the explorer shows first as a picture, for whoever has not started it."""
+    shown = json.loads(data.decode().partition("] = ")[2].strip().rstrip(";"))
+    clip, words = shown["clips"][0], shown["methods"][0]
+    path = cache.stored(
+        "explorer", {"picture of": hashlib.sha256(data).hexdigest()}, ".png",
+        lambda path: path.write_bytes(_drawn(shown)),
+    )  # fmt: skip
+    said = (
+        f"{clip['words']}, {clip['questions'][0]}, by {words}: red speaks for it, blue against it"
+    )
+    return html(
+        '<figure><img class="dark-light" alt="Relevance over time and frequency for {}." '
+        'src="data:image/png;base64,{}"><figcaption>{}.</figcaption></figure>',
+        said, base64.b64encode(path.read_bytes()).decode(), f"{said[0].upper()}{said[1:]}",
+    )  # fmt: skip
+
+
+def _drawn(shown: dict) -> bytes:
+    clip, centres = shown["clips"][0], np.array(shown["centres"])
+    maps = np.frombuffer(base64.b64decode(clip["maps"]), np.int8)
+    first = maps.reshape(len(clip["limits"]), len(centres), -1)[0] * clip["limits"][0] / 127
+    times_s = np.arange(first.shape[1]) * shown["hop"] / shown["rate"]
+    stream = io.BytesIO()
+    with rc_context():
+        figures.use_style()
+        figure, ax = figures.panels(height=2.8)
+        mesh = figures.relevance_map(ax, first, times_s, centres, limit=clip["limits"][0])
+        figures.relevance_bar(mesh, ax, "Relevance", clipped=True)
+        figure.savefig(stream, format="png", dpi=80, metadata={"Software": None})
+    return stream.getvalue()
 
 
 def content(grid: Grid, methods: Sequence[str], clips: Sequence[Clip]) -> dict:

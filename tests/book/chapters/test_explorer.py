@@ -1,13 +1,17 @@
 """The explorer's maps: what a page unpacks is what the library attributes."""
 
 import base64
+import io
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from earwitness import attribution, evaluation, features, models
 from earwitness.errors import UnknownNameError
+from earwitness_book import project
 from earwitness_book.chapters import explorer
 
 
@@ -57,6 +61,26 @@ def test_rows_of_a_map_lie_at_the_frequencies_that_the_page_writes():
     maps = np.arange(3.0)[None]  # at 0.00, 0.02 and 0.04 s
     assert grid.resampled(maps, np.array([0, 0.02, 0.04]), 640).tolist() == [[0, 0, 1, 1, 2]]
     assert features.mel_edges_hz(40, 4000)[-1] == 4000
+
+
+def test_the_first_map_is_a_picture_until_the_explorer_is_started():
+    (script,) = explorer.scripts("audible-explanations").values()
+    said = explorer.first_map(script)
+    shown = json.loads(script.decode().partition("] = ")[2].strip().rstrip(";"))
+    picture = base64.b64decode(re.search(r"base64,([^\"]+)", said)[1])
+    image = np.array(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+    red, blue = (
+        (image[..., 0] - image[..., 2] > 60).sum(),
+        (image[..., 2] - image[..., 0] > 60).sum(),
+    )
+    maps = np.frombuffer(base64.b64decode(shown["clips"][0]["maps"]), np.int8)
+    first = maps.reshape(len(shown["clips"][0]["limits"]), -1)[0]
+    assert red and blue and (red > blue) == ((first > 20).sum() > (first < -20).sum())
+    assert "why “nine” and not “five”, by" in said and said in explorer.place(
+        "audible-explanations"
+    )
+    start = (project.root() / "book/_extra/networks/start.js").read_text()
+    assert 'replaceChildren(...root.querySelectorAll("figure")' in start
 
 
 def test_the_place_names_its_scripts_from_where_the_page_lies_and_unknown_chapters_are_refused():
