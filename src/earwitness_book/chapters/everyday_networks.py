@@ -19,6 +19,8 @@ from torch import nn
 
 from earwitness import attribution
 from earwitness.arguments import checked
+from earwitness.attribution.occlusion import silence_db
+from earwitness.corpora import transmission
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
 from earwitness.models import crepe, dnsmos, resemblyzer
@@ -268,6 +270,22 @@ def with_noise(samples: np.ndarray, snr_db: float, rng: np.random.Generator) -> 
     return np.float32(samples + rng.normal(0, level * 10 ** (-snr_db / 20), len(samples)))
 
 
+def with_babble(
+    samples: np.ndarray, others: Sequence[np.ndarray], snr_db: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a clip in the babble of six other clips, each at the same level and from a point at
+    random, ``snr_db`` below its own level.
+    """
+    chosen = rng.choice(len(others), 6, replace=len(others) < 6)
+    talkers = [
+        np.resize(np.roll(o, -int(rng.integers(len(o)))), len(samples))
+        for o in (others[i] for i in chosen)
+    ]
+    babble = sum(t / np.sqrt(np.mean(np.square(t, dtype=np.float64))) for t in talkers)
+    level = np.sqrt(np.mean(np.square(samples, dtype=np.float64)) / np.mean(babble**2))
+    return np.float32(samples + level * 10 ** (-snr_db / 20) * babble)
+
+
 def roc(scores: np.ndarray, truth: np.ndarray) -> float:
     """Return the area under the ROC curve in per cent."""
     return 100 * statistics.roc_area(scores, truth)
@@ -286,12 +304,12 @@ def at_level(samples: np.ndarray, level_db: float) -> np.ndarray:
     return np.float32(samples / np.sqrt(np.mean(samples**2)) * 10 ** (level_db / 20))
 
 
-def _complex(f0_hz: float, rhythm: bool, seconds: float, rng) -> np.ndarray:
-    """Return twenty harmonics with the formants of a vowel; gliding and pulsing four times a
-    second, or steady.
+def _complex(f0_hz: float, rhythm: bool, seconds: float, rng, rate_hz: float = 4.0) -> np.ndarray:
+    """Return twenty harmonics with the formants of a vowel; gliding and pulsing ``rate_hz`` times
+    a second, or steady.
     """
     times_s = np.arange(round(seconds * RATE)) / RATE
-    sway = np.sin(2 * np.pi * 4 * times_s + rng.uniform(0, 2 * np.pi))
+    sway = np.sin(2 * np.pi * rate_hz * times_s + rng.uniform(0, 2 * np.pi))
     glide = 2 ** (0.15 * sway) if rhythm else np.ones(len(times_s))
     phase = 2 * np.pi * np.cumsum(f0_hz * glide) / RATE
     numbers = np.arange(1, 21)
@@ -331,8 +349,9 @@ NOT_SPEECH: dict[str, Callable] = {  # (seconds, rng) -> samples
 NEAR_SILENCE, STEADY_NOISE = tuple(NOT_SPEECH)[:3], tuple(NOT_SPEECH)[3:6]
 
 
-def _pulsed(samples: np.ndarray) -> np.ndarray:
-    return samples * np.float32(0.5 + 0.5 * np.sin(2 * np.pi * 4 * np.arange(len(samples)) / RATE))
+def _pulsed(samples: np.ndarray, rate_hz: float = 4.0) -> np.ndarray:
+    phase = 2 * np.pi * rate_hz * np.arange(len(samples)) / RATE
+    return samples * np.float32(0.5 + 0.5 * np.sin(phase))
 
 
 def _tone(freq_hz: float, seconds: float) -> np.ndarray:
@@ -357,6 +376,27 @@ def not_speech_of(kind: str, seconds: float, rng: np.random.Generator) -> np.nda
     return NOT_SPEECH[check_choice(kind, NOT_SPEECH, "kind of sound that is no speech")](
         seconds, rng
     )
+
+
+def by_modulation(
+    network: nn.Module, rates_hz: Sequence[float], n_each: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return the mean probability of speech (%) of pulsing sounds, a row for each: ``kind``
+    (``"complex"``, ``"noise"``), ``rate_hz``, ``probability``. Complexes of one number have one
+    fundamental at all rates.
+    """
+    f0s_hz, rows = rng.uniform(90, 250, n_each), []
+    for rate in rates_hz:
+        for f0_hz in f0s_hz:
+            sounds = {
+                "complex": _complex(f0_hz, True, 2.0, rng, rate),
+                "noise": _pulsed(_noise(-1, -30, 2.0, rng), rate),
+            }
+            rows += [
+                {"kind": kind, "rate_hz": rate, "probability": 100 * odds(network, sound).mean()}
+                for kind, sound in sounds.items()
+            ]
+    return pd.DataFrame(rows)
 
 
 def mean_logit(chunks: np.ndarray) -> Callable:
@@ -430,19 +470,21 @@ class Planted(NamedTuple):
     clean: np.ndarray
     disturbed: np.ndarray
     frames: np.ndarray
+    interval_s: tuple[float, float]
+
+
+PAUSE_S = 0.4  # before and after the speech of a planted clip
 
 
 @checked
-def planted(
-    samples: np.ndarray, rng: np.random.Generator, speech_s: float = 1.2, pause_s: float = 0.4
-) -> Planted:
+def planted(samples: np.ndarray, rng: np.random.Generator, speech_s: float = 1.2) -> Planted:
     """Return a burst of noise of 250 ms in a pause before or after a part of a sentence.
 
     The pauses hold faint noise, 75 dB below full scale, as recordings do; the burst is as loud as
     the speech on average.
     """
     loudest = int(np.argmax(np.convolve(samples**2, np.ones(RATE // 2), "same")))
-    n, pause, length = (round(s * RATE) for s in (speech_s, pause_s, 0.25))
+    n, pause, length = (round(s * RATE) for s in (speech_s, PAUSE_S, 0.25))
     start = int(np.clip(loudest - n // 2, 0, max(0, len(samples) - n)))
     speech = np.float32(samples[start : start + n])
     clean = np.pad(speech, (pause, pause)) + np.float32(
@@ -454,7 +496,76 @@ def planted(
     disturbed[begin : begin + length] += burst
     starts = np.arange((len(clean) - dnsmos.WIDTH) // dnsmos.HOP + 1) * dnsmos.HOP
     touched = (starts + dnsmos.WIDTH > begin) & (starts < begin + length)
-    return Planted(np.float32(clean), np.float32(disturbed), touched)
+    interval = begin / RATE, (begin + length) / RATE
+    return Planted(np.float32(clean), np.float32(disturbed), touched, interval)
+
+
+def without_pauses(clip: Planted) -> np.ndarray:
+    """Return the speech of a clean clip alone."""
+    pause = round(PAUSE_S * RATE)
+    return clip.clean[pause:-pause]
+
+
+def silent_pauses(clip: Planted) -> np.ndarray:
+    """Return a clean clip with digital silence in its pauses."""
+    pause = round(PAUSE_S * RATE)
+    return np.pad(without_pauses(clip), (pause, pause))
+
+
+@torch.no_grad()
+def both_judges(network, nisqa, untrained, samples: np.ndarray) -> dict[str, float]:
+    """Return DNSMOS's three opinions of a clip, NISQA's (its first output), and that of a NISQA
+    with random weights (``"untrained"``).
+    """
+    spectrogram = nisqa.spectrogram(np.float32(samples), RATE)[None]
+    others = {"NISQA": nisqa, "untrained": untrained}
+    return quality(network, samples) | {
+        name: float(each(spectrogram)[0, 0]) for name, each in others.items()
+    }
+
+
+def judges_agree(clean: pd.Series, spoiled: Sequence[pd.Series]) -> dict[str, float]:
+    """Return the rank correlation, over ways of spoiling one clip, of the fall of OVRL with that
+    of other judges: ``"NISQA"``, ``"untrained"``.
+    """
+    fallen = pd.DataFrame([clean - each for each in spoiled])
+    return {name: spearman(fallen["OVRL"], fallen[name]) for name in ("NISQA", "untrained")}
+
+
+@torch.no_grad()
+def raw_outputs(network: dnsmos.Dnsmos, samples: np.ndarray) -> np.ndarray:
+    """Return DNSMOS's outputs (3,) before the last polynomial."""
+    return network(torch.from_numpy(np.float32(samples))[None, None])[0].numpy()
+
+
+def against_in_pauses(network: dnsmos.Dnsmos, clip: Planted) -> dict[str, float]:
+    """Return which share (%) of what speaks against OVRL in a clean clip lies in its pauses, beside
+    their share of the time and of the energy.
+    """
+    spectrogram = log_power(network, clip.clean)
+    against = np.maximum(
+        blame(network, spectrogram, dnsmos.OUTPUTS.index("OVRL"), "lrp-epsilon"), 0
+    ).sum(1)
+    energy = (10 ** spectrogram[0, 0].numpy()).sum(1)
+    middles_s = (np.arange(len(against)) * dnsmos.HOP + dnsmos.WIDTH / 2) / RATE
+    pause = (middles_s < PAUSE_S) | (middles_s > len(clip.clean) / RATE - PAUSE_S)
+    return {
+        "against": 100 * float(against[pause].sum() / max(against.sum(), 1e-12)),
+        "time": 100 * float(pause.mean()),
+        "energy": 100 * float(energy[pause].sum() / energy.sum()),
+    }
+
+
+def burst_by_nisqa(nisqa, clip: Planted) -> float:
+    """Return how well LRP of NISQA, counted from silence, tells the frames of a planted burst from
+    others: the area under the ROC curve, per cent.
+    """
+    spectrogram = nisqa.spectrogram(clip.disturbed, RATE)[None]
+    silence = silence_db(spectrogram[0])
+    model = attribution.relative_to(nisqa, silence)
+    found = attribution.attribute(model, spectrogram - silence, 0, "lrp-epsilon")[0]
+    truth = transmission.frames_in([clip.interval_s], found.shape[1])
+    return roc(-found.sum(0).numpy(), truth)
 
 
 @torch.no_grad()

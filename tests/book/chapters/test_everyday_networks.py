@@ -274,3 +274,95 @@ def test_a_mean_spectrum_does_not_depend_on_the_level(rng):
     soft, loud = everyday.mel_means(Bands(), [noise, 10 * noise])
     torch.testing.assert_close(soft, loud, atol=1e-4, rtol=0)
     assert float(soft.norm()) == pytest.approx(1) and soft.argsort().tolist() == [0, 1, 2, 3]
+
+
+def test_pauses_are_silent_or_gone_and_the_interval_is_the_burst(sentence, rng):
+    clip = everyday.planted(sentence, rng)
+    speech, silent = everyday.without_pauses(clip), everyday.silent_pauses(clip)
+    pause = round(everyday.PAUSE_S * RATE)
+    assert len(silent) == len(clip.clean) == len(speech) + 2 * pause
+    assert not silent[:pause].any() and not silent[-pause:].any() and clip.clean[:pause].any()
+    np.testing.assert_array_equal(silent[pause:-pause], speech)
+    added = np.flatnonzero(np.abs(clip.disturbed - clip.clean) > 1e-6)
+    start_s, end_s = clip.interval_s
+    assert start_s == pytest.approx(added[0] / RATE, abs=0.001)
+    assert end_s - start_s == pytest.approx(0.25)
+
+
+def test_what_speaks_against_clean_clips_is_dealt_out_between_pauses_and_speech(sentence, rng):
+    clip = everyday.planted(sentence, rng)
+    pause = everyday.against_in_pauses(OverallBlaming(slice(0, 38)), clip)
+    speech = everyday.against_in_pauses(OverallBlaming(slice(45, 100)), clip)
+    assert pause["against"] == pytest.approx(100) and speech["against"] == pytest.approx(0)
+    assert pause["time"] == speech["time"] == pytest.approx(40, abs=1)  # 0.8 of 2 seconds
+    assert pause["energy"] < 1
+
+
+class OverallBlaming(Blaming):
+    """A judge whose OVRL falls with the power of known frames, and with nothing else."""
+
+    def __init__(self, kept):
+        frames = np.zeros(199)
+        frames[kept] = 1
+        super().__init__(frames)
+
+    def judge(self, spectrograms):
+        return super().judge(spectrograms).roll(1, dims=1)
+
+
+def test_judges_agree_where_they_fall_alike():
+    clean = pd.Series({"OVRL": 3.0, "NISQA": 4.0, "untrained": 1.0})
+    falls = [(0.1, 0.3, 0.0), (0.5, 0.6, -0.1), (0.9, 2.0, -0.2)]
+    spoiled = [clean - pd.Series(fall, clean.index) for fall in falls]
+    found = everyday.judges_agree(clean, spoiled)
+    assert found == {"NISQA": pytest.approx(1), "untrained": pytest.approx(-1)}
+
+
+class Quiet(nn.Module):
+    """A NISQA whose opinion falls with the level of its spectrogram."""
+
+    def spectrogram(self, samples, rate):
+        frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+        level = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-8)
+        return torch.from_numpy(np.float32(level))[None].repeat(48, 1)
+
+    def forward(self, spectrograms):
+        return -(spectrograms + 80).mean((1, 2))[:, None]
+
+
+def test_a_burst_is_found_by_an_opinion_that_falls_with_level(sentence, rng):
+    soft = everyday.planted(sentence, rng)
+    silent = soft._replace(disturbed=soft.disturbed * (np.abs(soft.disturbed - soft.clean) > 0))
+    assert everyday.burst_by_nisqa(Quiet(), silent) > 95
+
+
+def test_babble_is_made_of_others_at_the_level_asked_for(rng):
+    own = np.float32(0.1 * np.sin(np.arange(8000)))
+    others = [np.float32(rng.normal(0, 10.0**-k, 5000)) for k in range(3)]
+    added = everyday.with_babble(own, others, 10, rng) - own
+    ratio_db = 10 * np.log10(np.mean(own**2) / np.mean(added**2))
+    assert ratio_db == pytest.approx(10, abs=0.01)
+
+
+def test_modulation_is_asked_at_each_rate_of_the_same_complexes(rng):
+    class Loudness(nn.Module):
+        def forward(self, waveforms):
+            level = waveforms[:, 0].reshape(len(waveforms), -1, everyday.CHUNK).square().mean(-1)
+            return (level[..., None] - 1e-3) * 1e4
+
+    samples = everyday._complex(120.0, True, 1.024, rng, 8.0)
+    envelope = np.abs(np.fft.rfft(np.convolve(samples**2, np.ones(400) / 400, "same")))[1:40]
+    assert np.argmax(envelope) + 1 in (8, 9)  # pulses in 1.024 seconds
+    found = everyday.by_modulation(_Chunked(Loudness()), (2, 8), 3, rng)
+    assert len(found) == 12 and set(found["kind"]) == {"complex", "noise"}
+    assert found["probability"].between(0, 100).all()
+
+
+class _Chunked(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, waveforms):
+        n = waveforms.shape[-1] // everyday.CHUNK * everyday.CHUNK
+        return self.network(waveforms[..., :n])
