@@ -20,7 +20,6 @@ PERMITTED = {  # file: who it is that answers or hears there
     "earwitness/corpora/voices.py": "the word 'heard', spoken for its vowel",
     "earwitness/evaluation/speech.py": "people understand speech",
     "earwitness_book/chapters/audible_explanations.py": "people hear the word; ids say so",
-    "earwitness_book/chapters/known_answers.py": "the chapter is called so",
     "earwitness_book/chapters/listening_study.py": "participants answer",
     "earwitness_book/chapters/machine_listener.py": "a recogniser takes a participant's place; ids",
     "earwitness_book/chapters/study_page.py": "participants answer",

@@ -13,6 +13,7 @@ import typer
 
 from earwitness.cli import cache, data
 from earwitness.cli.attribute import attribute
+from earwitness.cli.bench import bench
 from earwitness.cli.explain import explain
 from earwitness.cli.new_corpus import new_corpus
 from earwitness.cli.output import join_pairs
@@ -55,6 +56,7 @@ def options(
 app.command()(train)
 app.command()(explain)
 app.command()(attribute)
+app.command()(bench)
 app.command()(new_corpus)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")

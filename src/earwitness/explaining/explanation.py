@@ -174,17 +174,7 @@ class Explanation:
         folder = Path(folder).expanduser()
         if kept(folder, self.specification):
             return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=folder.parent, prefix=f".{folder.name[:40]}."
-        ) as scratch:
-            made = Path(scratch) / "made"
-            made.mkdir()
-            for name, content in self._files().items():
-                (made / name).write_bytes(content)
-            if folder.exists():  # empty: kept() has looked
-                folder.rmdir()
-            os.replace(made, folder)
+        write_folder(folder, self._files())
         return folder
 
     def _files(self) -> dict[str, bytes]:
@@ -216,6 +206,19 @@ class Explanation:
             stream, **{name: values for name, values in arrays.items() if values is not None}
         )
         return stream.getvalue()
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files by name into a folder that is not there yet or empty, all or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}.") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        for name, content in files.items():
+            (made / name).write_bytes(content)
+        if folder.exists():  # empty: kept() has looked
+            folder.rmdir()
+        os.replace(made, folder)
 
 
 def kept(folder: Path, specification: dict) -> bool:

@@ -57,10 +57,11 @@ def pictures(explanation, dpi: int = 150) -> dict[str, bytes]:
         if explanation.of_samples:
             drawn["waveform"] = _waveform(explanation)
         drawn["flipping"] = _flipping(explanation)
-        return {name: _png(figure, dpi) for name, figure in drawn.items()}
+        return {name: as_png(figure, dpi) for name, figure in drawn.items()}
 
 
-def _png(figure, dpi: int) -> bytes:
+def as_png(figure, dpi: int = 150) -> bytes:
+    """Return a figure as the bytes of a PNG."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
@@ -193,25 +194,17 @@ def _agreement(agreement: dict) -> str:
 def body(explanation) -> str:
     """Return the explanation as a piece of HTML."""
     texts = alternatives(explanation)
-    images = joined(
-        html(
-            '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption>'
-            "</figure>",
-            texts[name],
-            base64.b64encode(picture).decode(),
-            texts[name],
-        )
-        for name, picture in explanation.pictures().items()
-    )
+    images = joined(picture(png, texts[name]) for name, png in explanation.pictures().items())
     return html(
         "<div class='ew-explanation'>{}{}{}</div>",
         players(explanation),
         images,
-        _table(_rows(explanation)),
+        rows_of(_rows(explanation)),
     )
 
 
-def _table(rows) -> str:
+def rows_of(rows) -> str:
+    """Return pairs of a name and a value as a table."""
     lines = (html("<tr><th scope='row'>{}</th><td>{}</td></tr>", *row) for row in rows)
     return html("<table>{}</table>", joined(lines))
 
@@ -220,6 +213,11 @@ def page(explanation) -> str:
     """Return the page: nothing in it is fetched, and its own policy forbids it."""
     title = f"What {explanation.network} predicts for {explanation.name}, and why"
     made = explanation.specification | explanation.numbers["made_with"]
+    return document(title, body(explanation), made)
+
+
+def document(title: str, content: str, made: dict) -> str:
+    """Return a page of some content and of what it was made from."""
     return html(
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="{}">'
@@ -232,8 +230,18 @@ def page(explanation) -> str:
         Markup(_STYLE),
         _asset("earwitness.css"),
         title,
-        body(explanation),
-        _table(made.items()),
+        content,
+        rows_of(made.items()),
         _asset("LICENSE"),
         joined(html("<script>{}</script>", _asset(name)) for name in _SCRIPTS),
+    )
+
+
+def picture(png: bytes, says: str) -> str:
+    """Return a picture with its caption, which is its alternative text too."""
+    return html(
+        '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>',
+        says,
+        base64.b64encode(png).decode(),
+        says,
     )

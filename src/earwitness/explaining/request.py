@@ -176,6 +176,16 @@ class Request:
         )
 
 
+def judged(request: Request) -> dict:
+    """Return what is known of an explanation without pictures and sounds: ``index`` and ``logits``
+    of the output, ``ledger``, ``agreement`` with random weights, and ``faithfulness``.
+    """
+    found: dict = {}
+    for step in (_prepare, _predict, _explain, _balance, _control, _flip):
+        found |= step(request, found)
+    return found
+
+
 def _text(value):
     return (
         value
