@@ -161,3 +161,20 @@ def test_the_readme_explains_a_sound_a_corpus_and_reads_the_maps_back(there, cal
     namespace = {}
     exec(compile(maps, "README.md", "exec"), namespace)
     assert namespace["maps"].relevance.sel(attribution="lrp-epsilon").shape == (2, 1, 400)
+
+
+def test_the_network_of_rerun_is_the_one_that_the_book_has_trained(monkeypatch):
+    (snippet,) = re.findall(r"```python\n(.*?)```", PAGES["book/rerun.md"], re.DOTALL)
+    asked = {}
+
+    def fit(model, *, corpus, task, fold, **how):
+        asked.update(how, model=model, corpus=corpus, task=task, fold=fold)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("earwitness.training.fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        exec(compile(snippet, "rerun.md", "exec"), {})
+    defaults = notebooks.find("audiomnist/relevance-maps").parameters
+    book = {name: defaults[name].default for name in ("corpus", "fold", "recipe")}
+    voices = {name: defaults[name].default for name in ("n_speakers", "repetitions")}
+    assert asked == book | {"model": "AudioNet", "task": "digit", "corpus_options": voices}

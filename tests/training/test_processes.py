@@ -1,6 +1,7 @@
 """Several processes train what one trains, resume, and only one of them writes."""
 
 import pickle
+import sys
 from functools import partial
 
 import pytest
@@ -45,9 +46,9 @@ def fit(**options):
 
 @pytest.fixture
 def short():
-    """Refuse to test what needs fork where there is none."""
-    if "fork" not in torch.multiprocessing.get_all_start_methods():
-        pytest.skip("this system does not fork")
+    """Test what forks where it does: elsewhere the network of these tests is not found."""
+    if sys.platform != "linux":
+        pytest.skip("processes fork under Linux only")
 
 
 def test_two_processes_learn_what_one_learns_and_one_file_is_written(short, tmp_path):

@@ -1,6 +1,6 @@
 """How many processes train one network, and how they are started."""
 
-import os
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +37,8 @@ def checked_processes(
     devices : int
         Processes on a processor, or GPUs, a process each.
     strategy : str
-        One of :data:`STRATEGIES`; ``"auto"`` forks on processors where the system can, and starts
-        afresh (``"ddp_spawn"``) otherwise.
+        One of :data:`STRATEGIES`; ``"auto"`` forks on processors under Linux, and starts afresh
+        (``"ddp_spawn"``) otherwise.
     device : torch.device
     batch_size : int
         Of the recipe.
@@ -61,13 +61,13 @@ def checked_processes(
     _check_devices(devices, device)
     if devices > batch_size:
         raise ParameterError(f"A batch of {batch_size} cannot be shared by {devices} processes.")
-    forks = hasattr(os, "fork") and device.type == "cpu"
+    forks = sys.platform == "linux" and device.type == "cpu"  # on macOS forks are not safe
     if strategy == "auto":
         strategy = "ddp_fork" if forks else "ddp_spawn"
     if strategy != "ddp_spawn" and not forks:
         raise ParameterError(
-            f"Strategy {strategy!r} forks, which a process that has used a GPU cannot do, and some "
-            "systems never; use 'ddp_spawn'."
+            f"Strategy {strategy!r} forks, which works on processors and on Linux alone; use "
+            "'ddp_spawn'."
         )
     return Processes(devices, strategy)
 
