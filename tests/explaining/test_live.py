@@ -74,9 +74,13 @@ def test_rule_and_epsilon_are_offered_where_the_method_has_them(undrawn, explore
     assert not explorer.rule.disabled and not explorer.epsilon.disabled
 
 
-def test_the_classes_are_those_of_the_network_and_a_choice_stays_where_it_can(undrawn, explorer):
-    explorer.target.value = "high"
+def test_the_classes_are_those_of_the_network_and_a_choice_stays_where_it_can(
+    undrawn, explorer, monkeypatch
+):
+    explorer.target.value, computed, real = "high", [], live.Request.briefly
+    monkeypatch.setattr(live.Request, "briefly", lambda asked: computed.append(1) or real(asked))
     explorer.network.value = "untrained"
+    assert len(computed) == 1, "one choice is computed once"
     assert explorer.target.options == (live.PREDICTED, "low", "middle", "high")
     assert explorer.target.value == "high" == explorer.explanation.explained
 

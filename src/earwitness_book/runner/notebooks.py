@@ -148,6 +148,11 @@ class Book:
         if some and wanted:
             ids = " or ".join(notebook.id for notebook in some)
             raise UnknownNameError(f"{name!r} could be {ids}; say more of it.")
+        if wanted in {notebook.page for notebook in self.explorers}:
+            raise UnknownNameError(
+                f"{name!r} is to explore with and measures nothing: open notebooks/{wanted}.ipynb "
+                "in JupyterLab or VS Code."
+            )
         ids = [notebook.id for notebook in self.notebooks]
         names = {part: id for id in ids for part in (id, id.split("/")[1])}
         near = get_close_matches(wanted, names, n=1)

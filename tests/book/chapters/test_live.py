@@ -65,6 +65,11 @@ def test_its_page_has_the_maps_made_before_and_neither_widget_nor_kernel(noteboo
     assert not any(cell.get("outputs") for cell in page["cells"])  # which would load the widgets
 
 
+def test_whoever_wants_to_run_one_is_told_to_open_it():
+    with pytest.raises(UnknownNameError, match="open notebooks/audiomnist/explore.ipynb"):
+        notebooks.find("audiomnist/explore")
+
+
 def test_a_sound_of_the_readers_comes_first_where_a_network_takes_one(tmp_path, undrawn):
     path = tmp_path / "mine.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).normal(size=9000), 16000)
