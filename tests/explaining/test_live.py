@@ -24,8 +24,11 @@ def undrawn(monkeypatch):
 def explorer():
     small = explaining.find(net(), sample_rate=RATE, classes=["low", "middle", "high"])
     other = replace(small, model=evaluation.randomised(small.model, 1), name="random weights")
+    words = replace(small, classes=["a", "b", "c"])
     clips = {"soft": (0.1 * chirp(), RATE), "loud": (chirp(), RATE)}
-    return live.explore(clips, {"trained": small, "untrained": lambda clip: other})
+    return live.explore(
+        clips, {"trained": small, "untrained": lambda clip: other, "other words": words}
+    )
 
 
 def test_map_sound_and_curve_are_those_of_the_library_for_what_is_chosen(explorer):
@@ -79,8 +82,10 @@ def test_the_classes_are_those_of_the_network_and_a_choice_stays_where_it_can(
 ):
     explorer.target.value, computed, real = "high", [], live.Request.briefly
     monkeypatch.setattr(live.Request, "briefly", lambda asked: computed.append(1) or real(asked))
-    explorer.network.value = "untrained"
+    explorer.network.value = "other words"
+    assert explorer.target.value == live.PREDICTED and "a" in explorer.target.options
     assert len(computed) == 1, "one choice is computed once"
+    explorer.network.value, explorer.target.value = "untrained", "high"
     assert explorer.target.options == (live.PREDICTED, "low", "middle", "high")
     assert explorer.target.value == "high" == explorer.explanation.explained
 
