@@ -25,6 +25,13 @@ def test_rank_correlations_are_those_of_scipy_clip_by_clip_ties_included(pair):
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def test_the_matrix_of_maps_holds_the_correlation_of_every_pair(pair):
+    maps = torch.cat([pair[0], pair[1], torch.ones(1, 2, 20)])
+    found = evaluation.rank_matrix(maps)
+    expected = [evaluation.rank_correlations(maps, one.expand_as(maps)) for one in maps]
+    np.testing.assert_allclose(found, np.stack(expected), atol=1e-12)
+
+
 def test_a_map_of_equal_values_orders_nothing_and_maps_of_two_shapes_are_refused(pair):
     first, _ = pair
     np.testing.assert_array_equal(evaluation.rank_correlations(first, first * 0), 0)

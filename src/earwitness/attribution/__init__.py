@@ -54,6 +54,14 @@ def options(method: str) -> dict[str, object]:
 
 
 @checked
+def family(method: str) -> str:
+    """Return what kind of method it is: ``"lrp"``, ``"gradient"``, ``"perturbation"``,
+    ``"frequency"``, ``"control"``, or another.
+    """
+    return _registry.find(method).family
+
+
+@checked
 def attribute(
     model: nn.Module,
     inputs: torch.Tensor,
@@ -268,6 +276,7 @@ __all__ = [
     "deeplift_all",
     "dictionary_response",
     "explain_support",
+    "family",
     "integrated_gradients_all",
     "layer_conductance",
     "methods",

@@ -5,7 +5,7 @@ from earwitness.evaluation import scenes, shares, speech, statistics, units
 from earwitness.evaluation.controls import randomised
 from earwitness.evaluation.flipping import FlippingCurve, bin_flipping, pixel_flipping
 from earwitness.evaluation.listening import informedness, markedness
-from earwitness.evaluation.maps import rank_correlations, shaken, sparseness
+from earwitness.evaluation.maps import rank_correlations, rank_matrix, shaken, sparseness
 from earwitness.evaluation.scenes import direct_dominated, musical_noise, sdr_db
 from earwitness.evaluation.shares import Share, relevance_share_below, relevance_share_on_harmonics
 from earwitness.evaluation.speech import band_levels, f_ratio, stoi
@@ -24,6 +24,7 @@ __all__ = [
     "pixel_flipping",
     "randomised",
     "rank_correlations",
+    "rank_matrix",
     "relevance_share_below",
     "relevance_share_on_harmonics",
     "roc_area",

@@ -42,6 +42,22 @@ def rank_correlations(first: torch.Tensor, second: torch.Tensor, signed: bool = 
     return np.divide(products, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
 
 
+@checked
+def rank_matrix(maps: torch.Tensor) -> np.ndarray:
+    """Return the rank correlation of every two of some maps, (n, n), as
+    :func:`rank_correlations` of their signed values.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (n, ...)
+        Of the same clip.
+    """
+    ranks = _centred_ranks(maps)
+    lengths = np.linalg.norm(ranks, axis=1)
+    products, sizes = ranks @ ranks.T, np.outer(lengths, lengths)
+    return np.divide(products, sizes, out=np.zeros_like(products), where=sizes > 0)
+
+
 def _centred_ranks(values: torch.Tensor) -> np.ndarray:
     flat = check_inputs(values).detach().cpu().double().flatten(1).numpy()
     ranks = scipy.stats.rankdata(flat, axis=1)
@@ -72,6 +88,7 @@ def shaken(
     snr_db: float = 40.0,
     n_draws: int = 3,
     seed: int = 0,
+    before: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Return how far small noise moves a map, as a share of the map's length, (batch,); mean over
     draws.
@@ -85,6 +102,8 @@ def shaken(
         How far the white noise lies below the input, root mean squares.
     n_draws, seed : int
         Of the noise.
+    before : Tensor, shape (batch, ...), optional
+        The maps without noise, where they are known already.
 
     Notes
     -----
@@ -95,7 +114,7 @@ def shaken(
     generator = torch.Generator().manual_seed(seed)
     level = check_inputs(inputs).detach().flatten(1).square().mean(1).sqrt()
     level = (level * 10 ** (-snr_db / 20)).view(-1, *[1] * (inputs.ndim - 1))
-    before = explain(inputs)
+    before = explain(inputs) if before is None else before
     moved = [
         (explain(inputs + level * torch.randn(inputs.shape, generator=generator).to(inputs)))
         for _ in range(n_draws)

@@ -1,7 +1,7 @@
 """The networks of the book, each with a few sounds to explain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,11 @@ def subject(name: str, n: int, corpus: str = "voices", seed: int = 0) -> Subject
         recorded ones.
     """
     return SUBJECTS[check_choice(name, SUBJECTS, "network of the book")](n, corpus, seed)
+
+
+def first(of: Subject) -> Subject:
+    """Return a network with the first of its sounds alone."""
+    return replace(of, sounds=of.sounds[:1], inputs=of.inputs[:1], targets=of.targets[:1])
 
 
 def _asked(name, model, represent, sounds, targets="highest", **more) -> Subject:
@@ -229,7 +234,7 @@ def _crepe(n: int, corpus: str, seed: int) -> Subject:
 
 def _dnsmos(n: int, corpus: str, seed: int) -> Subject:
     model = models.pretrained("dnsmos").model
-    sounds, phones = _stretches(n, corpus, seed, RATE)
+    sounds, phones = _stretches(n, corpus, seed, RATE // 2)
     overall = models.dnsmos.OUTPUTS.index("OVRL")
     return _asked("dnsmos", model, as_waveform, sounds, overall, phones=phones, corpus=corpus)
 
