@@ -246,6 +246,7 @@ TOGETHER = {  # what is true of many modules at once
     "book/test_reader.py", "book/test_structure.py", "book/test_what_a_tick_means.py",
     "book/test_what_it_costs.py", "book/test_what_libraries_say.py",
     "corpora/test_damaged_tables.py", "corpora/test_registration.py",
+    "evaluation/test_quantus.py",
     "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
     "notebooks/test_plain_tools.py",
     "test_faults.py", "test_imports.py", "test_own_data_page.py",

@@ -21,7 +21,7 @@ from earwitness_book.chapters.book_networks import Subject
 
 _SAMPLED = ("n_steps", "n_samples", "n_masks")
 _REGRESSED = ("audiolime", "kernel-shap", "sampling-shap")
-_FEWEST = 40  # mixtures, of which a regression over 16 components needs more than 16
+_FEWEST = 80  # mixtures: a regression must tell some 24 components apart
 FRACTIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
@@ -144,7 +144,8 @@ def reasons(table: pd.DataFrame) -> pd.DataFrame:
     """
     found = table.rename_axis("method").reset_index().melt("method", None, "network", "reason")
     found = found[found["reason"] != "✓"]
-    found["reason"] = found["reason"].str.replace(r", got .*?\)(?=[.;])", "", regex=True)
+    for what, by in ((r", got .*?\)(?=[.;])", ""), (r"[\d.e+]+ %", "… %")):
+        found["reason"] = found["reason"].str.replace(what, by, regex=True)
     return (
         found.groupby("reason", sort=False)
         .agg(methods=("method", _listed), networks=("network", _listed))
@@ -327,6 +328,17 @@ def disagreement(found: Mapping[str, Compared], methods: Sequence[str]) -> np.nd
     networks.
     """
     return pairwise(found, methods).groupby(["network", "clip"])["alike"].mean().to_numpy()
+
+
+def incomplete(subjects: Mapping[str, Subject], n_steps: int = 50) -> np.ndarray:
+    """Return the error of completeness of integrated gradients, a value for each clip."""
+    errors = [
+        attribution.completeness(
+            one.model, one.inputs, one.targets, explain(one, "integrated-gradients", n_steps)
+        ).relative
+        for one in subjects.values()
+    ]
+    return torch.cat(errors).numpy()
 
 
 def costs(found: Mapping[str, Compared]) -> pd.DataFrame:

@@ -654,9 +654,11 @@ def nearest_other(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
     return cosines.argmax(1)
 
 
-def moved(samples: np.ndarray, f0: float = 1.0, formants: float = 1.0) -> np.ndarray:
+def moved(
+    samples: np.ndarray, f0: float = 1.0, formants: float = 1.0, rate: float = RATE
+) -> np.ndarray:
     """Return a voice with F0, or all formants, multiplied, by Praat's "Change gender"."""
-    sound = parselmouth.Sound(np.float64(samples), RATE)
+    sound = parselmouth.Sound(np.float64(samples), rate)
     pitch = sound.to_pitch(pitch_floor=75, pitch_ceiling=600)
     median_hz = call(pitch, "Get quantile", 0, 0, 0.5, "Hertz")
     changed = call(sound, "Change gender", 75, 600, formants, f0 * median_hz, 1.0, 1.0)

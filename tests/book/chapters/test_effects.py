@@ -1,0 +1,92 @@
+"""Interventions in sounds, their effects, and what explanations say of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from earwitness_book.chapters import book_networks, effects
+
+RATE = 16000
+
+
+@pytest.fixture
+def voice():
+    """A vowel of 120 Hz, half a second."""
+    times_s = np.arange(RATE // 2) / RATE
+    numbers = np.arange(1, 30)[:, None]
+    gains = np.exp(-(((numbers * 120 - 600) / 300) ** 2)) + 0.05
+    return np.float32(0.02 * (gains * np.sin(2 * np.pi * 120 * numbers * times_s)).sum(0))
+
+
+@pytest.fixture
+def subject(voice):
+    """A network of two outputs, linear in the samples, asked about the second."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(len(voice), 2, bias=False)).eval()
+    torch.manual_seed(0)
+    network[1].weight.data.normal_()
+    network.requires_grad_(False)
+    inputs = book_networks.as_waveform(voice)
+    phones = pd.DataFrame({"phone": ["a", ""], "start_s": [0.0, 0.3], "end_s": [0.3, 0.5]})
+    return book_networks.Subject(
+        "silero", network, book_networks.as_waveform, [voice], inputs, torch.tensor([1]), RATE,
+        [phones],
+    )  # fmt: skip
+
+
+def test_relevance_of_what_was_changed_is_the_effect_where_the_network_is_linear(subject):
+    untrained = nn.Sequential(nn.Flatten(), nn.Linear(RATE // 2, 2)).eval()
+    table = effects.effects(subject, untrained, 0, np.random.default_rng(0))
+    assert table["kind"].value_counts().to_dict() == {
+        "band out": 8, "phone out": 2, "pitch moved": 2, "formants moved": 2,
+    }  # fmt: skip
+    for method in effects.METHODS:
+        if method != "lrp-epsilon-plus":
+            np.testing.assert_allclose(table[method], table["effect"], atol=2e-3)
+    found = effects.correlations(table).iloc[0]
+    assert found["lrp-epsilon"] > 0.99 and abs(found["random"]) < 0.99
+
+
+def test_what_is_taken_out_is_gone_and_what_is_left_is_as_it_was(voice):
+    phones = pd.DataFrame({"phone": ["a", ""], "start_s": [0.0, 0.3], "end_s": [0.3, 0.5]})
+    made = {name: after for _, name, after in effects.interventions(voice, RATE, phones)}
+    power = np.abs(np.fft.rfft(made["500 to 1000 Hz"])) ** 2
+    before = np.abs(np.fft.rfft(voice)) ** 2
+    freqs_hz = np.fft.rfftfreq(len(voice), 1 / RATE)
+    inside = (freqs_hz >= 500) & (freqs_hz < 1000)
+    assert power[inside].sum() < 1e-6 * before[inside].sum()
+    np.testing.assert_allclose(power[~inside], before[~inside], rtol=1e-3, atol=1e-6)
+    assert not made["a"][: int(0.29 * RATE)].any()
+    np.testing.assert_allclose(made["a"][int(0.31 * RATE) :], voice[int(0.31 * RATE) :])
+
+
+def test_at_8_khz_bands_are_counted_in_the_same_hertz_and_moments_take_the_place_of_phones(voice):
+    made = [
+        (kind, name, after) for kind, name, after in effects.interventions(voice[::2], 8000, None)
+    ]
+    names = [name for kind, name, _ in made if kind == "band out"]
+    assert names[0] == "0 to 250 Hz" and names[-1] == "3000 to 4000 Hz"
+    low = made[0][2]
+    power = np.abs(np.fft.rfft(low)) ** 2
+    freqs_hz = np.fft.rfftfreq(len(low), 1 / 8000)
+    assert power[freqs_hz < 249].sum() < 1e-6 * power.sum()
+    assert sum(kind == "phone out" for kind, *_ in made) == 8
+
+
+def test_silence_has_no_voice_to_move():
+    kinds = {kind for kind, *_ in effects.interventions(np.zeros(8000, np.float32), RATE, None)}
+    assert kinds == {"band out", "phone out"}
+
+
+def test_interventions_do_not_meet_in_the_network(subject):
+    after = torch.cat([subject.inputs * 0.5, subject.inputs * 0])
+    change = subject.inputs - after
+    both = effects.Changed(subject.model, after, change, 1).relevance("gradient-x-input")
+    alone = [
+        effects.Changed(subject.model, after[i : i + 1], change[i : i + 1], 1).relevance(
+            "gradient-x-input"
+        )[0]
+        for i in range(2)
+    ]
+    np.testing.assert_allclose(both, alone, rtol=1e-5)
