@@ -98,7 +98,9 @@ def _windows(n_samples: int, sample_rate: float, phones: pd.DataFrame | None):
         windows = everyday.moments(n_samples, 8, overlap=round(0.01 * sample_rate))
         return [(f"moment {number}", window) for number, window in enumerate(windows, start=1)]
     times_s, edge_s = np.arange(n_samples) / sample_rate, 0.005
-    rows = zip(phones["phone"], phones["start_s"], phones["end_s"], strict=True)
+    starts = phones["start_s"].where(phones["start_s"] > 0, -edge_s)  # nothing fades at the ends
+    ends = phones["end_s"].where(phones["end_s"] < times_s[-1], times_s[-1] + edge_s)
+    rows = zip(phones["phone"], starts, ends, strict=True)
     return [
         (
             phone or "pause",
