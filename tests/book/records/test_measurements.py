@@ -11,7 +11,7 @@ import yaml
 from toy_claims import DECLARATION, PROVENANCE, executed
 
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
-from earwitness_book import records
+from earwitness_book import project, records
 from earwitness_book.runner import notebooks, reach
 
 
@@ -217,3 +217,19 @@ def test_a_recorded_entry_of_another_kind_is_named(checkout, part):
         path.write_text(yaml.safe_dump({"chapter": "toy", "entries": entries}))
         with pytest.raises(DamagedDataError, match=f"toy.yaml.*({next(iter(part))}|are a list)"):
             records.scoreboard()
+
+
+def test_what_made_a_recorded_value_stands_in_the_history():
+    root = project.root()
+    git = ["git", "-C", str(root)]
+    told = subprocess.run([*git, "rev-parse", "--is-shallow-repository"], capture_output=True)
+    if told.returncode or told.stdout.strip() != b"false":
+        pytest.skip("no checkout with its whole history")
+    history = subprocess.run([*git, "rev-list", "HEAD"], capture_output=True, text=True).stdout
+    known = {commit[:7] for commit in history.split()}
+    named = {
+        str(entry["provenance"]["commit"]).rstrip("+")[:7]
+        for chapter in records.chapters()
+        for entry in records.recorded(chapter)
+    }
+    assert named and named <= known, "commits of a branch that was rebased: " + str(named - known)
