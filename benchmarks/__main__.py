@@ -18,6 +18,7 @@ NAMES = [
     "quality",
     "scenes",
     "maps",
+    "methods",
 ]
 
 

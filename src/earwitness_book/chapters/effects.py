@@ -13,7 +13,7 @@ import parselmouth
 import torch
 from torch import nn
 
-from earwitness import attribution, evaluation, figures
+from earwitness import attribution, evaluation
 from earwitness.attribution.completeness import score
 from earwitness.evaluation import statistics
 from earwitness_book.chapters import everyday_networks as everyday
@@ -198,15 +198,19 @@ _LOOKS = dict(zip(KINDS, (("#0072B2", "o"), ("#E69F00", "s"), ("#CC79A7", "^"), 
 
 def draw(axes, table: pd.DataFrame, method: str) -> None:
     """Draw effect against relevance, a panel for each network, over the largest of each clip."""
-    for ax, (network, rows) in zip(
-        np.ravel(axes), table.groupby("network", sort=False), strict=False
-    ):
-        for kind, some in rows.groupby("kind", sort=False):
-            scale = rows.groupby("clip")[["effect", method]].transform(lambda v: v.abs().max())
-            scaled = some[["effect", method]] / scale.loc[some.index].clip(lower=1e-30)
+    networks = list(table.groupby("network", sort=False))
+    panels = np.ravel(axes)
+    for ax, (network, rows) in zip(panels, networks, strict=False):
+        scale = rows.groupby("clip")[["effect", method]].transform(lambda v: v.abs().max())
+        scaled = rows[["effect", method]] / scale.clip(lower=1e-30)
+        for kind, some in scaled.groupby(rows["kind"], sort=False):
             colour, marker = _LOOKS[kind]
-            ax.plot(scaled[method], scaled["effect"], marker, color=colour, ms=4, label=kind)
+            ax.plot(some[method], some["effect"], marker, color=colour, ms=4, label=kind)
         ax.axhline(0, color="#BBBBBB", lw=0.6, zorder=0)
         ax.axvline(0, color="#BBBBBB", lw=0.6, zorder=0)
         ax.set_title(TITLES[network], fontsize=9)
-        ax.set(xlabel=f"Relevance ({figures.method_label(method)})", ylabel="Fall of the output")
+        ax.set(xlabel="Relevance", ylabel="Fall of the output")
+    for ax in panels[len(networks) :]:
+        ax.set_axis_off()
+    handles, names = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(handles, names, loc="outside lower center", ncols=2)
