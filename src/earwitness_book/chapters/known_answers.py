@@ -191,22 +191,7 @@ class Task:
     def network(self) -> nn.Module:
         """The trained network, in evaluation mode."""
         inputs, labels = self._examples()
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            network = _NETWORKS[self.kind](inputs.shape[1])
-            given = {
-                "what": "known-answers", "torch": torch.__version__, "steps": self.n_steps,
-                "network": str(network), "seed": self.seed, "labels": labels.tolist(),
-                "inputs": hashlib.sha256(inputs.numpy().tobytes()).hexdigest(),
-            }  # fmt: skip
-            path = cache.stored(
-                "known-answers",
-                given,
-                ".pt",
-                lambda path: _train(self, network, inputs, labels, path),
-            )
-        network.load_state_dict(torch.load(path, weights_only=True))
-        return network.eval()
+        return trained(self.kind, inputs, labels, self.seed, self.n_steps)
 
     def _examples(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what is trained on: inputs and whether the cue (of a beep: the class) is there."""
@@ -275,12 +260,36 @@ class Task:
         return said["with the cue"] >= least and said["cue removed"] <= most
 
 
+def trained(
+    kind: str, inputs: torch.Tensor, labels: torch.Tensor, seed: int, n_steps: int
+) -> nn.Module:
+    """Return a small network that tells inputs of label 1 from those of label 0, from the cache or
+    trained now.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = _NETWORKS[check_choice(kind, KINDS, "input")](inputs.shape[1])
+        given = {
+            "what": "known-answers", "torch": torch.__version__, "steps": n_steps,
+            "network": str(network), "seed": seed, "labels": labels.tolist(),
+            "inputs": hashlib.sha256(inputs.numpy().tobytes()).hexdigest(),
+        }  # fmt: skip
+        path = cache.stored(
+            "known-answers",
+            given,
+            ".pt",
+            lambda path: _train(network, inputs, labels, n_steps, path),
+        )
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return network.eval()
+
+
 @torch.enable_grad()  # a network may be asked for first where nothing else needs gradients
-def _train(task: Task, network: nn.Module, inputs, labels, path: Path) -> None:
+def _train(network: nn.Module, inputs, labels, n_steps: int, path: Path) -> None:
     """Train a network and write its weights."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=task.n_steps + 1)
-    for _ in range(task.n_steps):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=n_steps + 1)
+    for _ in range(n_steps):
         chosen = torch.randint(len(inputs), (BATCH,))
         loss = nn.functional.cross_entropy(network(inputs[chosen]), labels[chosen])
         optimiser.zero_grad()
