@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import browser_axe
+import browser_clinic
 import browser_players
 import browser_reader
 import browser_report
@@ -256,6 +257,8 @@ async def look(base: str, port: int, folder: Path) -> int:
     bad += await tried(tab, "a reader", browser_reader.check(tab, base))
     if browser_study.PAGE in notebooks.toc_pages():
         bad += await tried(tab, "listening study", browser_study.check(tab, base))
+    if browser_clinic.PAGE in notebooks.toc_pages():
+        bad += await tried(tab, "clinic", browser_clinic.check(tab, base))
     tab.listening.cancel()
     return bad + (not found)
 

@@ -8,19 +8,23 @@ from pathlib import Path
 
 import browser
 import browser_axe
+import browser_clinic
 import browser_reader
 import browser_study
 import numpy as np
 import pytest
 
 from earwitness import figures
+from earwitness.html import in_script
 from earwitness_book import project, records
 from earwitness_book.chapters import explorer, page_networks, study_page, untrained
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 RATE = 8000
 EXPLORER = f"{browser_reader.EXPLORED}/intro"
-OWN = ("index", "scoreboard", "spot-the-untrained", EXPLORER, browser_study.PAGE)
+OWN = (
+    "index", "scoreboard", "spot-the-untrained", EXPLORER, browser_study.PAGE, browser_clinic.PAGE
+)  # fmt: skip
 
 
 def clip(seed):
@@ -44,6 +48,20 @@ def study():
         for n in range(12)
     ]  # fmt: skip
     return study_page.Study(items, "noise")
+
+
+def clinic():
+    """Three networks, without the networks."""
+    sound = untrained._sounds(clip(0), True)[0]
+    picture = untrained._map(clip(0), clip(0).trained)
+    kinds = ("hum", "healthy", "beep")
+    shown = {
+        "kinds": {"hum": "a hum", "beep": "a beep"}, "words": [sound, sound],
+        "rule": {"informedness": 0.5},
+        "networks": [{"kind": kind, "map": picture, "sounds": [sound, sound]} for kind in kinds],
+    }  # fmt: skip
+    script = f'<script type="application/json">{in_script(shown)}</script>'
+    return f'<h1>Clinic</h1><div class="ew-clinic">{script}</div>'
 
 
 def _page(folder, name, body, *scripts):
@@ -78,6 +96,8 @@ def site(tmp_path_factory):
         (folder / "networks" / Path(path).name).write_bytes(content)
     _page(folder, EXPLORER, explorer.place(chapter, "../"), "player.js")
     _page(folder, browser_study.PAGE, study()._repr_html_(), "study.js", "after.js")
+    (folder / browser_clinic.PAGE).parent.mkdir()
+    _page(folder, browser_clinic.PAGE, clinic(), "clinic.js")
     return folder.as_uri()
 
 
@@ -100,6 +120,17 @@ def test_who_took_the_study_hears_every_item_again_and_sees_a_class_together(sit
         return tab.errors, tab.hosts
 
     errors, hosts = browser.drive(take)
+    assert not errors and hosts <= {""}
+
+
+def test_the_clinic_scores_who_calls_all_healthy_and_who_is_right(site):
+    async def go(port):
+        tab = await browser.attach(port)
+        await browser_clinic.check(tab, site)
+        tab.listening.cancel()
+        return tab.errors, tab.hosts
+
+    errors, hosts = browser.drive(go)
     assert not errors and hosts <= {""}
 
 

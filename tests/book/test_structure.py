@@ -224,6 +224,7 @@ ELSEWHERE = {
     ("corpora", "voices"): "sentences synthesizer",
     ("explaining", "maps"): "../cli/attribute",
     ("features", "phonetics"): "steady",
+    ("explaining", "bench"): "bench_report",
     ("models", "everyday"): "crepe dnsmos resemblyzer silero spectrum",
     ("models", "networks"): "weights",
     ("models", "nisqa"): "sums",

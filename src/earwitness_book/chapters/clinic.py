@@ -93,7 +93,7 @@ def with_shortcuts(sound: np.ndarray, kinds: Sequence[str], rng: np.random.Gener
     return sound * LOUDER if "level" in kinds else np.asarray(sound)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Patient:
     """A network that learnt to find words with an s, and what is wrong with it.
 
@@ -291,7 +291,7 @@ def by_rule(table: pd.DataFrame) -> pd.DataFrame:
 # --- the game
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clinic:
     """The game in the page: a network after another, shown by its explanations alone.
 
