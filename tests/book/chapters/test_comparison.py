@@ -13,9 +13,9 @@ from earwitness_book.chapters.book_networks import Subject
 
 @pytest.fixture
 def small():
-    """A network of one output that adds up its input under the weights 1, 2, ..., 8."""
-    network = nn.Sequential(nn.Flatten(), nn.Linear(8, 1, bias=False)).eval()
-    network[1].weight.data = torch.arange(1.0, 9.0)[None]
+    """A network of one output: 5, and its input under the weights 1, 2, ..., 8."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(8, 1)).eval()
+    network[1].weight.data, network[1].bias.data = torch.arange(1.0, 9.0)[None], torch.tensor([5.0])
     network.requires_grad_(False)
     inputs = torch.ones(2, 1, 8)
     targets = torch.zeros(2, dtype=torch.long)
