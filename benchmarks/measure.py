@@ -101,9 +101,13 @@ def write(
     title: str,
     tables: Mapping[str, list[dict]],
     n_threads: int | None = None,
+    took_s: float | None = None,
 ) -> str:
-    """Write ``name.json`` and ``name.md`` into ``folder`` and return the Markdown text."""
+    """Write ``name.json`` and ``name.md`` into ``folder`` and return the Markdown text; ``took_s``
+    is how long all of it took.
+    """
     about = machine(n_threads)
+    about |= {"took": f"{took_s:.0f} s"} if took_s is not None else {}
     parts = [f"# {title}", ", ".join(f"{key} {value}" for key, value in about.items())]
     parts += [f"## {heading}\n\n{_markdown(rows)}" for heading, rows in tables.items()]
     text = "\n\n".join(parts) + "\n"

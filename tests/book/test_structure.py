@@ -250,7 +250,7 @@ TOGETHER = {  # what is true of many modules at once
     "evaluation/test_quantus.py",
     "figures/test_figures.py", "models/test_nisqa_public.py", "notebooks/test_notebooks.py",
     "notebooks/test_plain_tools.py",
-    "test_faults.py", "test_imports.py", "test_own_data_page.py",
+    "test_faults.py", "test_imports.py", "test_methods_bench.py", "test_own_data_page.py",
     "test_own_network_page.py", "test_prose.py", "test_shown_commands.py", "test_wheel.py",
     "test_words.py",
 }  # fmt: skip
