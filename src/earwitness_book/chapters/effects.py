@@ -20,7 +20,7 @@ from earwitness_book.chapters import everyday_networks as everyday
 from earwitness_book.chapters.book_networks import TITLES, Subject
 
 METHODS = {
-    "integrated-gradients": {"n_steps": 8},
+    "integrated-gradients": {"n_steps": 6},
     "gradient-x-input": {},
     "lrp-epsilon": {},
     "lrp-epsilon-plus": {},
@@ -143,7 +143,7 @@ def effects(
     columns = {method: trained.relevance(method, **options) for method, options in methods.items()}
     columns["energy"] = change.flatten(1).square().sum(1).numpy()
     columns["random"] = rng.normal(size=len(made))
-    columns["untrained"] = of_random.relevance("integrated-gradients", n_steps=8)
+    columns["untrained"] = of_random.relevance("integrated-gradients", n_steps=4)
     kinds, names = ([one[i] for one in made] for i in (0, 1))
     return pd.DataFrame({"kind": kinds, "name": names, "effect": fall, **columns}).assign(
         network=subject.name, clip=clip
