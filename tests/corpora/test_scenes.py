@@ -140,7 +140,8 @@ def test_other_signals_sound_in_the_same_rooms_and_babble(few, signal):
     assert same_babble == pytest.approx(1, abs=1e-5) and scene.room == speech.room
     assert scene.snr_db == speech.snr_db
     np.testing.assert_array_equal(scene.dry, other.parts(1).dry)
-    assert not np.array_equal(scene.dry, other.parts(2).dry)
+    next_one = other.parts(2).dry
+    assert np.corrcoef(scene.dry, next_one)[0, 1] < 0.9  # not the same one at another level
 
 
 def test_bursts_are_white_with_pauses_and_tones_are_harmonic():

@@ -14,6 +14,7 @@ from earwitness_book.chapters import conductance_maps
 def test_regions_overlap_wholly_in_part_or_not_at_all():
     first, second = np.zeros((5, 4)), np.zeros((5, 4))
     first[0, :2], second[0, 1:3] = [3, -2], [4, 5]  # a tenth of 20 cells: two
+    first[1], second[2] = 0.1, 0.1  # other cells are smaller, and none is zero by chance alike
     assert conductance_maps.region_overlap([first, -2 * first]) == 1
     assert conductance_maps.region_overlap([first, second]) == pytest.approx(1 / 3)
     assert conductance_maps.region_overlap([first, second[::-1]]) == 0
@@ -70,6 +71,7 @@ def test_records_draw_clips_and_name_the_networks_behind_a_control():
     assert found["speech-quality/ours/blank"]["value"] == pytest.approx((0.5 + 0.6 + 0.8) / 3)
     assert found["speech-quality/ours/blank"]["seeds"] == 5
     assert found["speech-quality/ours/own"]["n"] == 2
+    assert found["speech-quality/ours/own"]["of"] == "clips"
     against = found["speech-quality/ours/own"]["against"]["speech-quality/ours/blank"]
     assert against[1] < 0
     assert conductance_maps.map_records({"ours/own": [np.nan]}, ["a"], {}) == {}

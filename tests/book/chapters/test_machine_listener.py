@@ -36,6 +36,8 @@ def test_a_machine_that_follows_the_network_is_told_and_one_that_guesses_is_not(
     signal = found["audible-explanations/ours/machine-right-signal"]
     other = "audible-explanations/ours/machine-right-random"
     assert signal["value"] == 1 and signal["n"] == 40 and signal["of"] == "clips"
+    low, high = found["audible-explanations/ours/machine-right-explanation"]["interval"]
+    assert low <= 0 <= high
     assert found[other]["value"] == pytest.approx(0)
     assert signal["against"][other][0] > 0.5 and found[other]["against"][
         "audible-explanations/ours/machine-right-signal"
@@ -53,8 +55,12 @@ def test_a_parrot_is_misled_where_the_network_is_wrong_and_empty_scores_are_left
 class _Rule(torch.nn.Module):
     """Two digits by the sign of the mean."""
 
+    def __init__(self, sign=1):
+        super().__init__()
+        self.sign = sign
+
     def forward(self, x):
-        mean = x.mean((1, 2))
+        mean = self.sign * x.mean((1, 2))
         return torch.stack([mean, -mean], 1)
 
 
@@ -70,9 +76,8 @@ def _explained(seconds, corpus="voices"):
 
 
 def test_stimuli_are_as_loud_as_their_signal_and_the_explanation_is_the_formula(monkeypatch):
-    monkeypatch.setattr(
-        machine_listener.evaluation, "randomised", lambda model, seed: model
-    )  # it has no weights to draw
+    turned = _Rule(-1).eval()  # stands for the untrained network: it has no weights to draw
+    monkeypatch.setattr(machine_listener.evaluation, "randomised", lambda model, seed: turned)
     rng = np.random.default_rng(0)
     seconds = (rng.standard_normal((3, 8000)) + [[0.2], [-0.2], [0.1]]).astype(np.float32)
     sounds = machine_listener.stimuli(_explained(seconds), [0, 1, 2], "gradient-x-input", 0)
@@ -84,6 +89,9 @@ def test_stimuli_are_as_loud_as_their_signal_and_the_explanation_is_the_formula(
     sign = np.array([[1], [-1], [1]])
     product = np.maximum(sign * seconds, 0) * seconds
     for got, expected in zip(sounds["explanation-heard"], product, strict=True):
+        assert np.corrcoef(got, expected)[0, 1] > 0.999
+    other = np.maximum(-sign * seconds, 0) * seconds
+    for got, expected in zip(sounds["untrained-heard"], other, strict=True):
         assert np.corrcoef(got, expected)[0, 1] > 0.999
 
 

@@ -1,9 +1,12 @@
 """Phones decoded from frames: known paths, counts by hand, and what a decoder must not invent."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +32,11 @@ def test_counts_by_hand():
     # 27 + 1 frames of phone 0 in four pieces: 7 frames, 7/3 in each of its three states
     assert model.stays[0] == pytest.approx(1 - 3 / 7)
     np.testing.assert_allclose(model.prior, np.array([28, 8, 16]) / 52)
+
+
+def test_an_utterance_begins_with_its_first_phone():
+    model = phone_decoding.phone_model([np.array([1, 1, 1, 0, 0, 0])], 2)
+    np.testing.assert_allclose(model.first, [1 / 3, 2 / 3])
 
 
 def test_frames_that_do_not_count_are_neither_phones_nor_pairs():
@@ -92,3 +100,58 @@ def test_what_does_not_fit_is_refused(shape, scale, said):
     model = phone_decoding.phone_model(LABELS, 3)
     with pytest.raises(ParameterError, match=said):
         phone_decoding.decode(np.zeros(shape), model, scale)
+
+
+def test_the_parts_of_utterances_have_the_rate_for_their_mean():
+    spoken = [np.array([1, 2, 3, 4]), np.array([1, 2])]
+    errors = phone_decoding.phone_errors(spoken, [np.array([1, 5, 3, 4, 6]), np.array([2])])
+    parts = phone_decoding.by_utterance(errors)
+    assert parts.mean() == pytest.approx(phone_decoding.error_rate(errors))
+    assert parts.tolist() == pytest.approx([200 / 3, 100 / 3])
+
+
+@pytest.fixture
+def spoken(monkeypatch):
+    """Six utterances of two phones, every second the sentence that everybody reads; the network's
+    frames are right, the untrained network's are all the first phone.
+    """
+    labels = {row: np.repeat([0, 1, 0], [8, 4 + row, 8]) for row in range(6)}
+    monkeypatch.setattr(
+        phone_decoding.training, "frame_targets", lambda corpus, task, row: labels[row]
+    )
+
+    def frame_logits(network, samples):
+        truth = labels[samples]
+        right = torch.from_numpy(np.eye(2)[truth if network == "trained" else 0 * truth])
+        return 10 * right.float()
+
+    monkeypatch.setattr(phone_decoding.models, "frame_logits", frame_logits)
+    clips = [SimpleNamespace(samples=row) for row in range(6)]
+    return _Spoken(clips, pd.DataFrame({"kind": ["sa", "si"] * 3}))
+
+
+class _Spoken(list):
+    def __init__(self, clips, table):
+        super().__init__(clips)
+        self.table = table
+
+    def classes(self, task):
+        return ["a", "b"]
+
+
+def test_a_fold_is_decoded_without_the_sentences_that_everybody_reads(spoken):
+    speech = spoken
+    fold = SimpleNamespace(
+        train=np.array([0, 1]), validation=np.array([2, 3]), test=np.array([4, 5])
+    )
+    found = phone_decoding.measure(speech, fold, "trained", "untrained", scales=(1e-9, 1.0))
+    assert found.rows.tolist() == [5] and found.validated.tolist() == [3]
+    assert found.scale == 1.0 and found.by_scale[1.0] == 0 < found.by_scale[1e-9]
+    assert phone_decoding.error_rate(found.test) == 0
+    assert found.untrained["deletions"].tolist() == [2]
+    assert phone_decoding.error_rate(found.undecoded) == 0
+    together = phone_decoding.summary(phone_decoding.pooled([found, found]))
+    assert together.loc["test, an untrained network", "phone error rate (%)"] == pytest.approx(
+        100 * 2 / 3
+    )
+    assert together.loc["test", "phones"] == 6

@@ -114,6 +114,14 @@ def test_masks_are_recorded_with_intervals_over_clips_and_nothing_that_nobody_me
     assert not [id for id in found if "good-lose" in id or "noise" in id or "quality-random" in id]
 
 
+def test_good_clips_lose_where_masks_lower_their_estimate():
+    masks = _survey([-0.5, 0.5, -0.5], [4.5, 4.2, 3.0], ["clean"] * 3, -0.1)
+    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 50)
+    lose = found["speech-quality/occlusion/good-lose"]
+    assert lose["value"] == 50 and lose["n"] == 2
+    assert lose["against"]["speech-quality/ours/good-lose-random-weights"] == (0, 0)
+
+
 def test_noise_that_is_hidden_is_counted_beside_silence():
     kinds = ["clean", "clean", "white noise", "babble"]
     masks = _survey([0.0, 0.0, 0.5, 0.5], [3.0] * 4, kinds, 0.0, speech=0.0)
