@@ -37,7 +37,10 @@ def undrawn(monkeypatch):
 def test_its_cells_run_and_show_a_map_a_sound_and_a_control(notebook, undrawn):
     scope: dict = {}
     parameters, show, _ = code(notebook)
-    assert not any(cell.get("outputs") for cell in notebook.content()["cells"])
+    cells = notebook.content()["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    assert notebook.content()["metadata"]["kernelspec"]["name"] == "python3"
+    assert notebooks.text(cells[0]).startswith("# ") and "<!-- explorer" in notebooks.text(cells[0])
     assert set(notebook.parameters) <= {"sound", "trained", "seed"}
     exec(parameters + "\n" + show, scope)
     found = scope["explorer"]
