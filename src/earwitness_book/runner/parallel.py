@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
+from functools import partial
 
 from earwitness.errors import EarwitnessError, NotebookError, ParameterError
 from earwitness_book.runner import clusters, keys
@@ -142,11 +143,17 @@ def _on_dask(
     client = _client(address)
     try:
         ours = _agreed(client, address, n_workers, patience_s or PATIENCE_S)
-        futures = {
-            client.submit(_attempt_there, job, ours, pure=False, retries=0): job for job in jobs
-        }
+        submit = partial(client.submit, _attempt_there, ours=ours, pure=False, retries=0)
+        futures = {submit(job): job for job in jobs}
+
+        def elsewhere(job: Job):
+            """Give a job that a worker refused to those that would compute the same."""
+            theirs = client.run(keys.identity, on_error="return")
+            able = [worker for worker, found in theirs.items() if not _differs(ours, found)]
+            return submit(job, workers=able) if able else None
+
         try:
-            yield from _as_they_come(client, address, futures)
+            yield from _as_they_come(client, address, futures, elsewhere)
         except (KeyboardInterrupt, GeneratorExit):
             client.cancel(list(futures))  # closing would wait for the notebooks in flight
             raise
@@ -165,10 +172,14 @@ def _client(address: str):
         raise ParameterError(f"No dask scheduler is reached at {address!r} ({error}).") from None
 
 
+class Refused(Failure):
+    """What a worker returns that would compute something else."""
+
+
 def _attempt_there(job: Job, ours: Mapping[str, str]) -> Executed | Failure:
     """Execute a job on a worker, which may have come, or come back, after all were asked."""
     if sentence := _differs(ours, keys.identity()):
-        return Failure(job.notebook, 0, "ParameterError", f"The worker {sentence}.")
+        return Refused(job.notebook, 0, "ParameterError", f"The worker {sentence}.")
     return attempt(job)
 
 
@@ -209,7 +220,7 @@ def _differs(ours: Mapping[str, str], theirs) -> str:
     return f"has {', '.join(said)}" if said else ""
 
 
-def _as_they_come(client, address: str, futures: Mapping) -> Results:
+def _as_they_come(client, address: str, futures: dict, elsewhere: Callable) -> Results:
     from distributed import wait
 
     waiting, alone_since = set(futures), None
@@ -230,7 +241,12 @@ def _as_they_come(client, address: str, futures: Mapping) -> Results:
                 address, len(waiting), len(futures), f"it has had no workers for {PATIENCE_S} s"
             )
         for future in done:
-            yield futures[future], _result(future, futures[future])
+            job, found = futures[future], _result(future, futures[future])
+            if isinstance(found, Refused) and (again := elsewhere(job)):
+                futures[again] = futures.pop(future)
+                waiting.add(again)
+            else:
+                yield job, found
 
 
 def _works(client) -> bool:

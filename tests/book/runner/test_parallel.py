@@ -240,7 +240,17 @@ def test_a_notebook_that_kills_every_worker_is_tried_again_twice_and_reported(ma
     assert failure.error == "KilledWorker" and "each worker that executed it" in str(failure)
 
 
-def test_a_worker_that_came_later_and_would_compute_something_else_executes_nothing(make_job):
+@pytest.mark.parametrize(("able", "said"), [(True, None), (False, "The worker has commit another")])
+def test_what_a_later_worker_refuses_another_one_executes_or_is_reported(
+    make_job, monkeypatch, able, said
+):
     job, log = make_job()
-    failure = parallel._attempt_there(job, keys.identity() | {"commit": "another"})
-    assert "The worker has commit" in str(failure) and not log.exists()
+    ours = keys.identity()
+    other = ours | {"commit": "another"}
+    # this machine, the worker as it is asked, as it gets the notebook, as it is asked again, ...
+    answers = iter([ours, ours, other, ours if able else other, ours])
+    monkeypatch.setattr(keys.Environment, "identity", lambda self: next(answers))
+    with cluster() as address:
+        ((_, result),) = parallel.run([job], scheduler=address)
+    assert log.exists() == able
+    assert said in str(result) if said else result.failure is None
