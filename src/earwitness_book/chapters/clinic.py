@@ -4,7 +4,7 @@ gets right.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -231,29 +231,47 @@ def _most_suspicious(found: Sequence[dict[str, float]]) -> tuple[list[float], li
 
 
 @checked
-def area(table: pd.DataFrame, score: str, n_resamples: int = 2000, seed: int = 0) -> dict:
+def area(
+    table: pd.DataFrame,
+    score: str,
+    against: Mapping | None = None,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> dict:
     """Return the area under the ROC curve of a score for "ill", in per cent, as
     ``records.record_many`` takes it: ill and healthy networks are drawn anew, each for themselves.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`examined`.
+    score : str
+        A column.
+    against : mapping, optional
+        Other column -> its record's id: the difference to it, over the same draws.
     """
-    ill, healthy = (table.loc[table["ill"] == side, score].to_numpy() for side in (True, False))
     rng = np.random.default_rng(seed)
+    sides = [np.flatnonzero(table["ill"] == side) for side in (True, False)]
+    draws = [side[rng.integers(0, len(side), (n_resamples, len(side)))] for side in sides]
 
-    def areas(first, second):  # (draw, ill), (draw, healthy)
-        above = first[:, :, None] > second[:, None]
-        return 100 * (above + 0.5 * (first[:, :, None] == second[:, None])).mean((1, 2))
+    def areas(column, chosen):  # (draw, ill), (draw, healthy) -> (draw,)
+        values = table[column].to_numpy()
+        first, second = values[chosen[0]][:, :, None], values[chosen[1]][:, None]
+        return 100 * ((first > second) + 0.5 * (first == second)).mean((1, 2))
 
-    drawn = areas(
-        ill[rng.integers(0, len(ill), (n_resamples, len(ill)))],
-        healthy[rng.integers(0, len(healthy), (n_resamples, len(healthy)))],
-    )
-    value = float(areas(ill[None], healthy[None])[0])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return {
-        "value": value,
-        "interval": (float(low), float(high)),
+    def ends(values) -> tuple[float, float]:
+        low, high = np.quantile(values, [0.025, 0.975])
+        return float(low), float(high)
+
+    drawn = areas(score, draws)
+    found = {
+        "value": float(areas(score, [side[None] for side in sides])[0]),
+        "interval": ends(drawn),
         "n": len(table),
         "of": "networks",
     }
+    differences = {id: ends(drawn - areas(other, draws)) for other, id in (against or {}).items()}
+    return found | ({"against": differences} if differences else {})
 
 
 @checked

@@ -73,6 +73,9 @@ def test_areas_and_the_rule_are_as_by_hand():
     assert separate["value"] == 100 and separate["interval"] == (100, 100)
     mixed = clinic.area(table([3.0, 1.0], [1.0, 2.0]), "relevance")
     assert mixed["value"] == pytest.approx(100 * 2.5 / 4)
+    both = table([3.0, 4.0], [1.0, 2.0]).assign(other=[1.0, 2.0, 3.0, 4.0])
+    against = clinic.area(both, "relevance", {"other": "its-id"})["against"]
+    assert against == {"its-id": (100, 100)}
     guesses = clinic.by_rule(table([3.0, 1.5], [1.0, 2.0]))
     assert guesses["guessed"].tolist() == ["beep", clinic.HEALTHY, clinic.HEALTHY, "beep"]
     found = clinic.marked(guesses)
