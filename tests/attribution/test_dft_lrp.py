@@ -150,6 +150,23 @@ def test_a_tone_gets_the_relevance_of_its_frequency_and_moment():
     assert np.abs(ours[:, at_s < 0.22]).max() < 1e-3 * ours.max()
 
 
+@pytest.mark.parametrize("hop", [None, 20])
+def test_a_map_for_a_picture_has_no_edge_sums_to_the_relevance_and_knows_its_times(hop):
+    rng = np.random.default_rng(0)
+    signal, relevance = rng.normal(size=(2, 1000))
+    relevance *= signal
+    map_, freqs_hz, times_s = dft_lrp.short_time_map(relevance, signal, 1000, width=64, hop=hop)
+    size = np.abs(map_).sum(0)
+    assert max(size[:2].max(), size[-3:].max()) < 3 * np.median(size)
+    bare = np.abs(dft_lrp.short_time_dft_lrp(relevance, signal, width=64, hop=hop)).sum(0)
+    assert bare[0] > 5 * np.median(bare), "what the silence is for"
+    assert map_.sum() == pytest.approx(relevance.sum(), rel=1e-3)
+    assert map_.shape == (len(freqs_hz), len(times_s)) and abs(times_s[0]) <= 0.001
+    alone = np.where(np.arange(1000) == 500, relevance, 0)
+    loudest = np.abs(dft_lrp.short_time_map(alone, signal, 1000, width=64, hop=hop)[0]).sum(0)
+    assert times_s[loudest.argmax()] == pytest.approx(0.5, abs=0.04)
+
+
 def test_axes_name_the_middle_of_each_frame_and_the_frequency_of_each_bin():
     freqs_hz, times_s = dft_lrp.axes(8000, 8000, width=800, hop=400)
     assert (

@@ -121,6 +121,29 @@ def short_time_dft_lrp(
     return np.moveaxis(transform(signal, ratio / total, shape, hop, n_samples), -2, -1)
 
 
+def short_time_map(
+    relevance, signal, sample_rate: int, *, width: int, hop: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the relevance of each frequency in each frame for a picture, with its axes.
+
+    Half a frame of silence stands before and behind the signal. Without it the first and the last
+    samples lie under the foot of one window alone, by which their relevance is divided: a column of
+    large values that cancel, which says nothing of the network.
+
+    Arguments as for :func:`short_time_dft_lrp`, of one signal (T,).
+
+    Returns
+    -------
+    map, freqs_hz, times_s : ndarray, shapes (freq, time), (freq,), (time,)
+        The map sums to the relevance of the samples; times are the centres of the frames.
+    """
+    half = width // 2
+    around = [np.pad(np.asarray(values, float), half) for values in (relevance, signal)]
+    freqs_hz, times_s = axes(len(around[1]), sample_rate, width=width, hop=hop)
+    map_ = short_time_dft_lrp(*around, width=width, hop=hop)
+    return map_, freqs_hz, times_s - half / sample_rate
+
+
 def axes(
     n_samples: int,
     sample_rate: int,

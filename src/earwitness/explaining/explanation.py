@@ -114,15 +114,13 @@ class Explanation:
             }
         width = min(2 ** round(np.log2(0.032 * self.sample_rate)), len(self.samples))
         inputs = self.inputs.reshape(-1).astype(float)
-        relevance = (
-            dft_lrp.short_time_dft_lrp(self.relevance, inputs, width=width)
-            if self.in_shares
-            else None
+        shares = self.relevance if self.in_shares else np.zeros_like(inputs)
+        relevance, freqs, times = dft_lrp.short_time_map(
+            shares, inputs, self.sample_rate, width=width
         )
-        freqs, times = dft_lrp.axes(len(inputs), self.sample_rate, width=width)
         return {
-            "level_db": _levels_db(inputs, width, len(times)),
-            "relevance": relevance,
+            "level_db": _levels_db(np.pad(inputs, width // 2), width, len(times)),
+            "relevance": relevance if self.in_shares else None,
             "times_s": times,
             "freqs_hz": freqs,
         }

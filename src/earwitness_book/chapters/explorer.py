@@ -279,8 +279,9 @@ def _phones():
 
         def picture(net, target, method, samples=samples):
             signal = attribution.relevance_signals(net, [samples], target, method=method)[0]
-            maps = dft_lrp.short_time_dft_lrp(signal, samples, width=width, hop=hop)
-            times_s = dft_lrp.axes(len(samples), grid.rate, width=width, hop=hop)[1]
+            maps, _, times_s = dft_lrp.short_time_map(
+                signal, samples, grid.rate, width=width, hop=hop
+            )
             return grid.resampled(maps, times_s, len(samples))
 
         targets = [found.classes.index(phone) for phone in asked]
@@ -377,8 +378,9 @@ def _everyday():
 
         def picture(net, method, inputs=inputs):
             signal = attribution.attribute(net, inputs, 0, method)[0, 0].numpy()
-            maps = dft_lrp.short_time_dft_lrp(signal, inputs[0, 0].numpy(), width=width, hop=hop)
-            times_s = dft_lrp.axes(len(signal), rate, width=width, hop=hop)[1]
+            maps, _, times_s = dft_lrp.short_time_map(
+                signal, inputs[0, 0].numpy(), rate, width=width, hop=hop
+            )
             return grid.resampled(maps, times_s, len(signal))
 
         maps = [[[picture(net, method) for net in networks] for method in methods]]
