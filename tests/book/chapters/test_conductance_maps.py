@@ -14,7 +14,7 @@ from earwitness_book.chapters import conductance_maps
 def test_regions_overlap_wholly_in_part_or_not_at_all():
     first, second = np.zeros((5, 4)), np.zeros((5, 4))
     first[0, :2], second[0, 1:3] = [3, -2], [4, 5]  # a tenth of 20 cells: two
-    first[1], second[2] = 0.1, 0.1  # other cells are smaller, and none is zero by chance alike
+    first[0, 2:], second[0, ::3] = 0.1, 0.1  # the smallest cells lie elsewhere
     assert conductance_maps.region_overlap([first, -2 * first]) == 1
     assert conductance_maps.region_overlap([first, second]) == pytest.approx(1 / 3)
     assert conductance_maps.region_overlap([first, second[::-1]]) == 0
