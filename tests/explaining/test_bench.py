@@ -97,7 +97,8 @@ def test_points_are_averaged_over_plants_that_move_the_output():
     found = known._points(plants)
     assert found["points"] == 85 and found["n"] == 2 and found["better"]
     assert not known._points(plants.assign(area_energy=85.0))["better"]
-    assert not known._points(plants.assign(area=[49.0, 0, 48, 0], area_energy=1.0))["better"]
+    below = plants.assign(area=[49.0, 0, 48, 0], area_energy=1.0, area_untrained=1.0)
+    assert not known._points(below)["better"]
     assert known._points(plants.assign(reacts=False))["n"] == 0
 
 
