@@ -21,10 +21,17 @@ from earwitness_book.chapters import book_networks, comparison
 
 TITLE = "Methods: time beside the passes that must happen"
 N_THREADS = 1
-N_SAMPLES = 8  # steps, samples, masks
+N_SAMPLES = 4  # steps, samples, masks
+MIXTURES = {"n_segments": 2, "n_samples": 16}  # of methods that take the sound apart
 CLIPS = {"digits": 8, "phones": 8, "speakers": 8, "silero": 4, "crepe": 4}  # others: 1
 _PLAIN = ("digits", "phones", "speakers")  # all of it in modules that zennit has rules for
 _FORWARD, _BOTH = "forward", "forward and backward"
+
+
+def _explain(subject, method):
+    options = comparison.options_of(method, subject, N_SAMPLES)
+    options |= MIXTURES if "separator" in attribution.options(method) else {}
+    return attribution.attribute(subject.model, subject.inputs, subject.targets, method, **options)
 
 
 def _gradient(subject):
@@ -128,10 +135,10 @@ def table(name: str, n_rounds: int = 2) -> list[dict]:
     for method in attribution.methods():
         try:
             with comparison.counted(subject.model) as counted:
-                comparison.explain(subject, method, N_SAMPLES)
+                _explain(subject, method)
         except EarwitnessError:
             continue
-        contenders[method] = partial(comparison.explain, subject, method, N_SAMPLES)
+        contenders[method] = partial(_explain, subject, method)
         passes[method] = counted
         if peer := _peer(method, subject):
             peers[method], contenders[f"{method}, {peer[0]}"] = peer
