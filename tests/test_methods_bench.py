@@ -1,10 +1,12 @@
 """The benchmark of every method reckons passes as it says."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import methods
+from earwitness_book import project
 
 
 def row(method, forward, backward, took_s, peer=None):
@@ -32,3 +34,13 @@ def test_a_pass_of_relevance_counts_as_a_way_back_and_without_a_peer_the_cell_is
 
 def test_perturbations_only_go_forward():
     assert row("rise", 16, 0, 16.0)["to these passes"] == pytest.approx(2)
+
+
+def test_whatever_takes_more_than_twice_its_passes_is_named_on_the_page_with_the_reason():
+    root = project.root()
+    tables = json.loads((root / "benchmarks/results/methods.json").read_text())["tables"]
+    rows = [row for table in list(tables.values())[1:] for row in table]
+    dear = {row["method"] for row in rows if row["to these passes"] > 2}
+    dear |= {row["method"] for row in rows if float(row["to the peer"].split(" ")[0] or 0) > 2}
+    text = (root / "book/speeds.md").read_text()
+    assert dear and {method for method in dear if f"`{method}`" not in text} == set()
