@@ -38,6 +38,9 @@ class Claim:
         What is shown next to the value and need not be beaten.
     design : bool
         A constant of the design or of a corpus: listed, not counted among the results.
+    seeds : int
+        How many trained networks of each kind must stand behind an order that compares kinds of
+        training: one of each is two draws, however many clips they were asked.
     anywhere : bool
         Holds whatever the recordings are.
     history : tuple of mappings
@@ -60,6 +63,7 @@ class Claim:
     beside: str = ""
     lower: bool = False
     every_step: bool = False
+    seeds: int = 1
     anywhere: bool = False
     design: bool = False
     corpus: str = ""

@@ -6,7 +6,8 @@
 ``not specific``    the criterion is met, and the control does as well: it needs no learning
 ``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
                     of the steps), and the value beats its control
-``undecided``       no interval was recorded, or it leaves open which of two values is larger
+``undecided``       no interval was recorded, or it leaves open which of two values is larger; or
+                    kinds of training are compared, and too few networks of each were trained
 ``not reproduced``  neither form is met
 ``not run``         nothing was measured
 ``other data``      a published value beside one from another corpus: no verdict
@@ -92,6 +93,12 @@ def _judged(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping]) 
     if claim.tolerance is not None and not claim.anywhere and entry["corpus"] != claim.corpus:
         return Judgement("other data", f"published on {claim.corpus}")
     found = _order(claim, beside) if claim.order else _criterion(claim, entry)
+    behind = min(
+        (beside[id].get("seeds") or 1 for step in claim.steps for id in step[::2]), default=1
+    )
+    if behind < claim.seeds:
+        few = f"{behind} trained network{'s' * (behind > 1)} of each kind"
+        return Judgement("undecided", f"{few}; {claim.seeds} are asked")
     if claim.design:
         met = found.verdict in ("reproduced", "undecided")  # constants need no interval
         return Judgement("design" if met else "not reproduced")

@@ -266,3 +266,20 @@ def test_an_expectation_of_ours_says_what_is_measured(checkout):
     expected_by_us(checkout, measure="")
     with pytest.raises(DamagedDataError, match="needs 'measure'"):
         records.scoreboard(ours=True)
+
+
+def test_kinds_of_training_are_compared_by_several_networks_of_each():
+    claim = records.published("sound-direction")["sound-direction/accuracy/higher-order-helps"]
+    (low, _, high), *_ = claim.steps
+
+    def judged(seeds):
+        beside = {
+            low: {"id": low, "value": 80, "interval": (79, 81), "seeds": 5},
+            high: {"id": high, "value": 90, "interval": (89, 91), "seeds": seeds},
+            claim.control: {"id": claim.control, "value": 50, "interval": (49, 51)},
+        }
+        return records.judgement(claim, {"value": True, "corpus": "timit"}, beside)
+
+    assert judged(5).verdict == "reproduced"
+    assert judged(None) == ("undecided", "1 trained network of each kind; 5 are asked")
+    assert judged(4).verdict == "undecided"
