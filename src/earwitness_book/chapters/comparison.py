@@ -21,7 +21,7 @@ from earwitness_book.chapters.book_networks import Subject
 
 _SAMPLED = ("n_steps", "n_samples", "n_masks")
 _REGRESSED = ("audiolime", "kernel-shap", "sampling-shap")
-_FEWEST = 80  # mixtures: a regression must tell some 24 components apart
+_FEWEST = 40  # mixtures: a regression must tell the components of four segments apart
 FRACTIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
@@ -30,6 +30,8 @@ def options_of(method: str, subject: Subject, n: int) -> dict:
     known = attribution.options(method)
     n = max(n, _FEWEST) if method in _REGRESSED else n
     chosen = {name: n for name in _SAMPLED if name in known}
+    if method in _REGRESSED:
+        chosen["n_segments"] = 4
     if "sample_rate" in known:
         chosen["sample_rate"] = subject.sample_rate
     return chosen
