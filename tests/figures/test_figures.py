@@ -140,6 +140,7 @@ def test_every_axis_has_a_label_with_its_unit(ax, name):
 
 def test_every_public_function_that_draws_is_tried_in_this_folder():
     helpers = {
+        "method_label",
         "method_style",
         "panels",
         "relevance_limit",
