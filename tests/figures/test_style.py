@@ -92,3 +92,9 @@ def test_nothing_lies_outside_the_figure(ax):
     assert (
         box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02
     )
+
+
+def test_a_method_has_the_label_it_was_registered_with_and_controls_their_own():
+    assert figures.method_label("lrp-kiyan2022") == "LRP as in Kiyan et al. (2022)"
+    assert figures.method_label("random-weights") == looks.find("random-weights").label
+    assert figures.method_label("of nobody") == "of nobody"
