@@ -204,6 +204,16 @@ def test_no_file_in_git_is_a_recording_or_names_a_folder_of_a_machine():
 
 
 @each
+def test_closing_tables_name_their_claims_where_the_site_can_read_them(notebook):
+    calls = [
+        call
+        for cell in cells(notebook, "code")
+        for call in re.findall(r"records\.table\(([^)]*)\)", notebooks.text(cell))
+    ]
+    assert all("\"" in call for call in calls), "a name is not read: write the beginning of ids"
+
+
+@each
 def test_code_on_its_page_has_short_lines_short_cells_and_no_case_for_a_corpus(notebook):
     shown = [cell for cell in cells(notebook, "code") if "parameters" not in notebooks.tags(cell)]
     for cell in shown:

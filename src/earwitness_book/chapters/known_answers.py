@@ -38,7 +38,7 @@ JUDGED = (
     "guided-backprop", "grad-cam", "occlusion", "rise",
 )  # fmt: skip
 TRUTHS = ("area", "share", "hit")  # three ways to count pointing
-LOUDER = 4.0  # times what the networks are given, for listening
+LOUDER = 3.5  # times what the networks are given, for listening
 CONTROLS = ("random", "untrained", "energy", "edges")
 _SAME = {"conductance", "dft-lrp"}  # over all channels and bands they are IG and LRP
 QUICK = {
