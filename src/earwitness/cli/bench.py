@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.options import (
+    Channel,
+    ClassAxis,
+    Classes,
     FrontEnd,
     Json,
     Output,
@@ -45,20 +48,13 @@ def bench(
     ] = None,
     target: Target = "predicted",
     weights: Weights = None,
-    channel: Annotated[
-        str | None, typer.Option(help="left, right or mean, of files with two.")
-    ] = None,
+    channel: Channel = None,
     sample_rate: SampleRate = None,
     front_end: FrontEnd = None,
     samples: Samples = None,
-    classes: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")
-    ] = None,
+    classes: Classes = None,
     output: Output = None,
-    class_axis: Annotated[
-        int | None,
-        typer.Option(help="Axis of the classes: 1 for (batch, classes, time), -1 for the last."),
-    ] = None,
+    class_axis: ClassAxis = None,
     seed: Annotated[int, typer.Option(help="Of moments, random weights and random orders.")] = 0,
     json: Json = False,
 ) -> None:

@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.options import (
+    Channel,
+    ClassAxis,
+    Classes,
     FrontEnd,
     Model,
     Output,
@@ -33,20 +36,13 @@ def explain(
     ] = "lrp-epsilon",
     target: Target = "predicted",
     weights: Weights = None,
-    channel: Annotated[
-        str | None, typer.Option(help="left, right or mean, of files with two.")
-    ] = None,
+    channel: Channel = None,
     sample_rate: SampleRate = None,
     front_end: FrontEnd = None,
     samples: Samples = None,
-    classes: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")
-    ] = None,
+    classes: Classes = None,
     output: Output = None,
-    class_axis: Annotated[
-        int | None,
-        typer.Option(help="Axis of the classes: 1 for (batch, classes, time), -1 for the last."),
-    ] = None,
+    class_axis: ClassAxis = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(

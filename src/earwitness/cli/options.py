@@ -73,3 +73,11 @@ def _value(text: str):
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+Channel = Annotated[str | None, typer.Option(help="left, right or mean, of files with two.")]
+Classes = Annotated[str | None, typer.Option(metavar="A,B,...", help="Names of the outputs.")]
+ClassAxis = Annotated[
+    int | None,
+    typer.Option(help="Axis of the classes: 1 for (batch, classes, time), -1 for the last."),
+]
