@@ -297,20 +297,22 @@ def _phones():
     return grid, list(methods), clips
 
 
+SPOILT = {  # ways of sending a sentence, and the degradations of each
+    "as it was sent": (),
+    "in noise, 15 dB below it": (("noise", {"snr_db": 15.0}),),
+    "over a telephone line": (("band", {"low_hz": 300.0, "high_hz": 3400.0}),),
+}
+
+
 def _marks():
     """A sentence as it was sent and spoilt in three ways, and the mark of the quality network."""
     network = models.nisqa.load("quality")
     spoken = corpora.load("voices", words="sentences", n_speakers=2, repetitions=1, seed=1)
     rate = spoken.sample_rate
     sent = spoken[0].samples[: 2 * rate]
-    steps = {
-        "as it was sent": (),
-        "in noise, 15 dB below it": (("noise", {"snr_db": 15.0}),),
-        "over a telephone line": (("band", {"low_hz": 300.0, "high_hz": 3400.0}),),
-    }
     methods = {"lrp-epsilon": {}, "lrp-epsilon-plus": {}, "gradient-x-input": {}}
     clips = []
-    for words, spoilt in steps.items():
+    for words, spoilt in SPOILT.items():
         samples = degrade(sent, rate, spoilt, np.random.default_rng(0))[0] if spoilt else sent
         spectrogram = network.spectrogram(samples, rate)
         maps = _asked(network, spectrogram[None], [0], methods)

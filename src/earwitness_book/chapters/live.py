@@ -20,6 +20,7 @@ from earwitness.explaining.live import QUICK, Live, explore
 from earwitness.explaining.networks import Prepared
 from earwitness.features import ambisonics, compact, mel, spectrogram
 from earwitness_book.chapters import everyday_networks as everyday
+from earwitness_book.chapters.explorer import SPOILT
 
 SEED = 3  # of sounds that no shipped network has met
 _LRP = tuple(name for name in QUICK if name.startswith("lrp-"))
@@ -137,16 +138,11 @@ def _marks(seed: int):
     spoken = corpora.load("voices", words="sentences", n_speakers=2, repetitions=1, seed=seed)
     rate = spoken.sample_rate
     sent = spoken[0].samples[: 2 * rate]
-    steps = {
-        "as it was sent": (),
-        "in noise, 15 dB below it": (("noise", {"snr_db": 15.0}),),
-        "over a telephone line": (("band", {"low_hz": 300.0, "high_hz": 3400.0}),),
-    }
     clips = {
         f"a sentence {words}": (
             degrade(sent, rate, spoilt, np.random.default_rng(seed))[0] if spoilt else sent, rate
         )
-        for words, spoilt in steps.items()
+        for words, spoilt in SPOILT.items()
     }  # fmt: skip
     methods = tuple(name for name in QUICK if name != "deeplift")
     return clips, _with_controls({"the quality network": lambda: _quality(rate)}, seed), methods
