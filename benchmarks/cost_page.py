@@ -63,7 +63,7 @@ compression.
 One share of a cluster, for instance as task of an array of jobs; every share writes into the same
 store, and one that was stopped goes on where it was:
 
-```sh
+```bash
 earwitness attribute audiomnist --model whose_voice:WhoseVoice --weights whose_voice.pt \\
     --method lrp-epsilon --method gradient --part 3/64 --out maps.zarr
 ```

@@ -13,7 +13,7 @@ from earwitness_book import project
 
 PAGE = (project.root() / "book" / "own-data.md").read_text()
 OWN = PAGE.split("## Your own corpus")[1]
-COMMANDS = re.findall(r"```sh\n(.*?)```", OWN, re.DOTALL)
+COMMANDS = re.findall(r"```bash\n(.*?)```", OWN, re.DOTALL)
 PYTHON, CORPUS = re.findall(r"```python\n(.*?)```", OWN, re.DOTALL)
 
 

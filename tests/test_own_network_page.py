@@ -11,7 +11,7 @@ from earwitness_book import project
 
 PAGE = (project.root() / "book" / "explain-your-own-network.md").read_text()
 NETWORK, TRAINING, *PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.slow  # a network is trained and explained four times: 20 s

@@ -106,7 +106,7 @@ def _head(shown: Shown) -> str:
         f"# {title}, by {', '.join(shown.tried)}\n\n"
         f"What {link} records when {names} change{'s' if len(shown.tried) == 1 else ''}: "
         f"{len(shown.results)} runs{made}. Everything else is as on that page. Made by\n\n"
-        f"```sh\n{shown.command}\n```"
+        f"```bash\n{shown.command}\n```"
     )
 
 
