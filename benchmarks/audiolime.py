@@ -25,7 +25,7 @@ def _forwards(model, inputs, bfloat16: bool, n_samples: int, batch_size: int) ->
             model(inputs)
 
 
-def run(n_samples: int = 1000, batch_size: int = 100) -> dict[str, list[dict]]:
+def run(n_samples: int = 500, batch_size: int = 100) -> dict[str, list[dict]]:
     """Return a table for the network as it is, and one for the copy that answers faster."""
     runtime.tune()
     torch.manual_seed(0)

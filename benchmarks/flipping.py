@@ -19,7 +19,7 @@ def trained(n_clips: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor, str]:
     generated digits.
     """
     corpus, task = ("aev", "word") if os.environ.get("EARWITNESS_DATA") else ("voices", "digit")
-    fitted = training.fit("AudioNet", corpus, task, progress=False)
+    fitted = training.fit("AudioNet", corpus, task, recipe="brief", progress=False)
     chosen = np.random.default_rng(0).choice(fitted.fold.test, n_clips, replace=False)
     about = f"{corpus}, {task}, test accuracy {fitted.accuracy:.3f}"
     return fitted.model, fitted.inputs(chosen), fitted.targets(chosen), about

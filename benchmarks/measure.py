@@ -14,10 +14,15 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity
 
+_LEAST, _ENOUGH_S = 3, 15  # rounds; seconds after which no further round begins
+
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 5) -> list[dict]:
     """Time callables in turns; the first is the reference that the others are divided by, round by
     round.
+
+    After three rounds no other begins once a quarter of a minute is gone: what takes long is
+    measured well by few.
 
     Returns
     -------
@@ -28,7 +33,10 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 
     for call in contenders.values():
         call()  # warm-up
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(n_rounds):
+    began = time.perf_counter()
+    for done in range(n_rounds):
+        if done >= _LEAST and time.perf_counter() - began > _ENOUGH_S:
+            break
         for name, call in contenders.items():
             start = time.perf_counter()
             call()

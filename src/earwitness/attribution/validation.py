@@ -32,7 +32,8 @@ def check_inputs(inputs: torch.Tensor) -> torch.Tensor:
         raise ParameterError(
             f"Inputs must be (batch, ...) with at least one clip, got shape {tuple(inputs.shape)}."
         )
-    finite = (inputs.abs() <= torch.finfo(torch.float32).max).flatten(1).all(dim=1)
+    flat, most = inputs.detach().flatten(1), torch.finfo(torch.float32).max
+    finite = (flat.amin(1) >= -most) & (flat.amax(1) <= most)  # NaN is neither
     if not finite.all():
         raise ParameterError(
             "Inputs hold NaN or infinite values, or beyond 3.4e38, in clip(s) "

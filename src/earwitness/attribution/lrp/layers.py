@@ -13,7 +13,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from earwitness.attribution.lrp.steps import Step, away, in_blocks, signs
+from earwitness.attribution.lrp.steps import Step, away, flags, in_blocks, signs
 
 _FEW_CHANNELS = 32
 
@@ -431,7 +431,7 @@ class _BySign:
             of_positive, of_negative = (
                 self.layer.transposed(c, weight) for weight in (self.weight, self.of_negative)
             )
-        return torch.where(self.layer.x < 0, of_negative, of_positive)
+        return torch.lerp(of_positive, of_negative, flags(torch.lt, self.layer.x))
 
 
 def given_rule(layer, c, *, rule):

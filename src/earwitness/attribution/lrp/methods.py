@@ -258,14 +258,15 @@ def _is_off(logit, relevance, ledger) -> bool:
     Off by how much is measured on what flows: where parts of both signs cancel, rounding is not
     small beside the sum.
     """
-    if not torch.isfinite(relevance).all():
+    in_map = relevance.abs().sum()
+    if not torch.isfinite(in_map):
         raise ConservationError(
             "The relevance is not finite: a value of the forward pass or a divisor overflows. "
             "Explain in float64, or with a larger epsilon."
         )
     kept = [float(value) for value in ledger.entries.values()]
     off = abs(float(logit.sum() - relevance.sum()) - sum(kept))
-    flow = float(relevance.abs().sum() + logit.abs().sum()) + sum(map(abs, kept))
+    flow = float(in_map + logit.abs().sum()) + sum(map(abs, kept))
     return off > _tolerance(relevance) * flow
 
 

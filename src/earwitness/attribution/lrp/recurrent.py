@@ -283,15 +283,13 @@ def _layer_rule(step, weights, x, h, of_h, of_last, starts):
     of_cells = None
     if step.kind == "lstm" and of_last[1].any():
         of_cells = frame.at_the_end(of_last[1], h.shape[1]) * shares.cells
-    ratio, at_start = _back_in_time(
-        step, weights, x, h, before, relevance, of_cells, shares, starts
-    )
+    surplus = _surplus(shares, sharing, x, d) if sharing.bias_factor else None
+    ratio, of_starts = _back_in_time(step, weights, h, before, relevance, of_cells, shares, surplus)
     content = _content(step.kind, weights.of_x)
     derivative = torch.bmm(ratio.flatten(1, 2), content).view(*ratio.shape[:3], -1)
-    if sharing.bias_factor:
-        derivative = derivative + (_surplus(shares, sharing, x, d) * ratio).sum(
-            -1, keepdim=True
-        ) / away(x)
+    if surplus is not None:
+        derivative = derivative + (surplus * ratio).sum(-1, keepdim=True) / away(x)
+    at_start = [of / away(start) for of, start in zip(of_starts, starts, strict=False)]
     return frame.own_time(derivative).sum(0), at_start
 
 
@@ -315,52 +313,47 @@ def _surplus(shares, sharing, x, d):
     return surplus
 
 
-def _back_in_time(step, weights, x, h, before, relevance, of_cells, shares, starts):
+def _back_in_time(step, weights, h, before, relevance, of_cells, shares, surplus):
     """Return the relevance of the content over its pre-activation, and the derivatives of the
     states at the start.
     """
-    sharing, lstm = step.sharing, step.kind == "lstm"
-    w_h, d = _content(step.kind, weights.of_h), h.shape[-1]
-    hands = sharing.bias_factor > 0
-    if hands:
-        surplus = _surplus(shares, sharing, x, d).unbind(1)
-        leak = _leak(shares, sharing)
-    factor = (1 if shares.written is None else shares.written) / shares.content
-    factor = factor.unbind(1)
-    kept = None if shares.kept is None else shares.kept.unbind(1)
+    w_h, inverse = _content(step.kind, weights.of_h), shares.content.reciprocal()
+    factor = (inverse if shares.written is None else inverse * shares.written).unbind(1)
+    inverse, leak = inverse.unbind(1), None if surplus is None else _leak(shares, step.sharing)
+    kept, passed, surplus, of_cells = (
+        None if values is None else values.unbind(1)
+        for values in (shares.kept, shares.passed, surplus, of_cells)
+    )
     states, relevance = before.unbind(1), relevance.unbind(1)
-    of_cells = None if of_cells is None else of_cells.unbind(1)
-    of_h = of_cell = None
     ratios, sums, n_steps = [None] * len(states), [None] * len(states), len(states)
+
+    def to_state(t, arriving=None):  # what step t hands to the state before it
+        of_h = pulled * states[t] if arriving is None else arriving.addcmul(pulled, states[t])
+        return of_h if surplus is None else of_h.add_((surplus[t] * ratio).sum(-1, keepdim=True))
+
+    def past_the_gate(t, arriving=None):  # the same along the sum of old and new
+        old = kept[t] * total if arriving is None else arriving.addcmul(kept[t], total)
+        return old if leak is None else old.add_(spread)
+
     for t in reversed(range(n_steps)):
-        total = relevance[t] if of_h is None else relevance[t] + of_h
+        now = relevance[t] if t == n_steps - 1 else to_state(t + 1, relevance[t])
         if weights.projection is not None:
-            total = _through_projection(weights, shares, h[:, t], total, t, step)
-        if lstm and of_cell is not None:
-            total = total + of_cell
-        if of_cells is not None:
-            total = total + of_cells[t]
+            now = _through_projection(weights, shares, h[:, t], now, t, step)
+        if kept is not None and t < n_steps - 1:
+            now = past_the_gate(t + 1, now)
+        total = now if of_cells is None else now + of_cells[t]
         ratio = factor[t] * total
-        carried = None if kept is None else kept[t] * total
-        if hands and leak is not None:
+        if leak is not None:
             spread = (leak[t] * total).sum(-1, keepdim=True)
-            ratio, carried = ratio + spread / shares.content[:, t], carried + spread
-        passed = ratio if shares.passed is None else ratio * shares.passed[:, t]
-        pulled = torch.bmm(passed, w_h)
-        of_h = states[t] * pulled
-        if hands:
-            of_h = of_h + (surplus[t] * ratio).sum(-1, keepdim=True)
-        if lstm:
-            of_cell = carried
-        elif carried is not None:
-            of_h = of_h + carried
+            ratio.addcmul_(inverse[t], spread)
+        pulled = torch.bmm(ratio if passed is None else ratio * passed[t], w_h)
         ratios[t], sums[t] = ratio, total
+    of_h, of_cell = to_state(0), None if kept is None else past_the_gate(0)
+    if step.kind == "gru":
+        of_h, of_cell = of_h + of_cell, None
     ratio = torch.stack(ratios, dim=1)
     _note(step, shares, ratio, sums, of_h, of_cell)
-    at_start = [of_h / away(starts[0])]
-    if lstm:
-        at_start.append(of_cell / away(starts[1]))
-    return ratio, at_start
+    return ratio, (of_h, of_cell)
 
 
 def _leak(shares, sharing):

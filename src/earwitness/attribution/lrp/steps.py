@@ -17,12 +17,17 @@ def away(x: torch.Tensor) -> torch.Tensor:
     """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a
     finite ratio to it.
     """
-    return torch.where(x == 0, TINY.get(x.dtype, 1e-20), x) if has_zeros(x) else x
+    return in_blocks(_write_away, x) if has_zeros(x) else x
+
+
+def _write_away(result, x):
+    flags(torch.eq, x, result).mul_(TINY.get(x.dtype, 1e-20)).add_(x)
 
 
 def has_zeros(x: torch.Tensor) -> bool:
-    """Tell whether a value is exactly zero: asking all at once is faster than comparing each."""
-    return not x.all()
+    """Tell whether a value is exactly zero, block by block until one is found."""
+    blocks = x.reshape(-1).split(_BLOCK) if x.numel() else ()
+    return any(float(block.abs().amin()) == 0 for block in blocks)
 
 
 _BLOCK = 1 << 18  # values
@@ -46,7 +51,17 @@ def in_blocks(write: Callable[..., None], first: torch.Tensor, *others: torch.Te
 
 def signs(values: torch.Tensor) -> torch.Tensor:
     """Return 1 where a value is zero or more and -1 where it is less, in its precision."""
-    return (values < 0).to(values.dtype).mul_(-2).add_(1)
+    return flags(torch.lt, values).mul_(-2).add_(1)
+
+
+def flags(
+    compare: Callable[..., torch.Tensor], values: torch.Tensor, out: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return 1 where ``compare`` (values, 0) holds and 0 elsewhere, in the values' precision.
+
+    A sum with such flags takes a tenth of what ``torch.where`` takes on a processor.
+    """
+    return compare(values, 0, out=torch.empty_like(values) if out is None else out)
 
 
 class Step(ABC):
