@@ -16,6 +16,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from earwitness import cache
+from earwitness_book.runner import preloaded
 
 NAME = "python3"
 ENGINE = "earwitness"
@@ -98,13 +99,14 @@ class Engine(NBClientEngine):
         log,
         watch,
         timeout=None,
+        libraries=(),
         **kwargs,
     ):
         """Execute the cells of ``nb_man.nb`` in ``folder`` with ``environment``.
 
         ``sockets`` is the folder of the sockets, ``log`` the file for what the kernel's process
         itself prints; ``watch`` gets the index of each cell as it begins, and how many there are,
-        what is spent and the most memory so far.
+        what is spent and the most memory so far. The kernel begins with ``libraries`` imported.
         """
         client = PapermillNotebookClient(
             nb_man,
@@ -119,6 +121,9 @@ class Engine(NBClientEngine):
             else {"transport": "ipc", "connection_file": str(Path(sockets) / "k.json")}
         )
         client.km = AsyncKernelManager(kernel_name=NAME, kernel_spec_manager=ThisPython(), **where)
+        client.km.provisioner = preloaded.Provisioner(
+            parent=client.km, kernel_spec=client.km.kernel_spec, libraries=tuple(libraries)
+        )
         n_cells = len(nb_man.nb.cells)
 
         def begins(cell, cell_index):
@@ -132,8 +137,13 @@ class Engine(NBClientEngine):
             watch(None, n_cells, spent_s(process), peak_mb(process))
 
         client.on_cell_executed = ends
-        with open(log, "wb") as printed:
-            client.execute(env=environment, cwd=str(folder), stdout=printed, stderr=printed)
+        # papermill would write the whole notebook twice for each cell; it does so at the end, too
+        output, nb_man.output_path = nb_man.output_path, None
+        try:
+            with open(log, "wb") as printed:
+                client.execute(env=environment, cwd=str(folder), stdout=printed, stderr=printed)
+        finally:
+            nb_man.output_path = output
 
 
 Watch = Callable[[int | None, int, float, float], None]

@@ -18,6 +18,7 @@ from earwitness import cache
 from earwitness_book.runner.notebooks import Notebook, text
 
 PACKAGES = ("earwitness", "earwitness_book")
+LARGE = ("IPython", "matplotlib", "numpy", "pandas", "scipy", "soundfile", "torch", "yaml")
 DRAWN_ANEW = "earwitness_book.records.closing"  # its tables: what its functions import, pages use
 _RUNS = (ast.For, ast.While, ast.With, ast.AugAssign, ast.Delete)
 
@@ -159,6 +160,20 @@ class Graph:
         name.
         """
         return _Walk(self, _of_notebook(notebook.path, notebook.source), set(strings(values))).found
+
+    def libraries(self, notebook: Notebook, modules: Iterable[str]) -> tuple[str, ...]:
+        """Return what a notebook and the modules that it reaches import of large libraries, first
+        thing; a name that is not a module's may be among it.
+        """
+        start = _of_notebook(notebook.path, notebook.source)
+        found = {
+            name
+            for module in (start, *(self.modules[name] for name in modules))
+            for _, source, there in _imports(module.tree.body)
+            if source.split(".")[0] in LARGE
+            for name in (source, f"{source}.{there}" if there else source)
+        }
+        return tuple(sorted(found))
 
     def acts(self, module: Module) -> bool:
         """Tell whether importing a module can change another one."""
