@@ -2,18 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PROFILE ?= $(if $(EARWITNESS_DATA),real,demo)
 
 .PHONY: book test serve lint bench look clean
 .DEFAULT_GOAL := book
 
-book: $(READY)    ## execute the demo profile, render the site, print its path
-	$(BIN)/earwitness build --workers 2
+book: $(READY)    ## execute the notebooks, render the site, print its path; PROFILE=demo, or real where recordings are
+	$(BIN)/earwitness build --workers 2 --profile $(PROFILE)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 serve: $(READY)
-	$(BIN)/earwitness serve
+	$(BIN)/earwitness serve --profile $(PROFILE)
 
 lint: $(READY)
 	$(BIN)/ruff check

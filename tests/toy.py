@@ -92,6 +92,7 @@ def project(folder: Path, more: dict[str, list[dict]] | None = None) -> Path:
         "demo": "about: Generated voices.\n",
         "smoke": "all: {n_clips: 1}\n",
         "real": "all: {corpus: fsdd}\n",
+        "full": "all: {corpus: fsdd}\n",
     }
     for name, text in profiles.items():
         path = folder / "notebooks" / "profiles" / f"{name}.yaml"

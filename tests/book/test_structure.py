@@ -84,7 +84,7 @@ def test_every_profile_fits_every_notebook(notebook, profile):
 
 
 def test_profiles_are_the_four_and_each_says_what_it_is():
-    assert profiles.names() == ["demo", "paper", "real", "smoke"]
+    assert profiles.names() == ["demo", "full", "paper", "real", "smoke"]
     assert all(profiles.about(name) for name in profiles.names())
 
 

@@ -236,7 +236,7 @@ def record(
     chapter: Annotated[
         list[str] | None, typer.Argument(metavar="[CHAPTER]...", help="All chapters if none.")
     ] = None,
-    profile: Profile = "real",
+    profile: Profile = "full",
     workers: Workers = 1,
     scheduler: Scheduler = None,
     cluster: ClusterFile = None,

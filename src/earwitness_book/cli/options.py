@@ -32,7 +32,7 @@ Pairs = Annotated[
     ),
 ]
 Profile = Annotated[
-    str, typer.Option("--profile", metavar="NAME", help="smoke, demo, real or paper.")
+    str, typer.Option("--profile", metavar="NAME", help="smoke, demo, real, full or paper.")
 ]
 Workers = Annotated[
     int,

@@ -474,7 +474,7 @@ def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
         f"commit {project.commit()}{when}",
     ]
     rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
-    link = "Rerun it yourself" if profile in ("real", "paper") else "See it with real recordings"
+    link = "Rerun it yourself" if profile in ("real", "full", "paper") else "See it with real recordings"
     return {
         "text": " · ".join(filter(None, parts)),
         "about": profiles.about(profile),

@@ -116,7 +116,7 @@ def test_a_full_run_is_recorded_with_what_made_it(make_toy, call):
     kept = {entry["id"]: entry for entry in records.recorded("toy")}
     assert set(kept) == {"toy/one", "toy/two"}
     made = kept["toy/two"]["provenance"]
-    assert made["command"] == "earwitness record toy --profile real" and made["profile"] == "real"
+    assert made["command"] == "earwitness record toy --profile full" and made["profile"] == "full"
     assert all(
         made[key] for key in ("commit", "device", "date", "packages", "python", "parameters")
     )
