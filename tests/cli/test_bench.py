@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from earwitness import cli
 
@@ -53,6 +54,24 @@ def test_json_is_a_list_of_methods(here, capsys):
     assert call(*ASK, "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["method"] == "gradient" and -1 <= row["follows"] <= 1
+
+
+def test_an_onnx_file_gets_the_numbers_of_the_module_that_it_was_written_from(here, capsys):
+    pytest.importorskip("onnx")
+    space = {}
+    exec(NETWORK, space)
+    network = space["Mine"]().eval()
+    torch.save(network.state_dict(), "net.pt")
+    torch.onnx.export(network, (torch.zeros(1, 1, 1200),), "net.onnx", dynamo=False,
+                      input_names=["x"], dynamic_axes={"x": {0: "batch"}})  # fmt: skip
+    found = []
+    for model in (("bench_net:Mine", "--weights", "net.pt"), ("net.onnx", "--sample-rate", "4000")):
+        assert (
+            call("--model", *model, "--sounds", "clips", "--method", "lrp-epsilon", "--json") == 0
+        )
+        found.append(json.loads(capsys.readouterr().out)[0])
+    for name in ("n", "points", "points_energy", "follows", "flipping_gain", "missing"):
+        assert found[0][name] == pytest.approx(found[1][name], abs=1e-4), name
 
 
 def test_what_cannot_be_done_is_a_sentence(here, capsys):

@@ -9,6 +9,7 @@ import scipy.stats
 import torch
 from torch import nn
 
+from earwitness.acoustics import sphere
 from earwitness.arguments import checked
 from earwitness.audio import check_samples
 from earwitness.errors import ParameterError, check_choice
@@ -16,7 +17,7 @@ from earwitness.evaluation.flipping import pixel_flipping
 
 FRACTIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 FAITHFULNESS = ("most relevant first", "least relevant first", "random parts")
-_EAR_DELAY_S = 0.0005
+_AZIMUTH_DEG, _ELEVATION_DEG = -60, 30  # of a source whose direction is the cue: right, above
 _N_PARTS, _N_SUBSETS = 40, 48
 
 
@@ -26,8 +27,8 @@ class Cue(NamedTuple):
     Attributes
     ----------
     change : callable
-        ``(part, rate, gain, centre_hz, rng) -> part`` of a sound: samples (n,), or (2, n) of two
-        channels; gain is the root mean square of what is added.
+        ``(part, rate, gain, centre_hz, rng) -> part`` of a sound: samples (n,), or (4, n) of
+        first-order ambisonics; gain is the root mean square of what is added.
     seconds, level_db, centre_hz : float
         How long it lasts, how loud it is beside the sound (root mean square), and where it lies.
     adds : bool
@@ -49,7 +50,7 @@ class Planted(NamedTuple):
 
     Attributes
     ----------
-    sound, clean : ndarray, shape (T,) or (2, T)
+    sound, clean : ndarray, shape (T,) or (4, T)
     start, stop : int
         The samples between which the two differ.
     cue : str
@@ -127,13 +128,15 @@ def _band_limit(part, rate, gain, centre_hz, rng):
     return _blended(part, np.fft.irfft(spectrum, len(part)), rate)
 
 
+def _from_the_right(sound):
+    """Return the first-order ambisonic signal (4, T) of a source to the right, ACN and N3D."""
+    place = sphere.unit_vector(*np.deg2rad([_AZIMUTH_DEG, _ELEVATION_DEG]))
+    return sphere.harmonics(place, 1)[:, None] * sound
+
+
 def _direction(part, rate, gain, centre_hz, rng):
-    """Move two equal channels (2, n) to the left: the right one half a millisecond later and 12 dB
-    softer.
-    """
-    delay = max(1, round(_EAR_DELAY_S * rate))
-    right = 10 ** (-12 / 20) * np.pad(part[1], (delay, 0))[: part.shape[1]]
-    return _blended(part, np.stack([part[0], right]), rate)
+    """Move a source in an ambisonic signal (4, n) to the other side: Y changes its sign."""
+    return _blended(part, part * np.array([[1], [-1], [1], [1]]), rate)
 
 
 CUES: dict[str, Cue] = {
@@ -169,7 +172,8 @@ def plant(
     sample_rate : int
         In Hz.
     cue : str
-        One of :data:`CUES`. ``"direction"`` gives two channels.
+        One of :data:`CUES`. ``"direction"`` gives four channels, first-order ambisonics: the sound
+        comes from the right, 30 degrees above, and for the moment of the cue from the left.
     rng : Generator
         Of the moment, where none is given, and of phases and noise.
     level_db : float, optional
@@ -207,7 +211,7 @@ def plant(
         )
     gain = np.sqrt(np.mean(sound**2))
     gain *= 10 ** ((kind.level_db if level_db is None else level_db) / 20)
-    clean = np.stack([sound, sound]) if cue == "direction" else sound
+    clean = _from_the_right(sound) if cue == "direction" else sound
     part = slice(start, start + n)
     changed = clean.copy()
     changed[..., part] = kind.change(clean[..., part], sample_rate, gain, centre, rng)

@@ -222,7 +222,7 @@ def bench(
         Of :func:`earwitness.attribution.methods`. One that does not apply is reported with its
         reason.
     cues : sequence of str
-        Of :data:`earwitness.evaluation.planted.CUES`, but for the direction, which needs two
+        Of :data:`earwitness.evaluation.planted.CUES`, but for the direction, which needs four
         channels.
     target, channel, output, class_axis
         As for :func:`earwitness.explaining.explain`. What is predicted for the sound as it is stays

@@ -1,6 +1,6 @@
 """The networks of the book, each with a few sounds to explain."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from earwitness import attribution, corpora, features, models
+from earwitness import attribution, corpora, features, models, training
 from earwitness.errors import check_choice
 from earwitness.models import resemblyzer
 from earwitness.training import clips, digits
@@ -26,9 +26,9 @@ class Subject:
     model : Module
         In evaluation mode.
     represent : callable
-        A sound (T,) -> the network's input, (1, ...).
+        A sound -> the network's input, (1, ...).
     sounds : list of ndarray, shape (T,)
-        At ``sample_rate``; of directions the first channel of a scene.
+        At ``sample_rate``; of directions (4, T), first-order ambisonics.
     inputs : Tensor, shape (n, ...)
     targets : Tensor, shape (n,)
         The output that is explained of each.
@@ -49,19 +49,28 @@ class Subject:
     corpus: str = ""
 
 
-def subject(name: str, n: int, corpus: str = "voices", seed: int = 0) -> Subject:
+def subject(
+    name: str, n: int, corpus: str = "voices", seed: int = 0, how: Mapping | None = None
+) -> Subject:
     """Return a network of the book with ``n`` sounds.
 
     Parameters
     ----------
     name : str
-        One of :data:`SUBJECTS`.
+        One of :data:`SUBJECTS`, whose weights are shipped or fetched, or of :data:`TRAINED`.
     n : int
     corpus : str
         Of sentences: ``"voices"``, ``"timit"``. Digits come from ``"fsdd"`` where sentences are
         recorded ones.
+    seed : int
+    how : mapping, optional
+        How those of :data:`TRAINED` are trained: ``recipe``, and ``voices``, options of the
+        generated corpus.
     """
-    return SUBJECTS[check_choice(name, SUBJECTS, "network of the book")](n, corpus, seed)
+    check_choice(name, (*SUBJECTS, *TRAINED), "network of the book")
+    if name in TRAINED:
+        return _trained(name, n, corpus, seed, **(how or {}))
+    return SUBJECTS[name](n, corpus, seed)
 
 
 def first(of: Subject) -> Subject:
@@ -104,8 +113,38 @@ def digit_clips(corpus: str, n: int, seed: int) -> tuple[corpora.Corpus, np.ndar
         held_out = models.pretrained("own-voice").card["held_out"]
         rows = np.flatnonzero(spoken.table["id"].isin(held_out))
         rows = np.random.default_rng(seed).permutation(rows)
-    turn = pd.Series(spoken.targets("digit")[rows]).groupby(spoken.targets("digit")[rows])
-    return spoken, rows[np.argsort(turn.cumcount().to_numpy(), kind="stable")][:n]
+    return spoken, _in_turn(rows, spoken.targets("digit")[rows])[:n]
+
+
+def _in_turn(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return rows in an order in which their classes take turns."""
+    turn = pd.Series(classes).groupby(classes).cumcount()
+    return rows[np.argsort(turn.to_numpy(), kind="stable")]
+
+
+def _trained(
+    name: str, n: int, corpus: str, seed: int, recipe: str = "brief", voices: Mapping | None = None
+) -> Subject:
+    """Return AlexNet or AudioNet of the chapter audiomnist, trained on its first fold or taken from
+    where that chapter kept it, with digits of speakers whom it has not met.
+
+    Zero stands for silence in AudioNet's input, and for the mean of all spectrograms in AlexNet's.
+    """
+    spoken = "voices" if corpus == "voices" else "fsdd"
+    task = next(t for t in training.tasks(spoken) if (t.task, t.protocol) == ("digit", "speaker"))
+    (found,) = training.cross_validate(
+        TRAINED[name], task, 1, voices=voices, recipe=recipe, seed=seed
+    )
+    unmet = np.random.default_rng(seed).permutation(found.fold.test)
+    rows = _in_turn(unmet, found.targets(unmet).numpy())[:n]
+
+    def represent(second: np.ndarray) -> torch.Tensor:
+        return found.prepare(second[None])
+
+    return _asked(
+        name, found.model, represent, list(found.seconds(rows)), found.targets(rows),
+        sample_rate=8000, corpus=spoken,
+    )  # fmt: skip
 
 
 def to_learn(corpus: str, n: int, seed: int) -> Subject:
@@ -192,13 +231,16 @@ def as_waveform(samples: np.ndarray) -> torch.Tensor:
 
 def _directions(n: int, corpus: str, seed: int) -> Subject:
     model = models.pretrained("doa-order1").model
-    scenes = corpora.load("scenes", source="voices", n_scenes=n, order=1, seed=seed)
+    scenes = corpora.load("scenes", source=corpus, n_scenes=n, order=1, seed=seed)
     mixtures = [scenes.parts(i).mixture for i in range(n)]
-    inputs = [features.network_input(torch.from_numpy(m)[None], "order1") for m in mixtures]
-    inputs = torch.cat(inputs).float()
-    sounds = [mixture[0] for mixture in mixtures]
+    inputs = torch.cat([as_scene(mixture) for mixture in mixtures])
     targets = model.scores(inputs).argmax(1)
-    return Subject("directions", model, None, sounds, inputs, targets, corpus="scenes")
+    return _asked("directions", model, as_scene, mixtures, targets, corpus=corpus)
+
+
+def as_scene(mixture: np.ndarray) -> torch.Tensor:
+    """Return a scene (4, T) as the network for directions takes it, (1, 4, frame, freq)."""
+    return features.network_input(torch.from_numpy(np.float32(mixture))[None], "order1").float()
 
 
 def _quality(n: int, corpus: str, seed: int) -> Subject:
@@ -275,6 +317,7 @@ SUBJECTS: dict[str, Callable] = {
     "dnsmos": _dnsmos,
     "resemblyzer": _resemblyzer,
 }
+TRAINED = {"alexnet": "AlexNet", "audionet": "AudioNet"}  # here, or taken from the cache
 TITLES = {
     "digits": "digits (DigitNet)",
     "phones": "phones (PhoneCNN)",
@@ -285,9 +328,13 @@ TITLES = {
     "crepe": "CREPE tiny",
     "dnsmos": "DNSMOS",
     "resemblyzer": "Resemblyzer",
+    "alexnet": "AlexNet",
+    "audionet": "AudioNet",
 }
 
 
-def subjects(names: Sequence[str], n: int, corpus: str, seed: int) -> dict[str, Subject]:
-    """Return several networks with ``n`` sounds each."""
-    return {name: subject(name, n, corpus, seed) for name in names}
+def subjects(
+    names: Sequence[str], n: int, corpus: str, seed: int, how: Mapping | None = None
+) -> dict[str, Subject]:
+    """Return several networks with ``n`` sounds each; the rest as :func:`subject` has it."""
+    return {name: subject(name, n, corpus, seed, how) for name in names}

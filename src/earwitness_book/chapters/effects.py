@@ -77,8 +77,23 @@ def interventions(
 
     Eight bands are taken out by the Fourier transform, each phone (or eight moments, where none are
     known) by a window with soft edges, F0 and formants are moved by Praat; where Praat finds no
-    voice, nothing is moved.
+    voice, nothing is moved. Of several channels (channel, T) the same is taken out of each, and
+    nothing moved: Praat would change the phases between them, and with them the direction.
     """
+    if sound.ndim > 1:
+        of_each = [_taken_out(channel, sample_rate, phones) for channel in sound]
+        for made in zip(*of_each, strict=True):
+            yield *made[0][:2], np.stack([after for *_, after in made])
+        return
+    yield from _taken_out(sound, sample_rate, phones)
+    for name, change in MOVES.items():
+        after = _moved(sound, sample_rate, change)
+        if after is not None:
+            yield ("pitch moved" if "f0" in change else "formants moved"), name, after
+
+
+def _taken_out(sound: np.ndarray, sample_rate: float, phones) -> Iterator:
+    """Yield what :func:`interventions` does of bands and phones in one channel."""
     scale = everyday.RATE / sample_rate  # everyday.bands counts in Hz at 16 kHz
     edges_hz = scale * np.asarray(everyday.BAND_EDGES_HZ if scale == 1 else _EDGES_8_KHZ)
     for number, band in enumerate(everyday.bands(sound, tuple(edges_hz))):
@@ -86,10 +101,6 @@ def interventions(
         yield "band out", f"{low:.0f} to {high:.0f} Hz", np.float32(sound - band)
     for name, window in _windows(len(sound), sample_rate, phones):
         yield "phone out", name, np.float32(sound * (1 - window))
-    for name, change in MOVES.items():
-        after = _moved(sound, sample_rate, change)
-        if after is not None:
-            yield ("pitch moved" if "f0" in change else "formants moved"), name, after
 
 
 def _windows(n_samples: int, sample_rate: float, phones: pd.DataFrame | None):

@@ -410,18 +410,22 @@ def _mean_over(outputs: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 
 
 def falls(
-    network: nn.Module, samples: np.ndarray, method: str, chunks: np.ndarray
+    network: nn.Module, samples: np.ndarray, method: str, chunks: np.ndarray, parts: str = "bands"
 ) -> dict[str, float]:
     """Return by how much the mean logit of some chunks falls without the most relevant of eight
-    bands, without the loudest, and without the one whose removal helps most.
+    ``"bands"`` or ``"moments"``, without the loudest, and without the one whose removal helps most;
+    and ``which`` that is.
     """
-    mixture = Mixture(network, bands(samples), mean_logit(chunks))
+    cut = {"bands": bands, "moments": lambda sound: sound * moments(len(sound), 8)}
+    found = cut[check_choice(parts, cut, "kind of parts")](samples)
+    mixture = Mixture(network, found, mean_logit(chunks))
     losses = mixture.losses()
     loudest = int(mixture.parts.square().sum(1).argmax())
     return {
         "relevant": float(losses[mixture.relevance(method).argmax()]),
         "loudest": float(losses[loudest]),
         "most effective": float(losses.max()),
+        "which": int(losses.argmax()),
     }
 
 
@@ -668,6 +672,18 @@ def moved(
 def telephone(samples: np.ndarray) -> np.ndarray:
     """Return what is left of a sound between 300 and 3400 Hz."""
     return np.float32(bands(samples, (0, 300, 3400, 8000))[1])
+
+
+def microphone(samples: np.ndarray) -> np.ndarray:
+    """Return a sound as another, small microphone takes it up: below 300 Hz 12 dB less an octave,
+    around 3.5 kHz up to 9 dB more.
+    """
+    freqs_hz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    bass = freqs_hz**2 / (freqs_hz**2 + 300.0**2)
+    octaves = np.log2(np.maximum(freqs_hz, 1.0) / 3500)
+    peak_db = 9 * np.exp(-((octaves / 0.5) ** 2))
+    spectrum = np.fft.rfft(np.float64(samples)) * bass * 10 ** (peak_db / 20)
+    return np.float32(np.fft.irfft(spectrum, len(samples)))
 
 
 def one_not_other(outputs: torch.Tensor) -> torch.Tensor:

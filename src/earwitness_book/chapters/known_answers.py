@@ -13,7 +13,7 @@ import torch
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from earwitness import attribution, audio, cache, corpora, evaluation, figures
+from earwitness import attribution, audio, audition, cache, corpora, evaluation, figures
 from earwitness.arguments import checked
 from earwitness.attribution import registry
 from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
@@ -90,6 +90,11 @@ def levels(sounds: np.ndarray) -> np.ndarray:
     return np.float32(np.maximum(in_db - FLOOR_DB, 0) / DB_PER_UNIT).swapaxes(-1, -2)
 
 
+def heard(sound: np.ndarray) -> np.ndarray:
+    """Return a sound as it is, or of four ambisonic channels what either ear hears, (2, T)."""
+    return sound if sound.ndim == 1 else audition.binaural(sound, RATE).T
+
+
 def axes() -> tuple[np.ndarray, np.ndarray]:
     """Return times in seconds and frequencies in Hz of :func:`levels`."""
     n_frames = N_SAMPLES // HOP + 1
@@ -97,7 +102,7 @@ def axes() -> tuple[np.ndarray, np.ndarray]:
 
 
 def inputs_of(kind: str, sounds: np.ndarray) -> torch.Tensor:
-    """Return what a network of that kind is given of sounds (n, T) or (n, 2, T)."""
+    """Return what a network of that kind is given of sounds (n, T) or (n, channel, T)."""
     sounds = sounds[:, None] if sounds.ndim == 2 else sounds
     return torch.from_numpy(levels(sounds) if kind == "spectrogram" else np.float32(GAIN * sounds))
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from earwitness import models
+from earwitness import models, training
 from earwitness.errors import UnknownNameError
 from earwitness_book.chapters import book_networks
 
@@ -30,6 +30,20 @@ def test_digits_come_in_turn_and_who_is_learnt_from_is_not_who_is_explained():
     learnt = book_networks.to_learn("voices", 20, 0)
     same = [any(np.array_equal(a, b) for b in learnt.sounds) for a in explained.sounds]
     assert not any(same) and learnt.inputs.shape == (20, 1, 40, 81)
+
+
+def test_a_network_that_is_trained_here_is_that_of_its_chapter_and_asked_about_unmet_speakers():
+    voices = {"n_speakers": 10, "repetitions": 1}
+    how = {"recipe": "smoke", "voices": voices}
+    found = book_networks.subject("audionet", 4, how=how)
+    assert found.sample_rate == 8000 and found.corpus == "voices"
+    assert len(set(found.targets.tolist())) == 4
+    torch.testing.assert_close(found.represent(found.sounds[2])[0], found.inputs[2])
+    own = training.fit("AudioNet", "voices", "digit", recipe="smoke", corpus_options=voices)
+    for first, second in zip(found.model.parameters(), own.model.parameters(), strict=True):
+        assert torch.equal(first, second)
+    unmet = own.seconds(own.fold.test)
+    assert all((sound == unmet).all(1).any() for sound in found.sounds)
 
 
 def test_a_stretch_is_the_loudest_and_its_phones_are_counted_from_its_beginning():

@@ -74,6 +74,14 @@ def test_at_8_khz_bands_are_counted_in_the_same_hertz_and_moments_take_the_place
     assert sum(kind == "phone out" for kind, *_ in made) == 8
 
 
+def test_of_several_channels_the_same_is_taken_out_of_each_and_nothing_is_moved(voice):
+    made = list(effects.interventions(np.stack([voice, -0.5 * voice]), RATE, None))
+    alone = {name: after for _, name, after in effects.interventions(voice, RATE, None)}
+    assert [kind for kind, *_ in made] == 8 * ["band out"] + 8 * ["phone out"]
+    for _, name, after in made:
+        np.testing.assert_allclose(after, np.stack([alone[name], -0.5 * alone[name]]), atol=1e-6)
+
+
 def test_silence_has_no_voice_to_move():
     kinds = {kind for kind, *_ in effects.interventions(np.zeros(8000, np.float32), RATE, None)}
     assert kinds == {"band out", "phone out"}

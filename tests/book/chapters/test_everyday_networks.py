@@ -164,6 +164,25 @@ def test_the_fall_is_that_of_the_band_that_relevance_names(rng):
     sound = np.sin(2 * np.pi * 300 * times_s) + 3 * np.sin(2 * np.pi * 5000 * times_s)
     found = everyday.falls(Low(), sound, "integrated-gradients", np.ones(4, bool))
     assert found["relevant"] == found["most effective"] > 50 * abs(found["loudest"])
+    assert (
+        everyday.BAND_EDGES_HZ[found["which"]] <= 300 < everyday.BAND_EDGES_HZ[found["which"] + 1]
+    )
+    sound[: 3 * 512 // 2] *= 0.01
+    sound[3 * 512 :] = 3 * np.sin(2 * np.pi * 5000 * times_s[3 * 512 :])
+    found = everyday.falls(Low(), sound, "integrated-gradients", np.ones(4, bool), "moments")
+    assert found["which"] in (3, 4, 5) and found["relevant"] > 50 * abs(found["loudest"])
+
+
+def test_a_small_microphone_is_weak_in_the_bass_and_strong_at_a_few_kilohertz():
+    times_s = np.arange(RATE) / RATE
+
+    def gain_db(freq_hz):
+        tone = np.sin(2 * np.pi * freq_hz * times_s)
+        return 20 * np.log10(everyday.microphone(tone).std() / tone.std())
+
+    assert gain_db(300) == pytest.approx(-6, abs=0.1) and gain_db(3500) == pytest.approx(9, abs=0.1)
+    assert gain_db(50) - gain_db(25) == pytest.approx(12, abs=0.5)
+    assert gain_db(1000) == pytest.approx(-0.7, abs=0.3)
 
 
 @pytest.fixture
