@@ -46,7 +46,13 @@ class Changed(nn.Module):
     after, change : Tensor, shape (n, ...)
         Inputs of the network; each pair adds up to the input of the sound itself.
     target : int
-        The output that is explained, summed over the interventions: no two meet before that sum.
+        The output that is explained.
+
+    Notes
+    -----
+    The network is given the mean of all pairs: with equal gains every pair is the same sound, and
+    so is their mean. One pass of one sound explains all interventions, and each has an ``n``-th of
+    what it has alone.
     """
 
     def __init__(self, network: nn.Module, after: torch.Tensor, change: torch.Tensor, target: int):
@@ -56,18 +62,18 @@ class Changed(nn.Module):
         self.register_buffer("change", change)
 
     def forward(self, gains: torch.Tensor) -> torch.Tensor:
-        """Return the sum of outputs (batch, 1) for gains (batch, n, 2)."""
+        """Return the output (batch, 1), summed over time, for gains (batch, n, 2)."""
         tail = [1] * (self.after.ndim - 1)
         of_after, of_change = (gains[..., i].unflatten(1, (-1, *tail)) for i in (0, 1))
-        mixed = of_after * self.after + of_change * self.change  # (batch, n, ...)
-        outputs = self.network(mixed.flatten(0, 1))[..., self.target]
-        per_sound = outputs.flatten(1).sum(1) if outputs.ndim > 1 else outputs
-        return per_sound.view(len(gains), -1).sum(1, keepdim=True)
+        mixed = (of_after * self.after + of_change * self.change).mean(1)  # (batch, ...)
+        outputs = self.network(mixed)[..., self.target]
+        return outputs.flatten(1).sum(1, keepdim=True) if outputs.ndim > 1 else outputs[:, None]
 
     def relevance(self, method: str, **options) -> np.ndarray:
         """Return the relevance of what each intervention changed, (n,)."""
         whole = self.after.new_ones(1, len(self.after), 2)
-        return attribution.attribute(self, whole, 0, method, **options)[0, :, 1].numpy()
+        found = attribution.attribute(self, whole, 0, method, **options)[0, :, 1]
+        return len(self.after) * found.numpy()
 
 
 def interventions(

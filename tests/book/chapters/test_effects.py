@@ -87,14 +87,20 @@ def test_silence_has_no_voice_to_move():
     assert kinds == {"band out", "phone out"}
 
 
-def test_interventions_do_not_meet_in_the_network(subject):
-    after = torch.cat([subject.inputs * 0.5, subject.inputs * 0])
-    change = subject.inputs - after
-    both = effects.Changed(subject.model, after, change, 1).relevance("gradient-x-input")
+@pytest.mark.parametrize("method", effects.METHODS)
+def test_interventions_explained_together_get_what_each_gets_alone(voice, method):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv1d(1, 4, 33, 8), nn.ReLU(), nn.Conv1d(4, 4, 5), nn.ReLU(),
+        nn.AdaptiveAvgPool1d(3), nn.Flatten(), nn.Linear(12, 2),
+    ).double().eval()  # fmt: skip
+    made = effects.interventions(voice, RATE, None)
+    after = torch.from_numpy(np.stack([sound for *_, sound in made])).double()[:, None]
+    change, options = torch.from_numpy(voice).double() - after, effects.METHODS[method]
+    together = effects.Changed(network, after, change, 1).relevance(method, **options)
     alone = [
-        effects.Changed(subject.model, after[i : i + 1], change[i : i + 1], 1).relevance(
-            "gradient-x-input"
-        )[0]
-        for i in range(2)
+        effects.Changed(network, *pair, 1).relevance(method, **options)[0]
+        for pair in zip(after.split(1), change.split(1), strict=True)
     ]
-    np.testing.assert_allclose(both, alone, rtol=1e-5)
+    assert np.ptp(alone) > 0
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6 * np.abs(alone).max())
