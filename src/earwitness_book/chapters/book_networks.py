@@ -60,8 +60,8 @@ def subject(
         One of :data:`SUBJECTS`, whose weights are shipped or fetched, or of :data:`TRAINED`.
     n : int
     corpus : str
-        Of sentences: ``"voices"``, ``"timit"``. Digits come from ``"fsdd"`` where sentences are
-        recorded ones.
+        Of sentences: ``"voices"``, ``"timit"``. Where these are recorded, digits come from
+        ``"fsdd"``, and the words of those that are trained from ``"aev"``.
     seed : int
     how : mapping, optional
         How those of :data:`TRAINED` are trained: ``recipe``, and ``voices``, options of the
@@ -126,12 +126,12 @@ def _trained(
     name: str, n: int, corpus: str, seed: int, recipe: str = "brief", voices: Mapping | None = None
 ) -> Subject:
     """Return AlexNet or AudioNet of the chapter audiomnist, trained on its first fold or taken from
-    where that chapter kept it, with digits that it has not met: of other speakers, and of fsdd,
-    which has six, other repetitions.
+    where that chapter kept it, with words of speakers whom it has not met: generated digits, or the
+    recorded words of aev.
 
     Zero stands for silence in AudioNet's input, and for the mean of all spectrograms in AlexNet's.
     """
-    spoken = "voices" if corpus == "voices" else "fsdd"
+    spoken = "voices" if corpus == "voices" else "aev"
     task, *_ = training.tasks(spoken)
     (found,) = training.cross_validate(
         TRAINED[name], task, 1, voices=voices, recipe=recipe, seed=seed
