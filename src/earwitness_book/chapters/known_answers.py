@@ -91,7 +91,7 @@ def levels(sounds: np.ndarray) -> np.ndarray:
 
 
 def heard(sound: np.ndarray) -> np.ndarray:
-    """Return a sound as it is, or of four ambisonic channels what either ear hears, (2, T)."""
+    """Return a sound as it is, or of four ambisonic channels what reaches both ears, (2, T)."""
     return sound if sound.ndim == 1 else audition.binaural(sound, RATE).T
 
 
