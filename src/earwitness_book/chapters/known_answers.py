@@ -90,7 +90,7 @@ def levels(sounds: np.ndarray) -> np.ndarray:
     return np.float32(np.maximum(in_db - FLOOR_DB, 0) / DB_PER_UNIT).swapaxes(-1, -2)
 
 
-def heard(sound: np.ndarray) -> np.ndarray:
+def for_ears(sound: np.ndarray) -> np.ndarray:
     """Return a sound as it is, or of four ambisonic channels what reaches both ears, (2, T)."""
     return sound if sound.ndim == 1 else audition.binaural(sound, RATE).T
 
