@@ -73,14 +73,14 @@ _ALEXNET = {
     "paper": _paper(1e-3, 10_000, 2_500, 5.0),
     "fast": Recipe("adamw", 5e-4, 200),
     "brief": Recipe("adamw", 5e-4, 100),
-    "smoke": Recipe("adamw", 5e-4, 2),
+    "smoke": Recipe("adamw", 5e-4, 1),
     ("fast", "sex"): Recipe("adamw", 5e-4, 120),
 }
 _AUDIONET = {
     "paper": _paper(1e-4, 50_000, 10_000, 0.0),
     "fast": Recipe("adamw", 1e-3, 400),
     "brief": Recipe("adamw", 1e-3, 120),
-    "smoke": Recipe("adamw", 1e-3, 2),
+    "smoke": Recipe("adamw", 1e-3, 1),
     ("paper", "sex"): _paper(1e-4, 10_000, 5_000, 0.0),
     ("fast", "sex"): Recipe("adamw", 1e-3, 240),
     ("brief", "sex"): Recipe("adamw", 1e-3, 40),

@@ -10,7 +10,8 @@ choices        what a comment may say instead of a list of names: ``one of: corp
 digit`` profiles       named sets of overrides: smoke, demo, real, paper reach          which
 modules a notebook imports, directly or not keys           what an executed notebook is kept under
 execute        one notebook through papermill kernel         the Python that executes it, without
-the settings of the user parallel       many notebooks: one after the other, several at once, on a
+the settings of the user preloaded      kernels that begin where large libraries are imported
+parallel       many notebooks: one after the other, several at once, on a
 dask scheduler plan           what is about to be executed, why, and how long it took last time
 sweep          one notebook with every combination of values recording      what a full run
 measured, kept with what made it chapter        a skeleton for a new chapter pages          an
