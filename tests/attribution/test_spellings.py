@@ -62,6 +62,11 @@ def _response_norm_written_out(x):
     return x / (1.0 + 0.5 * around) ** 0.75
 
 
+def _places(x):
+    along = x.mean(1).tanh()
+    return torch.stack([along, torch.zeros_like(along)], -1)[:, None]
+
+
 def _spectrum(x):
     return torch.fft.rfft(x)
 
@@ -69,6 +74,30 @@ def _spectrum(x):
 SPELLINGS = {
     "bilinear": (lambda x: F.bilinear(x.mT, x.mT.tanh(), CUBE, BIAS), _bilinear_written_out),
     "cosine similarity": (lambda x: F.cosine_similarity(x, x.tanh()), _cosine_written_out),
+    "distances": (
+        lambda x: torch.cdist(x.mT, SQUARE),
+        lambda x: (x.mT[:, :, None] - SQUARE).pow(2).sum(-1).sqrt(),
+    ),
+    "distances in city blocks": (
+        lambda x: torch.cdist(x.mT, x.mT.tanh(), p=1.0),
+        lambda x: (x.mT[:, :, None] - x.mT.tanh()[:, None]).abs().sum(-1),
+    ),
+    "distances in pairs": (
+        lambda x: F.pairwise_distance(x.mT, VECTOR, keepdim=True),
+        lambda x: (x.mT - VECTOR + 1e-6).pow(2).sum(-1, keepdim=True).sqrt(),
+    ),
+    "several constants for a value": (
+        lambda x: (x[:, None] - CUBE[:2, :, :1]).pow(2),
+        lambda x: torch.stack([x - CUBE[0, :, :1], x - CUBE[1, :, :1]], 1).pow(2),
+    ),
+    "a constant less a value": (
+        lambda x: BIAS[:, None, None] - x[:, None],
+        lambda x: torch.stack([bias - x for bias in BIAS], 1),
+    ),
+    "a warp": (
+        lambda x: F.grid_sample(x[:, :, None], _places(x), align_corners=True),
+        lambda x: F.grid_sample(x[:, :, None], _places(x).detach(), align_corners=True),
+    ),
     "aten convolution": (
         lambda x: torch.ops.aten.convolution(x, KERNEL, VECTOR, [1], [1], [2], False, [0], 1),
         lambda x: F.conv1d(x, KERNEL, VECTOR, padding=1, dilation=2),
@@ -99,14 +128,12 @@ SPELLINGS = {
     ),
     "filtered spectrum": (
         lambda x: torch.fft.irfft(_spectrum(x) * torch.complex(POSITIVE[:4], POSITIVE[1:5]), T),
-        lambda x: (
-            torch.fft.irfft(
-                torch.complex(
-                    _spectrum(x).real * POSITIVE[:4] - _spectrum(x).imag * POSITIVE[1:5],
-                    _spectrum(x).real * POSITIVE[1:5] + _spectrum(x).imag * POSITIVE[:4],
-                ),
-                T,
-            )
+        lambda x: torch.fft.irfft(
+            torch.complex(
+                _spectrum(x).real * POSITIVE[:4] - _spectrum(x).imag * POSITIVE[1:5],
+                _spectrum(x).real * POSITIVE[1:5] + _spectrum(x).imag * POSITIVE[:4],
+            ),
+            T,
         ),
     ),
     "hypot": (
@@ -200,10 +227,7 @@ SPELLINGS = {
         lambda x: (((x * 2) + 1.0).relu() - x).clamp(max=0.5) / 2,
     ),
     "the difference the other way round": (lambda x: torch.rsub(x, 2.0), lambda x: 2.0 - x),
-    "a tensor less a value": (
-        lambda x: torch.full_like(x, 2.0) - x,
-        lambda x: 2.0 - x,
-    ),
+    "a tensor less a value": (lambda x: torch.full_like(x, 2.0) - x, lambda x: 2.0 - x),
     "a maximum with a number": (
         lambda x: torch.maximum(x, torch.tensor(0.3, dtype=x.dtype)),
         lambda x: x.clamp(min=0.3),

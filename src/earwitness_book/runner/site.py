@@ -474,7 +474,8 @@ def banner(profile: str, listed: Collection[str]) -> dict[str, str]:
         f"commit {project.commit()}{when}",
     ]
     rerun = [page for page in listed if page.split("/")[-1] == "rerun"]
-    link = "Rerun it yourself" if profile in ("real", "full", "paper") else "See it with real recordings"
+    people = profile in ("real", "full", "paper")
+    link = "Rerun it yourself" if people else "See it with real recordings"
     return {
         "text": " · ".join(filter(None, parts)),
         "about": profiles.about(profile),

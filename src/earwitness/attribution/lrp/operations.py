@@ -203,7 +203,6 @@ def _carry(mode, source, result, call):
     "adaptive_avg_pool3d",
     "upsample",
     "interpolate",
-    "grid_sample",
     "upsample_nearest",
     "upsample_bilinear",
     "upsample_nearest1d",
@@ -252,6 +251,18 @@ def _linear(mode, call):
     ):
         _even(mode, call, result, _ones(call))
     return result
+
+
+@operation("grid_sample", title="as it is: linear; where it reads is constant")
+def _sampled(mode, call):
+    """Values read between others, at places that may depend on the input and get nothing."""
+    grid = call.argument(1, "grid")
+    if not grid.requires_grad:
+        return _linear(mode, call)
+    rest = dict(zip(("mode", "padding_mode", "align_corners"), call.args[2:], strict=False))
+    rest |= {name: value for name, value in call.kwargs.items() if name not in ("input", "grid")}
+    with mode:
+        return F.grid_sample(call.argument(0, "input"), grid.detach(), **rest)
 
 
 @operation("stft", title="as it is: linear")
@@ -323,6 +334,23 @@ def _homogeneous(mode, call):
     if not result.is_complex():
         _even(mode, call, result, torch.zeros_like)
     return result
+
+
+@operation("cdist", "pairwise_distance", "pdist", title="in proportion to what each value adds")
+def _distance(mode, call):
+    """The norm of differences: what a network of prototypes returns."""
+    if call.name == "pdist":
+        mode.refuse(call, "write it as torch.cdist(x, x), and choose its upper triangle.")
+    names = ("p", "eps", "keepdim") if call.name == "pairwise_distance" else ("p",)
+    given = {"p": 2.0, "eps": 1e-6, "keepdim": False}
+    given |= dict(zip(names, call.args[2:], strict=False)) | call.kwargs
+    first, second = (call.argument(i, name) for i, name in enumerate(("x1", "x2")))
+    with mode:
+        if call.name == "cdist":
+            apart = first.unsqueeze(-2) - second.unsqueeze(-3)
+        else:
+            apart = first - second + given["eps"]
+        return torch.linalg.vector_norm(apart, given["p"], dim=-1, keepdim=given["keepdim"])
 
 
 def _dead(mode, call, result):
@@ -627,9 +655,13 @@ def _added(mode, call):
             _even(mode, call, result, _ones(call))
         return result
     x, factor = call.dependent[0], mode.composite.bias_factor
+    if factor and _shape(call) != x.shape:  # a value for each of several constants, as many terms
+        with mode:
+            args, kwargs = call.replaced(lambda value: value.expand(_shape(call)))
+            return call.function(*args, **kwargs)
     trace, before = x._trace, x.detach().clone() if factor else x.detach()
-    result = _affine(mode, call, 1 - factor if factor and _shape(call) == x.shape else 1)
-    if factor and result.shape == x.shape:
+    result = _affine(mode, call, 1 - factor)
+    if factor:
         result.register_hook(_handing(factor, before, result.detach().clone(), call))
     if call.name == "add" and isinstance(constants[0], int | float) and constants[0] > 0:
         call.trace = mode.trace(gate=trace.gate, deep=trace.deep, floor=float(constants[0]))
