@@ -339,7 +339,9 @@ def of_components(
         If the inputs are no waveforms.
     """
     relevance = []
-    for samples, index in zip(waveforms(inputs, "audiolime").flatten(1), target, strict=True):
+    for samples, index in zip(
+        waveforms(inputs, "audioLIME's separation").flatten(1), target, strict=True
+    ):
         parts = components(samples, sample_rate, separator, n_segments, **(separator_options or {}))
         shape = inputs.shape[1:]
         explanation = explain(
