@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from earwitness import attribution
+from earwitness import attribution, explaining
 from earwitness.errors import DamagedDataError, MissingDataError, ParameterError
 from earwitness.models import onnx as reader
 
@@ -242,8 +242,7 @@ SINGLE = {
         {"first": np.array([1]), "step": np.int64(2), "window": np.hanning(6).astype(np.float32)},
     ),
     **{
-        kind.lower(): single(kind)
-        for kind in ("Selu", "Celu", "Softsign", "Ceil", "Round", "Sign")
+        kind.lower(): single(kind) for kind in ("Selu", "Celu", "Softsign", "Ceil", "Round", "Sign")
     },
     "group norm": (
         (
@@ -256,10 +255,7 @@ SINGLE = {
             "bias": np.array([1, -1, 0, 2], np.float32),
         },
     ),
-    "a sum of three": (
-        (node("Sum", "input", "y", "input"),),
-        {"y": np.ones((1, 12), np.float32)},
-    ),
+    "a sum of three": ((node("Sum", "input", "y", "input"),), {"y": np.ones((1, 12), np.float32)}),
     "sum of squares": single("ReduceSumSquare", keepdims=0),
     "sum of sizes": single("ReduceL1", keepdims=0),
     "log of a sum": single("ReduceLogSumExp", keepdims=0),
@@ -352,6 +348,20 @@ def test_what_only_the_input_shows_is_refused_when_it_is_heard(
     path = graph(tmp_path / "one.onnx", node(kind, "input", *inputs, **attributes), **constants)
     with pytest.raises(ParameterError, match=f"{kind} .*{said}"):
         reader.load(path)(torch.ones(1, 1, 12))
+
+
+def test_networks_that_differ_in_a_function_alone_have_other_digests(tmp_path):
+    nodes = {
+        "relu": node("Relu", "input"),
+        "tanh": node("Tanh", "input"),
+        "leaky": node("LeakyRelu", "input", alpha=0.1),
+        "leakier": node("LeakyRelu", "input", alpha=0.3),
+    }
+    found = {
+        explaining.find(str(graph(tmp_path / f"{name}.onnx", one)), sample_rate=8000).digest
+        for name, one in nodes.items()
+    }
+    assert len(found) == len(nodes)
 
 
 def test_files_that_are_no_network_of_one_sound_are_refused(tmp_path):

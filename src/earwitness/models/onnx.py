@@ -35,6 +35,10 @@ class Node:
         self.name = node.name or self.outputs[0]
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
+    def __str__(self) -> str:
+        own = {name: value for name, value in self.attributes.items() if name != "value"}
+        return f"{', '.join(self.outputs)} = {self.kind}({', '.join(self.inputs)}) {own}"
+
     def get(self, name: str, default=None):
         """Return an attribute; text as str."""
         value = self.attributes.get(name, default)
@@ -117,6 +121,7 @@ class Network(nn.Module):
             if node.kind == "Constant":
                 constants[node.outputs[0]] = _constant(node, onnx)
         self.entry, self.exits = given[0], [entry.name for entry in graph.output]
+        self.text = "\n".join(map(str, nodes))
         self.steps, used = [], set()
         for number, node in enumerate(n for n in nodes if n.kind != "Constant"):
             step, needs = self._step(node, constants, number)
@@ -142,6 +147,10 @@ class Network(nn.Module):
             raise node.refuse("its weights are computed by the network itself")
         function = _FUNCTIONS[node.kind]
         return (lambda *values: function(node, *values)), node.inputs
+
+    def extra_repr(self) -> str:
+        """Return all operations: what is no layer has no other place in the network's text."""
+        return self.text
 
     def forward(self, inputs: torch.Tensor):
         """Return the output of the graph, a tuple if it has several."""
@@ -695,8 +704,7 @@ _FUNCTIONS: dict[str, Callable] = {
     "Round": _plain(torch.round),
     "Sign": _plain(torch.sign),
     "Selu": lambda node, x: (
-        node.get("gamma", 1.0507009873554805)
-        * F.elu(x, node.get("alpha", 1.6732632423543772))
+        node.get("gamma", 1.0507009873554805) * F.elu(x, node.get("alpha", 1.6732632423543772))
     ),
     "Celu": lambda node, x: F.celu(x, node.get("alpha", 1.0)),
     "Softsign": _plain(F.softsign),
