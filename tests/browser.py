@@ -3,10 +3,11 @@ tests/browser.py [PROFILE]``.
 
 Every page of the table of contents at desktop and phone width, light and dark: errors on the
 console, requests to other hosts, a page wider than its window, images that did not load, formulas
-that were not set, players without a duration, what axe finds, and a search that finds nothing. Then
+that were not set, players without a duration, what axe finds, and a search that finds nothing;
+where a notebook's first section begins, what a page weighs, on how many sheets it is printed. Then
 the players are played (:mod:`browser_players`) and the listening study is taken
 (:mod:`browser_study`). Screenshots go to ``_build/<profile>/look``. Not part of ``make test``: it
-needs a browser (``apt-get install chromium``).
+needs a built site and a browser (``apt-get install chromium``).
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from urllib.request import urlopen
 import browser_axe
 import browser_clinic
 import browser_players
+import browser_print
 import browser_reader
 import browser_report
 import browser_study
@@ -37,6 +39,7 @@ from earwitness_book.runner.server import server as make_server
 SECTION_PX = 900  # within which a notebook's first section begins, at a desk
 PATIENCE_S = 180  # axe reads a long page for a minute where other programs run
 MEDIAN_MB = 1.5  # half of the pages are no heavier
+PRINTED = {"scoreboard"}  # beside the notebooks
 HEAVY_MB = 5  # no page is heavier; uncompressed, with everything that it loads
 WIDTHS = {"desktop": 1280, "phone": 360}
 ALONE = [
@@ -207,12 +210,36 @@ def problems(seen: dict, tab: Tab) -> list[str]:
 
 
 def bounds(seen: dict, name: str, form: str) -> list[str]:
-    """Return which bounds a page exceeds: where its first section begins, what it weighs."""
-    is_notebook = name in {notebook.page for notebook in site.chapters()}
-    late = is_notebook and form == "desktop" and seen["section"] > SECTION_PX
+    """Return which bounds a page exceeds: where its first section begins, what it weighs, on how
+    many sheets it is printed.
+    """
+    late = is_notebook(name) and form == "desktop" and seen["section"] > SECTION_PX
     wrong = [f"section 1 begins at {seen['section']} px"] if late else []
     megabytes = seen["weight"] / 1e6
-    return wrong + ([f"weighs {megabytes:.1f} MB"] if megabytes > HEAVY_MB else [])
+    wrong += [f"weighs {megabytes:.1f} MB"] if megabytes > HEAVY_MB else []
+    sheets = seen.get("sheets", 0)
+    return wrong + ([f"is printed on {sheets} sheets"] if sheets > browser_print.SHEETS else [])
+
+
+def is_notebook(name: str) -> bool:
+    """Tell whether a page of the site is a notebook that measures."""
+    return name in {notebook.page for notebook in site.chapters()}
+
+
+async def visit(tab: Tab, base: str, name: str, form: str, mode: str, picture: Path | None = None):
+    """Open a page of a site, in a window that has this form and mode; return what was seen of it,
+    and what is wrong with it. It is printed once.
+    """
+    tab.errors.clear()
+    tab.hosts.clear()
+    await tab.open(f"{base}/{name}.html")
+    seen = await tab.evaluate(INSPECT)
+    if picture:
+        await tab.picture(picture, form)
+    if (form, mode) == ("desktop", "light") and (is_notebook(name) or name in PRINTED):
+        seen["sheets"] = await browser_print.sheets(tab)
+    wrong = problems(seen, tab) + bounds(seen, name, form)
+    return seen, wrong + await browser_axe.found(tab)
 
 
 async def look(base: str, port: int, folder: Path) -> int:
@@ -227,19 +254,14 @@ async def look(base: str, port: int, folder: Path) -> int:
                 features=[{"name": "prefers-color-scheme", "value": mode}],
             )
             for name in notebooks.toc_pages():
-                tab.errors.clear()
-                tab.hosts.clear()
-                await tab.open(f"{base}/{name}.html")
-                seen = await tab.evaluate(INSPECT)
-                await tab.picture(folder / f"{name.replace('/', '-')}.{form}.{mode}.png", form)
-                wrong = problems(seen, tab) + bounds(seen, name, form)
-                wrong += await browser_axe.found(tab)
+                picture = folder / f"{name.replace('/', '-')}.{form}.{mode}.png"
+                seen, wrong = await visit(tab, base, name, form, mode, picture)
                 bad += bool(wrong)
                 weights.append(seen["weight"] / 1e6)
                 counted = {
                     key: seen[key]
-                    for key in ("images", "formulas", "players", "widgets")
-                    if seen[key]
+                    for key in ("images", "formulas", "players", "widgets", "sheets")
+                    if seen.get(key)
                 }
                 print(
                     f"{'✗' if wrong else '✓'} {name} {form} {mode} {counted or ''} "

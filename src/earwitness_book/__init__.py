@@ -5,7 +5,8 @@
 
 def begin(seed: int = 0):
     """Seed every generator, set the style of figures and the process, and return what the numbers
-    depend on. In a notebook figures have two points for each of a page's.
+    depend on. In a notebook figures have two points for each of a page's, and say where the red of
+    their maps lies.
 
     Parameters
     ----------
@@ -24,10 +25,12 @@ def begin(seed: int = 0):
 
     from earwitness import figures, runtime
     from earwitness.provenance import provenance
+    from earwitness_book import described
 
     runtime.tune()
     runtime.seed(seed)
     figures.use_style()
-    if get_ipython() is not None:
+    if (shell := get_ipython()) is not None:
         set_matplotlib_formats("retina")
+        described.figures_speak(shell)
     return pd.Series(provenance(), name="made with").to_frame()

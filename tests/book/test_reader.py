@@ -9,6 +9,7 @@ from pathlib import Path
 import browser
 import browser_axe
 import browser_clinic
+import browser_print
 import browser_reader
 import browser_study
 import numpy as np
@@ -96,6 +97,8 @@ def site(tmp_path_factory):
         (folder / "networks" / Path(path).name).write_bytes(content)
     _page(folder, EXPLORER, explorer.place(chapter, "../"), "player.js")
     _page(folder, browser_study.PAGE, study()._repr_html_(), "study.js", "after.js")
+    (folder / "audiomnist").mkdir()
+    _page(folder, "audiomnist/01-classifiers", BAD)
     (folder / browser_clinic.PAGE).parent.mkdir()
     _page(folder, browser_clinic.PAGE, clinic(), "clinic.js")
     return folder.as_uri()
@@ -153,6 +156,37 @@ def test_axe_finds_nothing_on_the_books_own_pages_by_day_and_night_at_a_desk_and
         return wrong
 
     assert browser.drive(look) == []
+
+
+BAD = """<h1>Bad</h1><div style="height: 1000px"></div><h2>1. Too late</h2>
+<table class="ew-records"><tr><td style="position: absolute; left: 3000px">cut</td></tr></table>
+<p>nan</p><img src="missing.png"><span class="math">x</span><audio controls></audio>
+<script>console.error("trouble"); fetch("https://example.org/x").catch(() => 0)</script>"""
+
+
+def test_a_page_that_breaks_the_bounds_is_told_which_and_the_scoreboard_keeps_them(site):
+    """What ``make look`` asks of every page of a built site, and how it fails."""
+
+    async def look(port):
+        tab = await browser.attach(port)
+        await tab.resize("desktop")
+        _, wrong = await browser.visit(tab, site, "audiomnist/01-classifiers", "desktop", "dark")
+        good, none = await browser.visit(tab, site, "scoreboard", "desktop", "light")
+        tab.listening.cancel()
+        return wrong, good, none
+
+    wrong, good, none = browser.drive(look)
+    for words in (
+        "console: ", "asks example.org", "px too wide", "1 images did not load", "1 formulas are",
+        "1 players have no sound", "1 cells of claims are cut off", "1 numbers are none",
+        "section 1 begins at 1", *(["image-alt"] if browser_axe.here() else []),
+    ):  # fmt: skip
+        assert any(words in each for each in wrong), (words, wrong)
+    assert 1 < good["sheets"] <= browser_print.SHEETS
+    assert [each for each in none if not each.startswith("axe: ")] == []  # no theme around it
+    heavy = {"section": 0, "weight": 5.1e6, "sheets": 11}
+    said = browser.bounds(heavy, "audiomnist/01-classifiers", "phone")
+    assert said == ["weighs 5.1 MB", "is printed on 11 sheets"]
 
 
 def test_the_search_shows_the_title_of_a_section_and_whole_sentences(site):

@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from earwitness.arguments import checked
 from earwitness.errors import ParameterError
+from earwitness.figures.described import remember
 from earwitness.figures.style import (
     LEVEL_CMAP,
     RELEVANCE_CMAP,
@@ -79,7 +80,8 @@ def relevance_map(
     """
     relevance = as_array(relevance)
     scale = symmetric(checked_limit(relevance, limit))
-    return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale)
+    mesh = _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale)
+    return remember(mesh, relevance, times_s, freqs_hz)
 
 
 @checked
@@ -126,7 +128,8 @@ def relevance_on_spectrogram(
     opacity = (
         np.clip(np.abs(relevance) / scale.vmax, 0, 1) ** 0.6
     )  # a tenth of the limit gets a quarter
-    return _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
+    mesh = _mesh(ax, relevance, times_s, freqs_hz, cmap=RELEVANCE_CMAP, norm=scale, alpha=opacity)
+    return remember(mesh, relevance, times_s, freqs_hz)
 
 
 @checked

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from earwitness.arguments import checked
 from earwitness.errors import ParameterError
+from earwitness.figures.described import remember
 from earwitness.figures.style import (
     RELEVANCE_CMAP,
     SPECTROGRAM_CMAP,
@@ -87,7 +88,8 @@ def mel_relevance(
     """
     relevance = as_array(relevance)
     scale = symmetric(checked_limit(relevance, limit))
-    return _image(ax, relevance, centres_hz, hop_s, cmap=RELEVANCE_CMAP, norm=scale)
+    image = _image(ax, relevance, centres_hz, hop_s, cmap=RELEVANCE_CMAP, norm=scale)
+    return remember(image, relevance, np.arange(relevance.shape[1]) * hop_s, centres_hz)
 
 
 def _image(ax, values, centres_hz, hop_s, **options):

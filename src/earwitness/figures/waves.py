@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 from earwitness.arguments import checked
 from earwitness.errors import ParameterError
+from earwitness.figures.described import remember
 from earwitness.figures.style import (
     RELEVANCE_CMAP,
     as_array,
@@ -190,9 +191,9 @@ def relevance_on_waveform(
     waveform(ax, samples, sample_rate, colour="#B0B0B0")
     matters = np.abs(relevance) >= 0.05 * scale.vmax
     colours = colormaps[RELEVANCE_CMAP](scale(np.clip(relevance[matters], scale.vmin, scale.vmax)))
-    return ax.vlines(
-        _times_s(samples, sample_rate, 0.0)[matters], 0, samples[matters], colors=colours, lw=1.2
-    )
+    times_s = _times_s(samples, sample_rate, 0.0)
+    lines = ax.vlines(times_s[matters], 0, samples[matters], colors=colours, lw=1.2)
+    return remember(lines, relevance, times_s)
 
 
 def _times_s(samples, sample_rate: int, start_s: float) -> np.ndarray:

@@ -260,7 +260,12 @@ def _audible():
         places = [(classes.index(a), classes.index(b)) for a, b in pairs]
         return [f"why “{names[a]}” and not “{names[b]}”" for a, b in pairs], places
 
-    methods = {"lrp-gamma": {}, "lrp-epsilon": {}, "gradient-x-input": {}}
+    methods = {
+        "lrp-gamma": {},
+        "lrp-epsilon": {},
+        "gradient-x-input": {},
+        "integrated-gradients": {"n_steps": 20},
+    }
     return _digits(("nine", "nine", "five", "five"), against, methods)
 
 
@@ -305,23 +310,28 @@ SPOILT = {  # ways of sending a sentence, and the degradations of each
 
 
 def _marks():
-    """A sentence as it was sent and spoilt in three ways, and the mark of the quality network."""
+    """A sentence as it was sent and spoilt in two ways, and the mark of the quality network;
+    of what was spoilt also what its mark gained and lost against the sentence as it was sent.
+    """
     network = models.nisqa.load("quality")
     spoken = corpora.load("voices", words="sentences", n_speakers=2, repetitions=1, seed=1)
     rate = spoken.sample_rate
     sent = spoken[0].samples[: 2 * rate]
     methods = {"lrp-epsilon": {}, "lrp-epsilon-plus": {}, "gradient-x-input": {}}
-    clips = []
+    clips, as_sent = [], None
     for words, spoilt in SPOILT.items():
         samples = degrade(sent, rate, spoilt, np.random.default_rng(0))[0] if spoilt else sent
         spectrogram = network.spectrogram(samples, rate)
-        maps = _asked(network, spectrogram[None], [0], methods)
+        maps, questions = _asked(network, spectrogram[None], [0], methods), ["why this mark"]
+        if as_sent is None:
+            as_sent = maps
+        else:  # sums to the difference of the marks, as relevance sums to the mark
+            maps = np.concatenate([maps, maps - as_sent])
+            questions.append("why not the mark of the sentence as it was sent")
         with torch.inference_mode():
             mark = float(network(spectrogram[None])[0, 0])
         said = f"The trained network gives it {mark:.1f}, of 1 to 4.6."
-        clips.append(
-            Clip(f"a sentence {words} (generated)", said, samples, ["why this mark"], maps)
-        )
+        clips.append(Clip(f"a sentence {words} (generated)", said, samples, questions, maps))
     settings = network.settings
     centres = features.mel_edges_hz(settings.n_mels, settings.fmax_hz)[1:-1]
     return Grid(rate, round(settings.hop_s * rate), centres), list(methods), clips

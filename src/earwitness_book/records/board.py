@@ -11,10 +11,10 @@ import pandas as pd
 
 from earwitness.errors import DamagedDataError, ParameterError
 from earwitness_book import project
-from earwitness_book.records.claims import Claim, chapters, published
+from earwitness_book.records.claims import Claim, chapters, meant, published
 from earwitness_book.records.measurements import lacking, recorded
 from earwitness_book.records.numbers import interval, missing, number, quantity, unit
-from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement, step_holds
+from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement
 
 KEYS = (
     "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile",
@@ -31,6 +31,7 @@ _MORE = (
     "date",
     "ours",
     "controlled",
+    "same",
     "published_std",
     "recorded_std",
     "measured_std",
@@ -157,8 +158,10 @@ def _board(entries: list[Mapping], ours: bool) -> pd.DataFrame:
     builds = _sets(entries, claims, with_profile=True)
     runs = _sets(full_runs, claims, with_profile=False)
     shown = [claim for claim in claims.values() if ours or not claim.ours]
+    same = {id: claim.claim for chapter in chapters() for id, claim in meant(chapter).items()}
+    rows = [row for claim in shown for row in _rows(claim, builds, runs)]
     return pd.DataFrame(
-        [row for claim in shown for row in _rows(claim, builds, runs)], columns=[*KEYS, *_MORE]
+        [row | {"same": same.get(row["id"], "")} for row in rows], columns=[*KEYS, *_MORE]
     )
 
 
@@ -188,7 +191,7 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
     said = [
         f"{number(low['value'])} {sign} {number(high['value'])}" for low, sign, high in compared
     ]
-    holds = all(step_holds(*step) is not False for step in compared)  # of the values; see judgement
+    holds = all(_as_claimed(*step) for step in compared)  # of the values; see judgement
     counts = [entry["n"] for step in compared for entry in step[::2] if entry.get("n")]
     shared = {
         key: some.get(key) for key in ("corpus", "protocol", "profile", "of", "seeds", "provenance")
@@ -197,6 +200,11 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
         "id": claim.id, "value": holds, "note": "; ".join(said),
         "n": min(counts) if counts else None,
     }  # fmt: skip
+
+
+def _as_claimed(low: Mapping, sign: str, high: Mapping) -> bool:
+    """Tell whether two values lie as one step of an order says, however sure that is."""
+    return low["value"] < high["value"] or (sign == "<=" and low["value"] == high["value"])
 
 
 def _rows(claim: Claim, builds: Mapping[tuple, dict], runs: Mapping[tuple, dict]) -> list[dict]:

@@ -100,6 +100,20 @@ def published(chapter: str) -> dict[str, Claim]:
     return dict(_read_published(path, project.state(path).st_mtime_ns))
 
 
+def meant(chapter: str) -> dict[str, Claim]:
+    """Return what the measurements of ours that begin with "The same" are the same as, by id: the
+    last claim before each that says so itself.
+    """
+    found: dict[str, Claim] = {}
+    said = None
+    for id, claim in published(chapter).items():
+        if not claim.claim.startswith("The same"):
+            said = claim
+        elif said:
+            found[id] = said
+    return found
+
+
 def chapters() -> list[str]:
     """Return the chapters whose published values are declared."""
     return sorted(path.stem for path in (project.root() / "data" / "published").glob("*.yaml"))

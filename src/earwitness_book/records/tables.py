@@ -82,13 +82,17 @@ def _matrix(claims: list[list[dict]], columns: list, caption: str) -> str:
     columns = [each for each in columns if each in asked]
     second = "Asked" if all(rows[0]["ours"] for rows in claims) else "Published"
     names = ["Claim", second, *(_where(*each, columns) for each in columns)]
+    above = ["", *(rows[0]["same"] or rows[0]["claim"] for rows in claims)]
     return html(
         '<div class="ew-claims ew-claims-{}"><table class="table ew-records">'
         "<caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
         min(len(columns), 5),
         caption,
         _head(names),
-        joined(_claim_row(rows, columns, names) for rows in claims),
+        joined(
+            _claim_row(rows, columns, names, last)
+            for rows, last in zip(claims, above, strict=False)
+        ),
     )
 
 
@@ -96,8 +100,10 @@ def _head(names: Iterable[str]) -> str:
     return joined(html('<th scope="col">{}</th>', name) for name in names)
 
 
-def _claim_row(rows: list[dict], columns: list, names: list[str]) -> str:
+def _claim_row(rows: list[dict], columns: list, names: list[str], above: str) -> str:
+    """Return a claim's row; "the same" says as what, unless it is what stands ``above``."""
     first = rows[0]
+    same = first["same"] if first["same"] != above else ""
     by_column = {(row["corpus"], row["protocol"]): row for row in rows}
     cells = joined(
         html('<td data-label="{}">{}</td>', name, _found(by_column[each]))
@@ -106,10 +112,11 @@ def _claim_row(rows: list[dict], columns: list, names: list[str]) -> str:
         for each, name in zip(columns, names[2:], strict=True)
     )
     return html(
-        '<tr id="{}"><th scope="row">{}<small>{}{}</small>{}</th>'
+        '<tr id="{}"><th scope="row">{}{}<small>{}{}</small>{}</th>'
         '<td data-label="Published">{}{}</td>{}</tr>',
         anchor(first["id"]),
         first["claim"],
+        _small(f"as in: {same}") if same else "",
         first["source"],
         _asks(first),
         _changes(first),
@@ -146,7 +153,8 @@ def _value(row: Mapping) -> str:
 
 
 def _control(row: Mapping) -> str:
-    return f"control {row['control']}" if row["control"] else ""
+    words = row["control"]
+    return f"control{':' * words[:1].isupper()} {words}" if words else ""
 
 
 def _ends(row: Mapping) -> str:

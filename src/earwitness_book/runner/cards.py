@@ -37,8 +37,10 @@ def finding(notebook: Notebook, executed: dict | None) -> str:
 
 
 def picture(executed: dict | None) -> str:
-    """Return the first figure that a notebook shows, as an image; nothing without one."""
-    for cell, output in _outputs(executed):
+    """Return the figure of the cell tagged ``cover``, or else the first that a notebook shows, as
+    an image; nothing without one.
+    """
+    for cell, output in sorted(_outputs(executed), key=lambda each: "cover" not in tags(each[0])):
         alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt")
         data = output.get("data", {})
         if alt and "image/png" in data:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from earwitness import cache
 from earwitness.errors import DamagedDataError, NotebookError, check_choice
 from earwitness.html import html, joined
-from earwitness_book import licences, project
+from earwitness_book import described, licences, project
 from earwitness_book.runner import cards, needs, notebooks, pages, profiles, reference
 from earwitness_book.runner.notebooks import Notebook
 
@@ -114,7 +114,7 @@ def executed(profile: str, notebook: Notebook) -> dict | None:
         raise DamagedDataError(
             f"{path} is damaged; `earwitness build --profile {profile}` makes it again."
         )
-    return licences.shown(content)
+    return licences.shown(described.told(content))
 
 
 def build(profile: str, chapters: Collection[str] | None = None) -> Path:

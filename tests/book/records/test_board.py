@@ -141,6 +141,15 @@ def test_the_closing_table_shows_the_numbers_an_order_compares(checkout):
     assert (shown["published"], shown["this build"]) == ("yes", "yes (50 < 80; 80 <= 100)")
 
 
+def test_an_order_that_is_left_open_says_no_where_its_own_numbers_say_so(checkout):
+    near = {"corpus": "street", "interval": (40, 90)}
+    for id, value in (("toy/chance", 60), ("toy/accuracy", 55), ("toy/ceiling", 70)):
+        records.record(id, value, **near)
+    shown = records.table("toy/above").data.iloc[0]
+    assert shown["this build"] == "no (60 < 55; 55 <= 70)"
+    assert "undecided" in shown["verdict"]
+
+
 def test_a_statement_without_a_number_shows_the_threshold_that_we_ask_for(checkout):
     shown = records.table("toy").data.set_index("claim")["published"]
     assert (

@@ -93,3 +93,19 @@ def test_no_word_of_a_claim_or_of_a_measurement_becomes_a_tag(checkout):
 
 TAGS = {"a", "b", "caption", "dd", "details", "div", "dl", "dt", "li", "ol", "p", "small", "span",
         "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr"}  # fmt: skip
+
+
+def test_the_same_says_as_what_where_that_is_not_the_row_above(checkout):
+    rows = [
+        {"id": "toy/a", "claim": "First.", "at_least": 1, "unit": "%", "measure": "A share."},
+        {"id": "toy/b", "claim": "The same for noise.", "unit": "%"},
+        {"id": "toy/c", "claim": "The same for chance.", "unit": "%"},
+        {"id": "toy/d", "claim": "Second.", "unit": "%"},
+        {"id": "toy/e", "claim": "The same for tones.", "unit": "%"},
+    ]
+    text = yaml.safe_dump({"chapter": "toy", "claims": [], "ours": rows})
+    (checkout / "data/published/toy.yaml").write_text(text)
+    executed(checkout, "real", [{"id": row["id"], "value": 2, "corpus": "studio"} for row in rows])
+    shown = records.closing_html(records.scoreboard(ours=True))
+    assert "The same for noise.<small>as in: First.</small>" in shown
+    assert shown.count("as in: ") == 1  # chance stands under noise, tones under Second

@@ -32,6 +32,13 @@ def test_the_first_figure_becomes_a_picture_that_a_phone_loads_with_its_words():
     assert cards.picture(executed({"image/png": png()}, tags=["remove-cell"])) == ""
 
 
+def test_a_figure_tagged_cover_goes_before_the_first():
+    both = executed({"image/png": png(300)}, {"image/png": png(500)})
+    both["cells"][1]["metadata"] |= {"tags": ["cover"]}
+    data = cards.picture(both).split("base64,")[1].split('"')[0]
+    assert Image.open(io.BytesIO(base64.b64decode(data))).width == 500
+
+
 def test_the_first_sound_is_taken_whole_and_one_too_heavy_is_not():
     one = '<figure class="ew-player"><audio src="a"></audio></figure>'
     assert cards.sound(executed({"text/html": f"<div>{one}<p>more</p></div>"})) == one
