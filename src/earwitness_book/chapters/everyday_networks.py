@@ -17,12 +17,13 @@ import torch
 from parselmouth.praat import call
 from torch import nn
 
-from earwitness import attribution
+from earwitness import attribution, figures
 from earwitness.arguments import checked
 from earwitness.attribution.occlusion import silence_db
 from earwitness.corpora import transmission
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
+from earwitness.figures import described
 from earwitness.models import crepe, dnsmos, resemblyzer
 from earwitness.models.silero import CHUNK
 
@@ -156,6 +157,28 @@ def bands_and_moments(
     """
     windows = moments(len(samples), n_moments)
     return (bands(samples, edges_hz)[:, None] * windows).reshape(-1, len(samples))
+
+
+def parts_map(
+    ax,
+    values: np.ndarray,
+    n_moments: int,
+    seconds: float,
+    edges_hz: Sequence[float] = BAND_EDGES_HZ,
+):
+    """Draw a number for each of :func:`bands_and_moments` of so many seconds, bands at equal
+    heights, red for and blue against; return the image.
+    """
+    grid, edges_hz = values.reshape(-1, n_moments), np.array(edges_hz)
+    limit = np.abs(grid).max()
+    image = ax.imshow(
+        grid, cmap=figures.RELEVANCE_CMAP, vmin=-limit, vmax=limit, origin="lower", aspect="auto",
+        extent=(0, seconds, 0, len(grid)),
+    )  # fmt: skip
+    ax.set_yticks(np.arange(len(edges_hz)), labels=[str(hz) for hz in edges_hz])
+    ax.set(xlabel="Time (s)", ylabel="Frequency (Hz)")
+    times_s = (np.arange(n_moments) + 0.5) * seconds / n_moments
+    return described.remember(image, grid, times_s, (edges_hz[:-1] + edges_hz[1:]) / 2)
 
 
 def moments(n_samples: int, n_moments: int, overlap: int = 160) -> np.ndarray:

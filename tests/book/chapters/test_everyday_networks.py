@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import scipy.stats
 import torch
+from matplotlib import pyplot as plt
 from torch import nn
 
-from earwitness import features
+from earwitness import features, figures
 from earwitness.errors import ParameterError, UnknownNameError
 from earwitness.models import crepe, dnsmos
 from earwitness_book.chapters import everyday_networks as everyday
@@ -43,6 +44,17 @@ def test_bands_and_moments_add_up_to_the_sound_and_lie_where_they_should(rng):
     np.testing.assert_allclose(grid.sum(0), sound, atol=1e-9)
     np.testing.assert_allclose(grid[:5].sum(0), parts[0], atol=1e-9)
     assert not grid[0, 1000:].any() and grid[1, 900:1500].any()
+
+
+def test_a_map_of_parts_puts_bands_above_and_moments_beside_each_other_and_says_where_the_red_is():
+    figure, ax = figures.panels()
+    values = np.zeros(8)
+    values[5] = 2.0  # the second band, the second of four moments
+    image = everyday.parts_map(ax, values, 4, 2.0, (0, 1000, 8000))
+    assert image.get_array()[1, 1] == 2 and image.get_extent() == [0, 2, 0, 2]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0", "1000", "8000"]
+    assert "between 0.75 and 0.75 s and 4500 and 4500 Hz" in figures.described.where(figure)
+    plt.close(figure)
 
 
 def test_losses_are_what_each_part_brought_and_linear_relevance_equals_them(rng):
