@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -310,39 +310,32 @@ SPOILT = {  # ways of sending a sentence, and the degradations of each
 
 
 def _marks():
-    """A sentence as it was sent and spoilt in two ways, and the mark of the quality network."""
+    """A sentence as it was sent and spoilt in two ways, and the mark of the quality network;
+    of what was spoilt also what differs from the sentence as it was sent, and what that cost.
+    """
     network = models.nisqa.load("quality")
     spoken = corpora.load("voices", words="sentences", n_speakers=2, repetitions=1, seed=1)
     rate = spoken.sample_rate
     sent = spoken[0].samples[: 2 * rate]
-    methods = {"lrp-epsilon": {}, "lrp-epsilon-plus": {}, "gradient-x-input": {}}
+    methods = {"lrp-epsilon": {}, "gradient-x-input": {}, "integrated-gradients": {"n_steps": 8}}
+    as_sent = network.spectrogram(sent, rate)[None]
     clips = []
     for words, spoilt in SPOILT.items():
         samples = degrade(sent, rate, spoilt, np.random.default_rng(0))[0] if spoilt else sent
         spectrogram = network.spectrogram(samples, rate)
-        maps = _asked(network, spectrogram[None], [0], methods)
+        maps, questions = _asked(network, spectrogram[None], [0], methods), ["why this mark"]
+        if spoilt:
+            counted = attribution.relative_to(network, as_sent)
+            lost = _asked(counted, spectrogram[None] - as_sent, [0], methods)
+            maps = np.concatenate([maps, lost])
+            questions.append("why not the mark of the sentence as it was sent")
         with torch.inference_mode():
             mark = float(network(spectrogram[None])[0, 0])
         said = f"The trained network gives it {mark:.1f}, of 1 to 4.6."
-        clips.append(
-            Clip(f"a sentence {words} (generated)", said, samples, ["why this mark"], maps)
-        )
-    clips = beside_first(clips, "why not the mark of the sentence as it was sent")
+        clips.append(Clip(f"a sentence {words} (generated)", said, samples, questions, maps))
     settings = network.settings
     centres = features.mel_edges_hz(settings.n_mels, settings.fmax_hz)[1:-1]
     return Grid(rate, round(settings.hop_s * rate), centres), list(methods), clips
-
-
-def beside_first(clips: Sequence[Clip], question: str) -> list[Clip]:
-    """Return clips of which all but the first are asked one thing more: their first maps less those
-    of the first clip, which add up to the difference of the outputs as relevance does to one.
-    """
-    first, *others = clips
-    return [first, *(
-        replace(clip, questions=[*clip.questions, question],
-                maps=np.concatenate([clip.maps, clip.maps[:1] - first.maps[:1]]))
-        for clip in others
-    )]  # fmt: skip
 
 
 def _directions():

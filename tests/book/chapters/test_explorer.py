@@ -56,21 +56,6 @@ def test_a_pair_in_the_page_is_what_the_library_attributes_to_nine_and_not_five(
     assert np.abs(np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1]) < 0.9
 
 
-def test_what_spoiling_a_sentence_cost_is_asked_of_all_but_the_first_and_adds_up():
-    rng = np.random.default_rng(0)
-    clips = [
-        explorer.Clip(f"{n}", "said", np.zeros(4), ["why"], rng.normal(size=(1, 2, 2, 3, 4)))
-        for n in range(3)
-    ]
-    first, *others = explorer.beside_first(clips, "why not the first")
-    assert first is clips[0] and len(others) == 2
-    for clip, before in zip(others, clips[1:], strict=True):
-        assert clip.questions == ["why", "why not the first"] and clip.maps.shape[0] == 2
-        assert (clip.maps[0] == before.maps[0]).all()
-        lost = clip.maps[1].sum((2, 3))
-        assert lost == pytest.approx((before.maps - first.maps)[0].sum((2, 3)))
-
-
 def test_rows_of_a_map_lie_at_the_frequencies_that_the_page_writes():
     grid = explorer.Grid(16000, 160, np.array([0.0, 1.0]))
     maps = np.arange(3.0)[None]  # at 0.00, 0.02 and 0.04 s
