@@ -58,7 +58,7 @@ def test_a_site_on_github_has_the_buttons_and_the_branch_that_colab_opens():
     steps = yaml.safe_load(text)["jobs"]["build"]["steps"]
     (build,) = [step for step in steps if step.get("run") == "make book PYTHON=python"]
     assert build["env"]["EARWITNESS_REPOSITORY"] == "https://github.com/${{ github.repository }}"
-    assert build["env"]["EARWITNESS_DATA"].endswith("/recordings")  # so that `make book` shows people
+    assert build["env"]["EARWITNESS_DATA"].endswith("/recordings")  # the site shows people
     (colab,) = [step["run"] for step in steps if "for Colab" in step.get("name", "")]
     assert "_build/real/html" in colab
     assert f"--initial-branch {launch.BRANCH}" in colab and "_sources colab/notebooks" in colab
