@@ -139,6 +139,21 @@ def test_a_network_of_spectrograms_is_drawn_over_time_and_frequency(sounds):
     assert np.isnan(row["points_low"]) and not row["better"]  # one sound has no interval
 
 
+def test_nothing_is_taken_away_from_digital_silence(sounds):
+    """A short word set into a second of silence, as readers have them."""
+    padded = np.zeros(1200, np.float32)
+    padded[900:1080] = sounds[0][0][:180]
+    request = known.Request(
+        (padded, RATE), find(Linear()), "gradient-x-input", 0, None, None, 0, {}, None
+    )
+    rng = np.random.default_rng(0)
+    pairs = [pair for _ in range(5) for _, pair in known._planted(request, "gap", rng)]
+    assert all((pair.sound != pair.clean).any() for pair in pairs)
+    silent = np.full(1200, 0.1, np.float32)  # nothing above a frequency, from the beginning
+    with pytest.raises(ParameterError, match="changes nothing"):
+        known._changed(silent, RATE, "band-limit", rng, seconds=0.1)
+
+
 def test_what_cannot_be_asked_is_refused(sounds, tmp_path):
     network = find(Linear())
     with pytest.raises(UnknownNameError, match="direction"):

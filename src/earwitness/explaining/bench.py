@@ -31,6 +31,7 @@ REACTS = 0.1  # of the spread of the network's outputs over the sounds
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus")
 _UNTRAINED = 104_729  # added to the seed: a network made from it would be its own control
 _N_RESAMPLES = 400
+_N_MOMENTS = 50  # that are tried
 __all__ = ["CUES", "METHODS", "Bench", "bench", "files_of", "sentences"]
 
 
@@ -418,10 +419,21 @@ def _planted(request: Request, cue: str, rng) -> list[tuple[float, planted.Plant
     found = []
     for step_db, part in zip(STEPS_DB, SHORTER, strict=True):
         how = {"level_db": kind.level_db + step_db} if kind.adds else {}
-        seconds = min(kind.seconds * (1.0 if kind.adds else part), longest_s)
-        pair = planted.plant(samples, rate, cue, rng, centre_hz=centre_hz, seconds=seconds, **how)
+        how["seconds"] = min(kind.seconds * (1.0 if kind.adds else part), longest_s)
+        pair = _changed(samples, rate, cue, rng, centre_hz=centre_hz, **how)
         found.append((step_db if kind.adds else part, pair))
     return found
+
+
+def _changed(samples, rate: int, cue: str, rng, **how) -> planted.Planted:
+    """Return a cue at a moment at which it changes the sound: in digital silence there is nothing
+    that a gap could take away.
+    """
+    for _ in range(_N_MOMENTS):
+        pair = planted.plant(samples, rate, cue, rng, **how)
+        if not np.array_equal(pair.sound, pair.clean):
+            return pair
+    raise ParameterError(f"{planted.CUES[cue].words.capitalize()} changes nothing of a sound.")
 
 
 def _checks(request: Request) -> dict:
