@@ -55,7 +55,8 @@ def printed(job):
 def servers():
     """Return the processes of ours that fork kernels."""
     ours = psutil.Process().children()
-    return [each for each in ours if preloaded.__file__ in each.cmdline()]
+    running = [each for each in ours if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in running if preloaded.__file__ in each.cmdline()]
 
 
 def test_libraries_are_imported_before_the_first_cell_and_our_modules_are_not(job):
