@@ -197,8 +197,8 @@ def _said(found: Mapping) -> str:
     follow = max(found["methods"], key=lambda row: row["follows"])
     return " ".join(
         [
-            "In pairs of one sound each, pointing is surely better than chance, than random weights "
-            f"and than energy by {', '.join(labels) or 'no method'}.",
+            "Sound by sound, pointing is surely better than chance, than random weights and than "
+            f"energy by {', '.join(labels) or 'no method'}.",
             f"The effects are followed best by {style.method_label(follow['method'])}, at "
             f"{follow['follows']:+.2f}.",
             *(
