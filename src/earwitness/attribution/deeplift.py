@@ -209,8 +209,9 @@ def _check(explanations: Explanations, level: float) -> None:
     rounding = 100 * torch.finfo(explanations.attributions.dtype).eps * level
     worst = float(torch.where(sums.error > rounding, sums.relative, 0).max())
     if not worst <= TOLERANCE:
+        percent = float(f"{100 * worst:.2g}")
         raise ParameterError(
-            f"DeepLIFT does not add up: {100 * worst:.2g} % of the change of the output are "
+            f"DeepLIFT does not add up: {percent:g} % of the change of the output are "
             "missing or too much. The network holds something that is not linear and has no rule "
             "here (an LSTM, attention, a product of activations); integrated-gradients needs no "
             "rules."

@@ -29,6 +29,7 @@ img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: 0.2rem 1rem 0.2rem 0; overflow-wrap:
 anywhere; }
+th { overflow-wrap: normal; }
 """
 _SCRIPTS = ("wavesurfer.min.js", "player.js")
 _ASSETS = {  # where they lie in the checkout; setup.py puts them into the wheel
