@@ -23,8 +23,10 @@ TITLE = "Methods: time beside the passes that must happen"
 N_THREADS = 1
 N_SAMPLES = 4  # steps, samples, masks
 MIXTURES = {"n_segments": 2, "n_samples": 16}  # of methods that take the sound apart
-CLIPS = {"digits": 8, "phones": 8, "speakers": 8, "silero": 4, "crepe": 4}  # others: 1
-_PLAIN = ("digits", "phones", "speakers")  # all of it in modules that zennit has rules for
+CLIPS = {"digits": 8, "phones": 8, "speakers": 8, "silero": 4, "crepe": 4, "audionet": 4}
+"""How many at once; of the others one."""
+_HOW = {"recipe": "smoke"}  # of AlexNet and AudioNet: what weights they have takes no time
+_PLAIN = ("digits", "phones", "speakers", "alexnet", "audionet")  # zennit knows all their modules
 _FORWARD, _BOTH = "forward", "forward and backward"
 
 
@@ -105,7 +107,7 @@ def run() -> dict[str, list[dict]]:
     with runtime.torch_threads(N_THREADS):
         return {"A network of one dense layer: what a call costs by itself": calls()} | {
             f"{book_networks.TITLES[name]}, clips: {CLIPS.get(name, 1)}": table(name)
-            for name in book_networks.SUBJECTS
+            for name in (*book_networks.SUBJECTS, *book_networks.TRAINED)
         }
 
 
@@ -129,7 +131,7 @@ def _of_tiny(model, inputs):
 
 def table(name: str, n_rounds: int = 2) -> list[dict]:
     """Return a row for each method that applies to a network."""
-    subject = book_networks.subject(name, CLIPS.get(name, 1))
+    subject = book_networks.subject(name, CLIPS.get(name, 1), how=_HOW)
     contenders = {_FORWARD: partial(_forward, subject), _BOTH: partial(_gradient, subject)}
     passes, peers = {}, {}
     for method in attribution.methods():
