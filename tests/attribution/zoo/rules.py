@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import recurrent
-from .tape import Address, Step, hand_back, real_view, record
+from .tape import Address, Step, UnknownOperation, hand_back, real_view, record
 
 ELEMENTWISE = set(
     "relu relu6 gelu silu elu celu selu leaky_relu prelu mish hardswish hardsigmoid hardtanh "
@@ -187,7 +187,7 @@ def _weighted(step: Step, rule: str, relevance, method: Method):
     x, weight, bias = named.pop("input"), named.pop("weight"), named.pop("bias")
     function, axes = step.function, 0 if step.name == "linear" else step.outputs[0].ndim - 2
     if len(step.dependent) > 1:
-        raise NotImplementedError(f"{step.name} with weights that depend on the input")
+        raise UnknownOperation(f"{step.name} with weights that depend on the input")
     biased = None if bias is None else bias.view(-1, *[1] * axes)  # adds to the output
 
     def layer(x, weight, bias):
@@ -297,7 +297,7 @@ def _product(step: Step, relevance, method: Method):
     if step.name in MATRICES and len(places) == 1 and others and method.dense == "plus":
         return [_positive_product(step, relevance)]
     if step.name in ("addmm", "baddbmm") and len(places) > 1:
-        raise NotImplementedError(step.name)
+        raise UnknownOperation(step.name)
 
     def to_factor(handed):
         return [handed.sum_to_size(step.inputs[signal].shape)]
@@ -447,7 +447,7 @@ def _taken_in(layer: Step, norm: Step) -> Step:
     shape = [1] * named["weight"].ndim
     shape[axis] = -1
     if axis == 1 and named["groups"] > 1:
-        raise NotImplementedError("batch norm behind a grouped transposed convolution")
+        raise UnknownOperation("batch norm behind a grouped transposed convolution")
     named["weight"] = named["weight"] * factor.view(shape)
     named["bias"] = (bias - scale["running_mean"]) * factor + shift
     order = [argument.name for argument in layer.function._schema.arguments]

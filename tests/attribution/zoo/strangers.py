@@ -1,5 +1,7 @@
 """Code as strangers write it: each of these networks once found something to mend."""
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -7,15 +9,16 @@ from torch import nn
 from .registry import network
 
 
-class _Framewise(nn.Module):
+class _Framewise(nn.Module, ABC):
     """Frames of a waveform, something done to them, their mean, logits."""
 
     def __init__(self):
         super().__init__()
         self.frames, self.fc = nn.Conv1d(1, 6, 8, 4), nn.Linear(6, 4)
 
+    @abstractmethod
     def change(self, frames):
-        raise NotImplementedError
+        """Return other frames."""
 
     def forward(self, x):
         return self.fc(self.change(self.frames(x)).mean(-1))

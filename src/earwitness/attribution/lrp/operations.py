@@ -655,10 +655,6 @@ def _added(mode, call):
             _even(mode, call, result, _ones(call))
         return result
     x, factor = call.dependent[0], mode.composite.bias_factor
-    if factor and _shape(call) != x.shape:  # a value for each of several constants, as many terms
-        with mode:
-            args, kwargs = call.replaced(lambda value: value.expand(_shape(call)))
-            return call.function(*args, **kwargs)
     trace, before = x._trace, x.detach().clone() if factor else x.detach()
     result = _affine(mode, call, 1 - factor)
     if factor:
@@ -666,13 +662,6 @@ def _added(mode, call):
     if call.name == "add" and isinstance(constants[0], int | float) and constants[0] > 0:
         call.trace = mode.trace(gate=trace.gate, deep=trace.deep, floor=float(constants[0]))
     return result
-
-
-def _shape(call):
-    """Return the shape of a sum."""
-    return torch.broadcast_shapes(
-        *(term.shape for term in call.args[:2] if isinstance(term, torch.Tensor))
-    )
 
 
 def _handing(bias_factor, x, y, call):
