@@ -54,7 +54,7 @@ def _quantus(model, clips, classes, relevance, batch_size):
         )
 
 
-def run(n_clips: int = 50) -> dict[str, list[dict]]:
+def run(n_clips: int = 20) -> dict[str, list[dict]]:
     """Return the tables of cost and of the difference that bfloat16 makes."""
     runtime.tune()
     model, clips, classes, data = trained(n_clips)
@@ -69,9 +69,9 @@ def run(n_clips: int = 50) -> dict[str, list[dict]]:
     rows = interleaved(
         {
             "10 x forward, batches of 10 (the bound)": lambda: _forwards(model, clips, 10, 10),
-            "10 x forward, batches of 50": lambda: _forwards(model, clips, 10, 50),
+            "10 x forward, batches of 20": lambda: _forwards(model, clips, 10, 20),
             "quantus, batches of 10": lambda: _quantus(model, clips, classes, relevance, 10),
-            "quantus, batches of 50": lambda: _quantus(model, clips, classes, relevance, 50),
+            "quantus, batches of 20": lambda: _quantus(model, clips, classes, relevance, 20),
             "earwitness, random, float32": lambda: ours("random"),
             "earwitness, random, bfloat16": lambda: ours("random", True),
             "earwitness, lrp-epsilon, float32": ours,

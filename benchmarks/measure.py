@@ -14,15 +14,15 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity
 
-_LEAST, _ENOUGH_S = 3, 15  # rounds; seconds after which no further round begins
+_LEAST, _ENOUGH_S = 2, 10  # rounds; seconds after which no further round begins
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 5) -> list[dict]:
     """Time callables in turns; the first is the reference that the others are divided by, round by
     round.
 
-    After three rounds no other begins once a quarter of a minute is gone: what takes long is
-    measured well by few.
+    After two rounds no other begins once ten seconds are gone: what takes long is measured well by
+    few.
 
     Returns
     -------
