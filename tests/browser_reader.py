@@ -31,7 +31,8 @@ async def check(tab, base: str) -> None:
         await hears_the_first_sound(tab, base)
         await finds_a_claim(tab, base)
         await covers(tab, f"{base}/cover-it-up.html")
-        await speaks(tab, f"{base}/your-voice.html")
+        # what a network says depends on no form: on a phone it is asked once, to see that it fits
+        await (speaks if form == "desktop" else hears_a_clip)(tab, f"{base}/your-voice.html")
         await explores(tab, f"{base}/{EXPLORED}/intro.html")
     await spots(tab, f"{base}/spot-the-untrained.html")
 
@@ -176,13 +177,12 @@ async def covers(tab, address: str) -> None:
 async def speaks(tab, address: str) -> None:
     """Let the network hear clips, ask it for other reasons, and look at an untrained one."""
     await started(tab, address)
-    words = await tab.evaluate("EarwitnessData['own-voice'].clips.map((c) => c.words)")
-    right = 0
-    for number in (1, 5, 12, 16):
+    for number in (1, 5):
         await choose(tab, "A clip of this page", number)
+        clip = f"EarwitnessData['own-voice'].clips[{number}].words"
+        word = (await tab.evaluate(clip)).split(",")[0]
         heard = await tab.evaluate(f"{ROOT}.querySelector('h3').textContent")
-        right += f"“{words[number].split(',')[0]}”" in heard
-    assert right >= 3, f"the network heard {right} of 4 clips rightly"
+        assert f"“{word}”" in heard, f"the network heard {heard} for {word}"
     shares = f"[...{ROOT}.querySelectorAll('.ew-net-bar')].map((b) => parseFloat(b.style.width))"
     assert abs(await tab.evaluate(f"{shares}.reduce((a, b) => a + b)") - 100) < 0.1
     told = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-flipping').textContent")
@@ -211,6 +211,14 @@ async def speaks(tab, address: str) -> None:
     await settled(tab)
     said = await tab.evaluate(f"{ROOT}.querySelector('.ew-net-said').textContent")
     assert said.startswith("Your recording: its loudest second"), said
+
+
+async def hears_a_clip(tab, address: str) -> None:
+    """Let the network hear a clip and draw why."""
+    await started(tab, address)
+    empty = await tab.evaluate(PICTURE)
+    await choose(tab, "A clip of this page", 1)
+    assert await tab.evaluate(PICTURE) != empty, "no map is drawn"
 
 
 async def opens(tab, name: str, content: bytes) -> None:

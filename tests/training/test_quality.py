@@ -62,9 +62,15 @@ def test_every_degradation_drawn_can_be_applied():
         assert np.isfinite(degraded).all()
 
 
-def test_nobody_of_the_216_clips_is_in_training_nor_in_validation_who_is_in_training(monkeypatch):
-    fewer = {"repetitions": 3}  # sentences, of the same people
-    monkeypatch.setattr(quality, "Voices", lambda **how: Voices(**how | fewer))
+@pytest.fixture
+def fewer_sentences(monkeypatch):
+    """Three sentences of each person instead of eight; the people are the same."""
+    monkeypatch.setattr(quality, "Voices", lambda **how: Voices(**how | {"repetitions": 3}))
+
+
+def test_nobody_of_the_216_clips_is_in_training_nor_in_validation_who_is_in_training(
+    fewer_sentences,
+):
     heard = {part: quality.source(part) for part in ("train", "validation")}
     assert {len(speech.foreground) for speech in heard.values()} == {80, 8}
     tested = transmission.SOURCES["voices"](None)
@@ -235,7 +241,7 @@ def test_the_card_describes_the_weights_beside_it(own_cache, monkeypatch, tmp_pa
         torch.testing.assert_close(value, model.state_dict()[name], atol=2e-3, rtol=2e-3)
 
 
-def test_the_shipped_network_is_what_its_card_says():
+def test_the_shipped_network_is_what_its_card_says(fewer_sentences):
     card, prose = weights.read_card(weights.folder() / "quality.md")
     model = models.nisqa.load("quality")
     assert sum(weight.numel() for weight in model.parameters()) == card["weights"]["n"]
