@@ -39,7 +39,7 @@ def own_cache(folder, monkeypatch):
                 torch.nn.Dropout(0.5), torch.nn.Linear(8 * 8 * 8, n_classes),
             )  # fmt: skip
 
-    training.trains("SmallNet", {"smoke": RECIPE})(training.clips.Clips)
+    training.trains("SmallNet", {"smoke": RECIPE, "fast": RECIPE})(training.clips.Clips)
     yield
     training.RECIPES.pop("SmallNet")
 
@@ -187,9 +187,7 @@ def test_tasks_put_the_task_of_many_classes_first_and_travel_with_the_corpora():
         {"seed": True},
     ],
 )
-def test_absent_devices_and_seeds_out_of_range_are_refused_also_for_a_cached_network(
-    wrong,
-):
+def test_absent_devices_and_seeds_out_of_range_are_refused_also_for_a_cached_network(wrong):
     fit()
     with pytest.raises(
         ParameterError, match="no device" if "device" in wrong else "A seed is a whole number"
@@ -239,7 +237,7 @@ def test_weights_do_not_depend_on_the_threads_of_the_caller_which_are_left_as_th
 
 def test_training_that_diverges_ends_in_a_sentence(monkeypatch):
     monkeypatch.setitem(
-        training.RECIPES["SmallNet"], "smoke", training.Recipe("sgd", 1e12, 4, batch_size=10)
+        training.RECIPES["SmallNet"], "smoke", training.Recipe("sgd", 1e30, 4, batch_size=10)
     )
     with pytest.raises(
         EarwitnessError, match="SmallNet diverged in pass 1.*Lower the recipe's learning rate"
