@@ -90,7 +90,7 @@ def test_importing_the_package_imports_nothing_heavy_and_explain_is_there():
 def test_the_books_commands_can_be_imported_first_and_recording_needs_nothing_heavy():
     code = (
         "import sys, earwitness_book.cli; from earwitness_book import begin, records; "
-        "print(*{'torch', 'pandas', 'scipy'} & set(sys.modules))"
+        "import nbformat; print(*{'torch', 'pandas', 'scipy', 'lark'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -2,6 +2,12 @@
 :mod:`earwitness`.
 """
 
+import sys
+
+# With this package jsonschema, a part of nbformat, compiles 38 grammars of internet addresses as it
+# is imported, for a second and a half in each process; the schema of notebooks asks for none.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 
 def begin(seed: int = 0):
     """Seed every generator, set the style of figures and the process, and return what the numbers

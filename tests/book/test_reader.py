@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs 
 RATE = 8000
 EXPLORER = f"{browser_reader.EXPLORED}/intro"
 OWN = (
-    "index", "scoreboard-short", "spot-the-untrained", EXPLORER, browser_study.PAGE, browser_clinic.PAGE
+    "index", "scoreboard-short", "spot-the-untrained", EXPLORER, browser_study.PAGE,
+    browser_clinic.PAGE,
 )  # fmt: skip
 
 
