@@ -26,6 +26,8 @@ c = get_config()  # noqa: F821  given by traitlets
 c.CourseDirectory.course_id = "earwitness"
 c.ExecutePreprocessor.timeout = 3600  # a cell may train a network
 '''
+# `python -m nbgrader`, without what importing earwitness_book spares each process
+NBGRADER = "import earwitness_book, runpy; runpy.run_module('nbgrader', run_name='__main__')"
 _OWN_WORDS = "Say in a few sentences what you see, and why."
 
 
@@ -188,7 +190,7 @@ def _release(chapter: str, out: Path) -> list[Path]:
     """Let nbgrader make the students' version, in a process of its own: it configures logging and
     traitlets for all that follows.
     """
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", chapter]
+    command = [sys.executable, "-c", NBGRADER, "generate_assignment", chapter]
     shutil.rmtree(out / "release" / chapter, ignore_errors=True)
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
