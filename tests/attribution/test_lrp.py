@@ -345,6 +345,30 @@ def test_zero_relevance_falls_onto_audionets_zero_padding(method):
     )  # a gradient need not vanish
 
 
+@pytest.mark.parametrize("bias_factor", [0.0, 1.0])
+def test_positive_parts_out_of_a_difference_are_those_of_two_passes(monkeypatch, bias_factor):
+    model = nn.Sequential(
+        nn.Conv1d(40, 8, 3), nn.ELU(), nn.Conv1d(8, 8, 3, bias=False), nn.ELU(), nn.Flatten(),
+        nn.Linear(8 * 16, 2),
+    )  # fmt: skip
+    inputs = torch.randn(3, 40, 20, generator=torch.Generator().manual_seed(0))
+    options = {"method": "lrp-alpha1-beta0", "bias_factor": bias_factor}
+    with monkeypatch.context() as patched:
+        patched.setattr(layers, "_over_half", lambda *_: None)
+        exact = attribution.attribute(model, inputs, 1, **options)
+    assert largest_error(attribution.attribute(model, inputs, 1, **options), exact) < 1e-5
+
+
+def test_a_positive_part_too_small_for_a_difference_is_not_taken_from_one():
+    """1e-3 of 1e4: in single precision a difference would have lost it."""
+    layer = nn.Conv1d(2, 1, 1)
+    layer.weight.data = torch.tensor([[[1.0], [1.0]]])
+    layer.bias.data.fill_(10002.0)
+    model, inputs = nn.Sequential(layer, nn.Flatten()), torch.tensor([[[1e-3], [-1e4]]])
+    found = attribution.attribute(model, inputs, 0, "lrp-alpha1-beta0", bias_factor=1.0)
+    np.testing.assert_allclose(found.squeeze(), [model(inputs).item(), 0.0], rtol=2e-3)
+
+
 def test_gamma_of_zero_is_the_epsilon_rule_and_a_huge_gamma_the_plus_rule():
     model, inputs = kaiming(waveform_net(3).double(), bias=0.1), signals((1, 40))
     epsilon, plus = (

@@ -179,6 +179,15 @@ def test_what_constants_keep_is_handed_down_on_request():
     np.testing.assert_allclose(handed, [2.0 + 3.0, -3.0 + 3.0], atol=1e-9)
 
 
+def test_what_a_function_makes_of_zero_goes_to_the_zero_where_zeros_take_relevance():
+    x, log_2 = [0.0, 2.0], float(np.log(2))
+    rest = float(np.log1p(np.exp(2.0)))
+    kept = relevance(lambda x: total(F.softplus(x)), x)
+    np.testing.assert_allclose(kept, [0.0, rest])  # log 2 stays where it is made
+    handed = relevance(lambda x: total(F.softplus(x)), x, bias_factor=1.0)
+    np.testing.assert_allclose(handed, [log_2, rest])
+
+
 def test_outputs_between_the_steps_of_a_transposed_convolution_keep_what_they_have_no_input_for():
     layer = nn.ConvTranspose1d(1, 1, 1, stride=2, output_padding=1)
     layer.weight.data.fill_(2.0), layer.bias.data.fill_(1.0)

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from earwitness.attribution.lrp.steps import Step, away, flags, in_blocks, signs
+from earwitness.attribution.lrp.steps import Step, away, flags, in_blocks, signs, write_away
 
 _FEW_CHANNELS = 32
 
@@ -128,13 +128,14 @@ class Convolution(Layer):
 
     def stacked(self, of_positive, of_negative):
         """Return one convolution of the positive and the negative channels, where they are few:
-        processors compute channels in blocks of 16 or more, filled or not.
+        processors compute channels in blocks of 16 or more, filled or not. Its input is left empty.
         """
         _, _, _, transposed, _, groups = self.sizes
         if transposed or groups > 1 or self.x.shape[1] > _FEW_CHANNELS:
             return None
-        x = torch.cat([self.x.clamp(min=0), self.x.clamp(max=0)], 1)
-        return Convolution(x, torch.cat([of_positive, of_negative], 1), None, *self.sizes)
+        size = len(self.x), 2 * self.x.shape[1], *self.x.shape[2:]
+        weight = torch.cat([of_positive, of_negative], 1)
+        return Convolution(self.x.new_empty(size), weight, None, *self.sizes)
 
     def over_channels(self, values):
         """Return ``values`` as (channel, 1, ...)."""
@@ -331,18 +332,49 @@ def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
     positive part takes its share. Bach et al. (2015), Eq. (60) with alpha = 1 [bach2015].
     """
     parts = _BySign(layer, lambda: layer.weight.clamp(min=0), lambda: layer.weight.clamp(max=0))
-    if layer.bias is None:
-        bias, z = None, parts.run(None).add_(epsilon)  # nowhere negative
-    else:  # the stabiliser is one more positive constant
+    bias = None  # nowhere negative; the stabiliser is one more positive constant
+    if layer.bias is not None:
         bias = (layer.bias.clamp(min=0) * (1 - bias_factor)).add_(epsilon)
-        z = parts.run(bias)
+    ratio = _over_half(layer, c, bias, epsilon) if parts.signed else None
+    if ratio is None:
+        z = parts.run(bias) if bias is not None else parts.run(None).add_(epsilon)
 
-    def write(result, c, y, z):
-        torch.mul(c, away(y) if layer.additive else y, out=result).div_(z)
+        def write(result, c, y, z):
+            _write_own(layer, result, c, y).div_(z)
 
-    ratio = in_blocks(write, c, layer.y, z)
+        ratio = in_blocks(write, c, layer.y, z)
     layer.note(epsilon * ratio.sum() if bias is None else layer.of_bias(ratio, bias))
     return parts.transposed(ratio)
+
+
+_LOST = 1024  # times: what a difference may be smaller than what it is the difference of
+
+
+def _over_half(layer, c, bias, epsilon):
+    """Return relevance over the sum of the positive contributions and the positive constants, or
+    None where that sum is too small a part to come out of a difference.
+
+    With a the sum of all contributions' magnitudes, the positive ones are half of z + a: one pass
+    instead of one for the positive and one for the negative inputs.
+    """
+    if torch.finfo(c.dtype).eps * _LOST > 1e-3:
+        return None
+    constant = None if bias is None else bias - layer.bias / 2
+    half = layer.run(layer.x.abs(), layer.weight.abs() / 2, constant)
+    if bias is None:
+        half.add_(epsilon)
+    lost, most = [], 0.0 if bias is None else 2 * float(constant.abs().max())
+
+    def write(result, c, y, half):
+        z = torch.add(half, y, alpha=0.5)
+        small = half.abs().sub_(z, alpha=_LOST)
+        if small.amax() > -most:
+            small.add_(most).clamp_(min=0).mul_(c)  # where there is no relevance, none goes wrong
+            lost.append(bool(small.amax() > 0 or small.amin() < 0))
+        _write_own(layer, result, c, y).div_(z)
+
+    ratio = in_blocks(write, c, layer.y, half)
+    return None if any(lost) else ratio
 
 
 def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
@@ -361,7 +393,7 @@ def gamma_rule(layer, c, *, epsilon, gamma, bias_factor=0.0):
         return None if values is None else values.clamp(**limit).mul_(gamma).add_(values)
 
     def write(sign, result, c, y):
-        torch.mul(c, away(y) if layer.additive else y, out=result).mul_(y.sign() == sign)
+        _write_own(layer, result, c, y).mul_(y.sign() == sign)
 
     limits = {"min": 0}, {"max": 0}
     for sign, same, other in ((1, *limits), (-1, *reversed(limits))):
@@ -392,9 +424,11 @@ def _gamma_part(layer, relevance, weights, bias, epsilon, bias_factor):
     return result
 
 
-def _own(layer, c):
-    """Return the relevance of the layer's output."""
-    return c * (away(layer.y) if layer.additive else layer.y)
+def _write_own(layer, result, c, y):
+    """Fill ``result`` with the relevance of the layer's output ``y`` and return it."""
+    if layer.additive:
+        return write_away(result, y).mul_(c)
+    return torch.mul(c, y, out=result)
 
 
 class _BySign:
@@ -417,7 +451,7 @@ class _BySign:
         if not self.signed:
             return self.layer.run(x, self.weight, bias)
         if self.stacked:
-            return self.stacked.run(self.stacked.x, bias=bias)
+            return self.stacked.run(torch.cat([x.clamp(min=0), x.clamp(max=0)], 1), bias=bias)
         positive = self.layer.run(x.clamp(min=0), self.weight, bias)
         return positive.add_(self.layer.run(x.clamp(max=0), self.of_negative))
 
@@ -438,7 +472,7 @@ def given_rule(layer, c, *, rule):
     """Share relevance by a function of the user: (layer, x, output, relevance of the output) ->
     relevance of x.
     """
-    relevance = _own(layer, c)
+    relevance = in_blocks(partial(_write_own, layer), c, layer.y)
     of_x = rule(layer, layer.x, layer.y, relevance)
     layer.note(relevance.sum() - of_x.sum())
     return of_x / away(layer.x)

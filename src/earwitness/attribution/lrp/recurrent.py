@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import torch
 
-from earwitness.attribution.lrp.steps import Step, away, signs
+from earwitness.attribution.lrp.steps import Step, away
 
 
 @dataclass
@@ -255,16 +255,29 @@ class _Shares:
 
     kept: torch.Tensor | None  # share of the old cell or state in the new one
     written: torch.Tensor | None  # share of the new content
-    cell: torch.Tensor  # stabilised sum of both
-    content: torch.Tensor  # stabilised pre-activation of the content
-    bias: torch.Tensor  # bias in it
-    passed: torch.Tensor | None  # factor of V h in it
-    cells: torch.Tensor | None  # cells, of an LSTM
+    lost: torch.Tensor | None  # share that the stabiliser of their sum takes
+    inverse: torch.Tensor  # 1 / stabilised pre-activation of the content
+    constant: torch.Tensor  # bias and stabiliser in it
+    passed: torch.Tensor | None = None  # factor of V h in it
+    cells: torch.Tensor | None = None  # cells, of an LSTM
     inner: torch.Tensor | None = None  # o tanh(c), which is projected
 
 
-def _stable(values, epsilon):
-    return values + epsilon * signs(values)
+def _stabiliser(values, epsilon):
+    return torch.copysign(values.new_tensor(epsilon), values)
+
+
+def _shares(epsilon, content, bias, old=None, new=None, total=None, **others):
+    """Return the shares of old cell or state and new content in their ``total``, and of what the
+    ``content`` is the sum of; what is given is overwritten, but for ``total``.
+    """
+    lost, constant = None, _stabiliser(content, epsilon)
+    inverse = content.add_(constant).reciprocal_()
+    if total is not None:
+        stable = _stabiliser(total, epsilon).add_(total)
+        old, new = old.div_(stable), new.div_(stable)
+        lost = stable.abs_().reciprocal_().mul_(epsilon)
+    return _Shares(old, new, lost, inverse, constant.add_(bias), **others)
 
 
 def _layer_rule(step, weights, x, h, of_h, of_last, starts):
@@ -283,7 +296,7 @@ def _layer_rule(step, weights, x, h, of_h, of_last, starts):
     of_cells = None
     if step.kind == "lstm" and of_last[1].any():
         of_cells = frame.at_the_end(of_last[1], h.shape[1]) * shares.cells
-    surplus = _surplus(shares, sharing, x, d) if sharing.bias_factor else None
+    surplus = _surplus(shares, sharing, x.shape[-1], d) if sharing.bias_factor else None
     ratio, of_starts = _back_in_time(step, weights, h, before, relevance, of_cells, shares, surplus)
     content = _content(step.kind, weights.of_x)
     derivative = torch.bmm(ratio.flatten(1, 2), content).view(*ratio.shape[:3], -1)
@@ -302,14 +315,13 @@ def _content(kind, weight):
     return weight[:, place * units : (place + 1) * units]
 
 
-def _surplus(shares, sharing, x, d):
-    """Return bias and stabiliser of the content, over the terms that they are handed to."""
-    e = x.shape[-1]
-    stabiliser = sharing.epsilon * signs(shares.content)
-    surplus = sharing.bias_factor * (shares.bias + stabiliser) / (d + e)
-    surplus = surplus.expand_as(shares.content)
+def _surplus(shares, sharing, e, d):
+    """Return bias and stabiliser of the content, over the terms that they are handed to: of ``e``
+    features and ``d`` states.
+    """
+    surplus = shares.constant * (sharing.bias_factor / (d + e))
     if not sharing.count_start:  # e terms instead of d + e
-        surplus = torch.cat([surplus[:, :1] * (d + e) / e, surplus[:, 1:]], dim=1)
+        surplus[:, :1] *= (d + e) / e
     return surplus
 
 
@@ -317,64 +329,67 @@ def _back_in_time(step, weights, h, before, relevance, of_cells, shares, surplus
     """Return the relevance of the content over its pre-activation, and the derivatives of the
     states at the start.
     """
-    w_h, inverse = _content(step.kind, weights.of_h), shares.content.reciprocal()
-    factor = (inverse if shares.written is None else inverse * shares.written).unbind(1)
+    w_h, inverse = _content(step.kind, weights.of_h), shares.inverse
+    factor = (inverse if shares.written is None else shares.written.mul_(inverse)).unbind(1)
     inverse, leak = inverse.unbind(1), None if surplus is None else _leak(shares, step.sharing)
     kept, passed, surplus, of_cells = (
         None if values is None else values.unbind(1)
         for values in (shares.kept, shares.passed, surplus, of_cells)
     )
-    states, relevance = before.unbind(1), relevance.unbind(1)
-    ratios, sums, n_steps = [None] * len(states), [None] * len(states), len(states)
+    ratios = torch.empty_like(shares.inverse)
+    totals = relevance if weights.projection is None else torch.empty_like(shares.inverse)
+    ratio_at, total_at, arriving = ratios.unbind(1), totals.unbind(1), relevance.unbind(1)
+    states, n_steps = before.unbind(1), ratios.shape[1]
 
-    def to_state(t, arriving=None):  # what step t hands to the state before it
-        of_h = pulled * states[t] if arriving is None else arriving.addcmul(pulled, states[t])
-        return of_h if surplus is None else of_h.add_((surplus[t] * ratio).sum(-1, keepdim=True))
+    def to_state(t, result):  # add what step t hands to the state before it
+        result.addcmul_(pulled, states[t])
+        if surplus is not None:
+            result.add_(torch.linalg.vecdot(surplus[t], ratio_at[t])[..., None])
+        return result
 
-    def past_the_gate(t, arriving=None):  # the same along the sum of old and new
-        old = kept[t] * total if arriving is None else arriving.addcmul(kept[t], total)
-        return old if leak is None else old.add_(spread)
+    def past_the_gate(t, result):  # the same along the sum of old and new
+        result.addcmul_(kept[t], total_at[t])
+        return result if leak is None else result.add_(spread)
 
     for t in reversed(range(n_steps)):
-        now = relevance[t] if t == n_steps - 1 else to_state(t + 1, relevance[t])
+        if t < n_steps - 1:
+            to_state(t + 1, arriving[t])
+        total = total_at[t]
         if weights.projection is not None:
-            now = _through_projection(weights, shares, h[:, t], now, t, step)
+            total.copy_(_through_projection(weights, shares, h[:, t], arriving[t], t, step))
         if kept is not None and t < n_steps - 1:
-            now = past_the_gate(t + 1, now)
-        total = now if of_cells is None else now + of_cells[t]
-        ratio = factor[t] * total
+            past_the_gate(t + 1, total)
+        if of_cells is not None:
+            total.add_(of_cells[t])
+        ratio = torch.mul(factor[t], total, out=ratio_at[t])
         if leak is not None:
-            spread = (leak[t] * total).sum(-1, keepdim=True)
+            spread = torch.linalg.vecdot(leak[t], total)[..., None]
             ratio.addcmul_(inverse[t], spread)
         pulled = torch.bmm(ratio if passed is None else ratio * passed[t], w_h)
-        ratios[t], sums[t] = ratio, total
-    of_h, of_cell = to_state(0), None if kept is None else past_the_gate(0)
+    of_h = to_state(0, torch.zeros_like(states[0]))
+    of_cell = None if kept is None else past_the_gate(0, torch.zeros_like(total))
     if step.kind == "gru":
         of_h, of_cell = of_h + of_cell, None
-    ratio = torch.stack(ratios, dim=1)
-    _note(step, shares, ratio, sums, of_h, of_cell)
-    return ratio, (of_h, of_cell)
+    _note(step, shares, ratios, totals, of_h, of_cell)
+    return ratios, (of_h, of_cell)
 
 
 def _leak(shares, sharing):
     """Return, step by step, what the stabiliser of cell or state hands to each of the 2 d terms."""
-    if shares.kept is None:
+    if shares.lost is None:
         return None
-    stabiliser = sharing.epsilon * signs(shares.cell)
-    leak = sharing.bias_factor * stabiliser / shares.cell / (2 * shares.cell.shape[-1])
+    leak = shares.lost * (sharing.bias_factor / (2 * shares.lost.shape[-1]))
     if not sharing.count_start:  # d terms instead of 2 d
-        leak = torch.cat([2 * leak[:, :1], leak[:, 1:]], dim=1)
+        leak[:, :1] *= 2
     return leak.unbind(1)
 
 
-def _note(step, shares, ratio, sums, of_h, of_cell):
+def _note(step, shares, ratios, totals, of_h, of_cell):
     """Tell the ledger what biases, stabilisers and the states before the first step keep."""
     sharing = step.sharing
-    stabiliser = sharing.epsilon * signs(shares.content)
-    kept = (ratio * (shares.bias + stabiliser)).sum()
-    if shares.kept is not None:
-        total = torch.stack(sums, dim=1)
-        kept = kept + (sharing.epsilon * total / shares.cell.abs()).sum()
+    kept = (ratios * shares.constant).sum()
+    if shares.lost is not None:
+        kept = kept + totals.mul_(shares.lost).sum()
     kept = (1 - sharing.bias_factor) * kept
     for state, wanted in zip((of_h, of_cell), step.wanted, strict=False):
         if not wanted and sharing.count_start and state is not None:
@@ -384,75 +399,67 @@ def _note(step, shares, ratio, sums, of_h, of_cell):
 
 def _through_projection(weights, shares, h, relevance, t, step):
     """Return the relevance of o tanh(c) from that of its projection, by the epsilon rule."""
-    epsilon, factor = step.sharing.epsilon, step.sharing.bias_factor
-    ratio = relevance / _stable(h, epsilon)
+    factor, stabiliser = step.sharing.bias_factor, _stabiliser(h, step.sharing.epsilon)
+    ratio = relevance / (h + stabiliser)
     inner = shares.inner[:, t]
-    step.note((1 - factor) * (epsilon * ratio * signs(h)).sum())
+    step.note((1 - factor) * (ratio * stabiliser).sum())
     result = inner * torch.bmm(ratio, weights.projection)
     if factor:
-        stabiliser = epsilon * signs(h)
         result = result + factor * (ratio * stabiliser).sum(-1, keepdim=True) / inner.shape[-1]
     return result
 
 
-def _affine(x, weight, bias):
-    """Return (direction, time, batch, gates * units)."""
-    return torch.baddbmm(bias[:, None], x.flatten(1, 2), weight.mT).view(*x.shape[:3], -1)
+def _affine(values, weight, bias):
+    """Return (direction, time, batch, units) of (direction, time, batch, features), in memory of
+    its own: activations of one gate that lie apart take four times as long.
+    """
+    flat = torch.baddbmm(bias[:, None], values.flatten(1, 2), weight.mT)
+    return flat.view(*values.shape[:3], -1)
+
+
+def _gate(weights, place, n_gates, x, before):
+    """Return the pre-activations of the gate at ``place`` of torch's order."""
+    d = weights.of_h.shape[1] // n_gates
+    rows = slice(place * d, (place + 1) * d)
+    bias = (weights.bias_x + weights.bias_h)[:, rows]
+    sums = _affine(x, weights.of_x[:, rows], bias)
+    sums.flatten(1, 2).baddbmm_(before.flatten(1, 2), weights.of_h[:, rows].mT)
+    return sums
 
 
 def _lstm_shares(weights, x, before, h, starts, epsilon):
-    d = weights.of_h.shape[1] // 4
-    projects = weights.projection is not None
-    rows = slice(0, None if projects else 3 * d)  # torch's order: i, f, g, o
-    signals = _affine(x, weights.of_x[:, rows], weights.bias_x[:, rows] + weights.bias_h[:, rows])
-    signals = signals + torch.bmm(before.flatten(1, 2), weights.of_h[:, rows].mT).view_as(signals)
-    write, keep, content, *opening = signals.split(d, dim=-1)
-    new, keep = write.sigmoid() * content.tanh(), keep.sigmoid()
-    cells = [starts[1]]
-    for new_t, keep_t in zip(new.unbind(1), keep.unbind(1), strict=True):
-        cells.append(torch.addcmul(new_t, keep_t, cells[-1]))
-    cell, old = torch.stack(cells[1:], dim=1), keep * torch.stack(cells[:-1], dim=1)
-    stable = _stable(cell, epsilon)
+    write, keep, content = (_gate(weights, place, 4, x, before) for place in range(3))
+    new, keep = write.sigmoid_().mul_(content.tanh()), keep.sigmoid_()
+    cells = new.new_empty(len(new), new.shape[1] + 1, *new.shape[2:])
+    each = cells.unbind(1)
+    each[0].copy_(starts[1])
+    for new_t, keep_t, old, following in zip(
+        new.unbind(1), keep.unbind(1), each[:-1], each[1:], strict=True
+    ):
+        torch.addcmul(new_t, keep_t, old, out=following)
+    old, cell = keep.mul_(cells[:, :-1]), cells[:, 1:]
     bias = _content("lstm", (weights.bias_x + weights.bias_h)[..., None])[..., 0][:, None, None]
-    shares = _Shares(
-        old / stable, new / stable, stable, _stable(content, epsilon), bias, None, cell
-    )
-    if projects:
-        shares.inner = opening[0].sigmoid() * cell.tanh()
+    shares = _shares(epsilon, content, bias, old, new, cell, cells=cell)
+    if weights.projection is not None:
+        shares.inner = _gate(weights, 3, 4, x, before).sigmoid_() * cell.tanh()
     return shares
 
 
 def _gru_shares(weights, x, before, h, starts, epsilon):
-    of_x = _affine(x, weights.of_x, weights.bias_x)
-    of_h = _affine(before, weights.of_h, weights.bias_h)
-    (reset, keep, new), (reset_h, keep_h, new_h) = (
-        of_x.chunk(3, dim=-1),
-        of_h.chunk(3, dim=-1),
-    )  # torch's order
-    reset, keep = (reset + reset_h).sigmoid(), (keep + keep_h).sigmoid()
-    content = new + reset * new_h
-    stable = _stable(h, epsilon)
+    reset, keep = (_gate(weights, place, 3, x, before).sigmoid_() for place in range(2))
     bias_x, bias_h = (
-        _content("gru", bias[..., None])[..., 0][:, None, None]
-        for bias in (weights.bias_x, weights.bias_h)
+        _content("gru", bias[..., None])[..., 0] for bias in (weights.bias_x, weights.bias_h)
     )
-    return _Shares(
-        keep * before / stable,
-        (1 - keep) * content.tanh() / stable,
-        stable,
-        _stable(content, epsilon),
-        bias_x + reset * bias_h,
-        reset,
-        None,
-    )
+    content = _affine(x, _content("gru", weights.of_x), bias_x)
+    content.addcmul_(reset, _affine(before, _content("gru", weights.of_h), bias_h))
+    bias = torch.addcmul(bias_x[:, None, None], reset, bias_h[:, None, None])
+    old, new = keep * before, (1 - keep).mul_(content.tanh())
+    return _shares(epsilon, content, bias, old, new, h, passed=reset)
 
 
 def _rnn_shares(weights, x, before, h, starts, epsilon):
-    content = _affine(x, weights.of_x, weights.bias_x) + _affine(
-        before, weights.of_h, weights.bias_h
-    )
-    bias = (weights.bias_x + weights.bias_h)[:, None, None]
-    return _Shares(None, None, content, _stable(content, epsilon), bias, None, None)
+    content = _gate(weights, 0, 1, x, before)
+    return _shares(epsilon, content, (weights.bias_x + weights.bias_h)[:, None, None])
 
 
 _SHARES = {

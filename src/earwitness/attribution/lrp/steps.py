@@ -17,11 +17,14 @@ def away(x: torch.Tensor) -> torch.Tensor:
     """Return ``x`` with a tiny value instead of zeros, so that relevance handed to a zero has a
     finite ratio to it.
     """
-    return in_blocks(_write_away, x) if has_zeros(x) else x
+    return in_blocks(write_away, x)
 
 
-def _write_away(result, x):
-    flags(torch.eq, x, result).mul_(TINY.get(x.dtype, 1e-20)).add_(x)
+def write_away(result: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Fill ``result`` with :func:`away` of ``x`` and return it."""
+    if x.dtype in TINY:  # where a value of use could be as tiny
+        return flags(torch.eq, x, result).mul_(TINY[x.dtype]).add_(x)
+    return torch.add(x, 1e-20, out=result)  # beside any other value it rounds away
 
 
 def has_zeros(x: torch.Tensor) -> bool:
@@ -51,7 +54,7 @@ def in_blocks(write: Callable[..., None], first: torch.Tensor, *others: torch.Te
 
 def signs(values: torch.Tensor) -> torch.Tensor:
     """Return 1 where a value is zero or more and -1 where it is less, in its precision."""
-    return flags(torch.lt, values).mul_(-2).add_(1)
+    return torch.copysign(values.new_ones(()), values)  # of -0.0 nothing can be shared
 
 
 def flags(
@@ -114,18 +117,21 @@ class Elementwise(Step):
         return y.clone() if y.data_ptr() == x.data_ptr() else y
 
     def pull(self, c):
-        """Return f(x) / x times what arrives; where only x is zero, a constant keeps it."""
+        """Return f(x) / x times what arrives; where only x is zero, a constant keeps it, unless
+        zeros take relevance, too.
+        """
         return in_blocks(self._write, c, self.x, self.y)
 
     def _write(self, result, c, x, y):
-        divisor, numerator = (away(x), away(y)) if self.additive else (x, y)
-        if (self.note is not None or not self.additive) and has_zeros(x):
+        if self.additive:
+            write_away(result, y).mul_(c).div_(away(x))
+            return
+        if has_zeros(x):
             zero = x == 0
-            if not self.additive:
-                numerator, divisor = torch.where(zero, 0, y), torch.where(zero, 1, x)
             if self.note is not None:
                 self.note((c * y)[zero].sum())
-        torch.mul(c, numerator, out=result).div_(divisor)
+            x, y = torch.where(zero, 1, x), torch.where(zero, 0, y)
+        torch.mul(c, y, out=result).div_(x)
 
 
 class Scaled(Step):
