@@ -42,3 +42,19 @@ def test_channels_last_hands_back_the_same_gradients_and_pools_before_the_relu()
     layers = list(fast)
     before = [layers[i - 1] for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
     assert len(before) == 6 and all(isinstance(layer, nn.MaxPool2d) for layer in before)
+
+
+@pytest.mark.parametrize("n_samples", [8, 9])
+@pytest.mark.parametrize(
+    "how", [(2, 2), (3, 2), (3, 2, 1), (2, 2, 0, 2), (3, 3), (4, 2)], ids=lambda how: str(how)
+)
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_pooling_takes_the_largest_of_each_window_with_and_without_gradients(
+    how, ceil_mode, n_samples
+):
+    slow = nn.Sequential(nn.MaxPool1d(*how, ceil_mode=ceil_mode))
+    fast = layout.channels_last(slow)
+    x = torch.randn(2, 3, n_samples, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(fast(x), slow(x))
+    assert torch.equal(fast(x.requires_grad_()), slow(x))

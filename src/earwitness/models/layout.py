@@ -14,8 +14,23 @@ class _Conv1dAs2d(nn.Conv2d):
 
 
 class _MaxPool1dAs2d(nn.MaxPool2d):
+    """Pooling over time; without gradients that of pairs is computed a pair at once, where torch
+    looks at sample after sample.
+    """
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(_raised(x)).squeeze(2)
+        x = _raised(x)
+        if x.requires_grad and torch.is_grad_enabled() or not self._takes_pairs(x.shape[-1]):
+            return super().forward(x).squeeze(2)
+        most = torch.maximum(x[..., ::2], x[..., 1::2])
+        if self.kernel_size[1] == 3:  # and the sample behind each pair, which the last one lacks
+            torch.maximum(most[..., :-1], x[..., 2::2], out=most[..., :-1])
+        return most.squeeze(2)
+
+    def _takes_pairs(self, n_samples: int) -> bool:
+        width = self.kernel_size[1]
+        plain = (self.stride[1], self.padding[1], self.dilation[1]) == (2, 0, 1)
+        return plain and n_samples % 2 == 0 and (width == 2 or (width == 3 and self.ceil_mode))
 
 
 def _raised(x: torch.Tensor) -> torch.Tensor:
@@ -91,9 +106,9 @@ def channels_last(model: nn.Module) -> nn.Module:
 
     Notes
     -----
-    AudioNet trains 2.5 times as fast in this layout, and predicts in four fifths of the time;
-    AlexNet, whose layers are 2-D already, in two thirds (``benchmarks/results``). Layers stay as
-    they are where weights are used twice: training would pull the two apart.
+    AudioNet trains 2.5 times as fast in this layout, and predicts in two thirds of the time, like
+    AlexNet, whose layers are 2-D already (``benchmarks/results``). Layers stay as they are where
+    weights are used twice: training would pull the two apart.
     """
     fast = copy.deepcopy(model)
     if _uses_weights_twice(fast):

@@ -51,8 +51,8 @@ class TrainedOnClips(TrainedClassifier):
 
     def test(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """Return how a network classifies the test part."""
-        rows = self.fold.test
-        guessed = models.logits(network, self.inputs(rows)).argmax(1)
+        rows, inputs = self.fold.test, self.inputs(self.fold.test)
+        guessed = models.logits(models.for_prediction(network, inputs), inputs).argmax(1)
         return {"confusion": confusion(self.targets(rows), guessed, len(self.classes))}
 
     def measured(self) -> dict:
