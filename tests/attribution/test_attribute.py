@@ -181,9 +181,7 @@ def test_relevance_does_not_depend_on_the_batch_size(batch_size, method, seed):
     targets = torch.arange(7) % 3
     chosen = {"batch_size": batch_size} if "batch_size" in attribution.options(method) else {}
     whole = attribute(model, inputs, targets, method)
-    torch.testing.assert_close(
-        attribute(model, inputs, targets, method, **chosen), whole
-    )
+    torch.testing.assert_close(attribute(model, inputs, targets, method, **chosen), whole)
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"random"}))

@@ -340,9 +340,9 @@ def test_what_the_model_returns_is_refused_too_where_no_operation_made_it():
 def test_a_convolution_by_the_sound_itself_is_refused_where_it_is_called_as_aten_does():
     with pytest.raises(UnsupportedOperationError, match="write it as conv1d"):
         relevance(
-            lambda x: torch.convolution(
-                x[:, None], x[:, None], None, [1], [0], [1], False, [0], 1
-            )[:, 0],
+            lambda x: torch.convolution(x[:, None], x[:, None], None, [1], [0], [1], False, [0], 1)[
+                :, 0
+            ],
             [1.0, 2.0],
         )
 

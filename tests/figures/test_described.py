@@ -35,6 +35,17 @@ def test_of_a_mel_map_bands_are_said_in_hertz_and_of_a_waveform_times_alone(spot
     assert said.endswith("panel 2: between 0.30 and 0.50 s.")
 
 
+def test_bars_and_coloured_samples_say_when_too(spot):
+    for draw, given in (
+        (figures.relevance_signal, (spot[2],)),
+        (figures.coloured_waveform, (np.ones(10), spot[2])),
+    ):
+        figure, ax = figures.panels()
+        draw(ax, *given, sample_rate=10)
+        plt.close(figure)
+        assert described.where(figure) == "Half of what is red lies between 0.30 and 0.50 s."
+
+
 def test_a_map_without_red_lies_nowhere_many_panels_have_a_median_and_a_curve_says_nothing(spot):
     figure, axes = figures.panels(2, 5)
     for number, ax in enumerate(axes.flat):

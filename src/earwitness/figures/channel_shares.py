@@ -58,14 +58,7 @@ def channel_relevance(
         )
     places, low_high = np.arange(len(names)), np.percentile(shares, [5, 95], axis=0)
     colours = ["#0072B2" if channel in matching else "#C9DDEB" for channel in places]
-    bars = ax.bar(
-        places,
-        shares.mean(0),
-        0.7,
-        color=colours,
-        edgecolor="#333333",
-        linewidth=0.7,
-    )
+    bars = ax.bar(places, shares.mean(0), 0.7, color=colours, edgecolor="#333333", linewidth=0.7)
     median = np.median(shares, axis=0)
     ax.errorbar(
         places,

@@ -292,9 +292,10 @@ def tiles(
     )
     images = []
     for ax, values in zip(axes, maps, strict=True):
-        images.append(
-            ax.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look)
-        )
+        image = ax.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look)
+        if not colours:
+            remember(image, values, hop_s * np.arange(values.shape[-1]))
+        images.append(image)
         ax.set(xticks=[], yticks=[])
         ax.grid(visible=False)
     if centres_hz is not None:

@@ -75,7 +75,7 @@ def relevance_signal(
         xlabel="Time (s)", ylabel="Relevance", ylim=(-limit, limit), xlim=(times_s[0], times_s[-1])
     )
     ax.set_yticks([-limit, 0, limit], labels=[f"−{limit:.2g}", "0", f"+{limit:.2g}"])
-    return bars
+    return remember(bars, relevance, times_s)
 
 
 @checked
@@ -140,7 +140,7 @@ def coloured_waveform(
     )
     ax.margins(x=0.01)
     ax.set(xlabel="Time (s)", ylabel="Amplitude")
-    return dots
+    return remember(dots, relevance, times_s)
 
 
 @checked

@@ -18,9 +18,7 @@ _HEARS = {
     "encoder_layer_norm_first": False,
     "encoder_layer_drop": 0.0,
     "aux_num_out": 3,
-} | {
-    f"encoder_{place}dropout": 0.0 for place in ("", "projection_", "attention_", "ff_interm_")
-}
+} | {f"encoder_{place}dropout": 0.0 for place in ("", "projection_", "attention_", "ff_interm_")}
 _FRAMES = {
     "extractor_mode": "group_norm",
     "extractor_conv_layer_config": [(8, 10, 5), (8, 3, 2)],
@@ -165,9 +163,7 @@ def Wav2Vec2OfTransformers():
     from transformers import Wav2Vec2Config, Wav2Vec2ForSequenceClassification
 
     config = Wav2Vec2Config(**_CONFIG, **_CONVOLUTIONS)
-    return _Then(
-        Wav2Vec2ForSequenceClassification(config), lambda part, x: part(x[:, 0]).logits
-    )
+    return _Then(Wav2Vec2ForSequenceClassification(config), lambda part, x: part(x[:, 0]).logits)
 
 
 @_of("transformers", 1, 120)
