@@ -29,13 +29,16 @@ NEVER = {  # room: what it must not know (DESIGN: the way of the data)
 }
 
 
+@cache
 def imported(path):
     """Return the modules that a file imports anywhere in it, by full name."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
 def room(module):
