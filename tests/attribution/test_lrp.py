@@ -352,11 +352,21 @@ def test_positive_parts_out_of_a_difference_are_those_of_two_passes(monkeypatch,
         nn.Linear(8 * 16, 2),
     )  # fmt: skip
     inputs = torch.randn(3, 40, 20, generator=torch.Generator().manual_seed(0))
-    options = {"method": "lrp-alpha1-beta0", "bias_factor": bias_factor}
+    options = {"method": "lrp-epsilon-plus", "bias_factor": bias_factor, "stabilizer": 0.1}
     with monkeypatch.context() as patched:
         patched.setattr(layers, "_over_half", lambda *_: None)
         exact = attribution.attribute(model, inputs, 1, **options)
     assert largest_error(attribution.attribute(model, inputs, 1, **options), exact) < 1e-5
+
+
+def test_a_sum_of_zero_hands_on_what_it_is_handed_to_its_positive_parts():
+    layer, last = nn.Conv1d(2, 1, 1, bias=False), nn.Linear(1, 1)
+    layer.weight.data.fill_(1.0), last.weight.data.fill_(1.0), last.bias.data.fill_(2.0)
+    model, inputs = nn.Sequential(layer, nn.Flatten(), last), torch.tensor([[[1.0], [-1.0]]])
+    options = {"method": "lrp-epsilon-plus", "bias_factor": 1.0}
+    np.testing.assert_allclose(
+        attribution.attribute(model, inputs, 0, **options).squeeze(), [2.0, 0.0], rtol=1e-5
+    )
 
 
 def test_a_positive_part_too_small_for_a_difference_is_not_taken_from_one():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from lstm_textbook import lstm_relevance
 from networks import kaiming, largest_error, signals
 from torch import nn
@@ -457,3 +458,90 @@ def test_normalisation_inside_the_network_passes_relevance_as_it_is():
         rtol=1e-6,
         atol=1e-9,
     )
+
+
+class GivenStates(nn.Module):
+    """A recurrent layer that begins with states made of the first frame and is read at every step
+    and in its last states; or the same written out.
+    """
+
+    def __init__(self, layer: nn.Module, written_out: bool):
+        super().__init__()
+        self.layer, self.written_out = layer, written_out
+        n_states = getattr(layer, "proj_size", 0) or layer.hidden_size
+        self.state, self.cell = nn.Linear(4, n_states), nn.Linear(4, layer.hidden_size)
+        n_read = 2 * n_states + (layer.hidden_size if isinstance(layer, nn.LSTM) else 0)
+        self.last = nn.Linear(n_read, 2)
+
+    def forward(self, x):
+        states = [self.state(x[:, 0]).tanh()]
+        states += [self.cell(x[:, 0])] if isinstance(self.layer, nn.LSTM) else []
+        if self.written_out:
+            outputs, states = _written_out(self.layer, x, states)
+        else:
+            given = tuple(state[None] for state in states)
+            outputs, states = self.layer(x, given if len(given) == 2 else given[0])
+            states = [state[0] for state in (states if len(given) == 2 else (states,))]
+        return self.last(torch.cat([outputs.sum(1), *states], dim=-1))
+
+
+def _written_out(layer, x, states):
+    outputs = []
+    for frame in x.unbind(1):
+        of_x = F.linear(frame, layer.weight_ih_l0, layer.bias_ih_l0)
+        of_h = F.linear(states[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        if isinstance(layer, nn.LSTM):
+            write, keep, content, opening = (of_x + of_h).chunk(4, dim=-1)
+            cell = keep.sigmoid() * states[1] + write.sigmoid() * content.tanh()
+            state = opening.sigmoid() * cell.tanh()
+            states = [F.linear(state, layer.weight_hr_l0) if layer.proj_size else state, cell]
+        else:
+            (reset, keep, new), (reset_h, keep_h, new_h) = of_x.chunk(3, -1), of_h.chunk(3, -1)
+            keep = (keep + keep_h).sigmoid()
+            new = (new + (reset + reset_h).sigmoid() * new_h).tanh()
+            states = [keep * states[0] + (1 - keep) * new]
+        outputs.append(states[0])
+    return torch.stack(outputs, 1), states
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(nn.LSTM, {}), (nn.LSTM, {"proj_size": 2}), (nn.GRU, {})]
+)
+def test_a_layer_with_states_given_and_read_is_explained_as_its_operations_are(kind, options):
+    torch.manual_seed(0)
+    layer = kind(4, 3, batch_first=True, **options)
+    whole, by_hand = (GivenStates(layer, written_out).double() for written_out in (False, True))
+    by_hand.load_state_dict(whole.state_dict())
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    found, expected = (
+        attribution.attribute(model, x, 1, "lrp-epsilon", epsilon=1e-12)
+        for model in (whole, by_hand)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("bias_factor", [0.0, 1.0])
+def test_what_a_projection_keeps_is_counted_or_handed_down(bias_factor):
+    """One step of two units, projected to one state, whose stabiliser is as large as itself."""
+    layer = nn.LSTM(1, 2, proj_size=1, batch_first=True)
+    for weight in layer.parameters():
+        weight.data.zero_()
+    layer.weight_ih_l0.data[4:6] = torch.tensor([[1.0], [2.0]])  # the contents; gates are one half
+    layer.weight_hr_l0.data.fill_(1.0)
+    model, x = nn.Sequential(layer, Only(), nn.Flatten()).double(), torch.ones(1, 1, 1).double()
+    logit = model(x).item()
+    options = {"method": "lrp-kiyan2022", "epsilon": logit, "bias_factor": bias_factor}
+    balance = attribution.conservation(model, x, 0, **options)
+    if bias_factor:
+        assert balance.relevance.item() == pytest.approx(logit)
+    else:
+        absorbed = sum(float(kept) for kept in balance.absorbed.values())
+        assert balance.relevance.item() < logit / 2  # half is lost on the first of three sums
+        assert balance.relevance.item() + absorbed == pytest.approx(logit)
+
+
+class Only(nn.Module):
+    """The outputs of a recurrent layer, without its states."""
+
+    def forward(self, answer):
+        return answer[0]
