@@ -359,6 +359,17 @@ def test_positive_parts_out_of_a_difference_are_those_of_two_passes(monkeypatch,
     assert largest_error(attribution.attribute(model, inputs, 1, **options), exact) < 1e-5
 
 
+def test_silence_between_sounds_of_both_signs_is_no_division_of_nothing_by_nothing():
+    layer, last = nn.Conv1d(1, 1, 1), nn.Linear(4, 1, bias=False)
+    layer.weight.data.fill_(1.0), layer.bias.data.fill_(-100.0), last.weight.data.fill_(1.0)
+    model = nn.Sequential(layer, nn.ReLU(), nn.Flatten(), last)
+    inputs = torch.tensor([[[102.0, 0.0, -2.0, 0.0]]])  # 2, and three that do not speak
+    for bias_factor in (0.0, 1.0):
+        options = {"method": "lrp-epsilon-plus", "bias_factor": bias_factor}
+        found = attribution.attribute(model, inputs, 0, **options).squeeze()
+        np.testing.assert_allclose(found, [2.0, 0.0, 0.0, 0.0], atol=1e-4)
+
+
 def test_a_sum_of_zero_hands_on_what_it_is_handed_to_its_positive_parts():
     layer, last = nn.Conv1d(2, 1, 1, bias=False), nn.Linear(1, 1)
     layer.weight.data.fill_(1.0), last.weight.data.fill_(1.0), last.bias.data.fill_(2.0)

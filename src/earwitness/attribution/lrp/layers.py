@@ -371,6 +371,7 @@ def _over_half(layer, c, bias, epsilon):
         if small.amax() > -most:
             small.add_(most).clamp_(min=0).mul_(c)  # where there is no relevance, none goes wrong
             lost.append(bool(small.amax() > 0 or small.amin() < 0))
+            z.clamp_(min=epsilon)  # nor is nothing divided by nothing
         _write_own(layer, result, c, y).div_(z)
 
     ratio = in_blocks(write, c, layer.y, half)
