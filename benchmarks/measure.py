@@ -18,8 +18,8 @@ _LEAST, _ENOUGH_S = 2, 10  # rounds; seconds after which no further round begins
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 5) -> list[dict]:
-    """Time callables in turns; the first is the reference that the others are divided by, round by
-    round.
+    """Time callables in turns, each round beginning with the next of them; the first of all is the
+    reference that the others are divided by, round by round.
 
     After two rounds no other begins once ten seconds are gone: what takes long is measured well by
     few.
@@ -37,7 +37,8 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], n_rounds: int = 
     for done in range(n_rounds):
         if done >= _LEAST and time.perf_counter() - began > _ENOUGH_S:
             break
-        for name, call in contenders.items():
+        turns = list(contenders.items())
+        for name, call in turns[done % len(turns) :] + turns[: done % len(turns)]:
             start = time.perf_counter()
             call()
             times[name].append(time.perf_counter() - start)

@@ -82,9 +82,9 @@ def _resnet18(n_classes: int) -> nn.Module:
 
 NETWORKS = {
     "AudioNet": (AudioNet, (1, 8000), 8),
-    "AlexNet": (AlexNet, (1, 227, 227), 8),
+    "AlexNet": (AlexNet, (1, 227, 227), 20),
     "ResNet-18": (_resnet18, (3, 224, 224), 4),
-    "transformer encoder": (Encoder, (100, 256), 8),
+    "transformer encoder": (Encoder, (100, 256), 20),
 }
 _IN_MODULES = ("AudioNet", "AlexNet")  # sums, means and attention are not in modules of their own
 

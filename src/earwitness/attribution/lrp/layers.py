@@ -343,7 +343,8 @@ def plus_rule(layer, c, *, epsilon, bias_factor=0.0):
             _write_own(layer, result, c, y).div_(z)
 
         ratio = in_blocks(write, c, layer.y, z)
-    layer.note(epsilon * ratio.sum() if bias is None else layer.of_bias(ratio, bias))
+    even = bias is None or bias_factor == 1  # the stabiliser alone
+    layer.note(epsilon * ratio.sum() if even else layer.of_bias(ratio, bias))
     return parts.transposed(ratio)
 
 
@@ -367,9 +368,9 @@ def _over_half(layer, c, bias, epsilon):
 
     def write(result, c, y, half):
         z = torch.add(half, y, alpha=0.5)
-        small = half.abs().sub_(z, alpha=_LOST)
-        if small.amax() > -most:
-            small.add_(most).clamp_(min=0).mul_(c)  # where there is no relevance, none goes wrong
+        if z.amin() * _LOST < max(half.amax(), -half.amin()) + most:
+            small = half.abs().sub_(z, alpha=_LOST).add_(most).clamp_(min=0)
+            small.mul_(c)  # where there is no relevance, none goes wrong
             lost.append(bool(small.amax() > 0 or small.amin() < 0))
             z.clamp_(min=epsilon)  # nor is nothing divided by nothing
         _write_own(layer, result, c, y).div_(z)

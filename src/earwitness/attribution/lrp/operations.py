@@ -426,6 +426,21 @@ _GATES = {
     "relu6",
     "hardtanh",
 }
+_ZERO_AT_ZERO_ALONE = {  # zero where the input is, and nowhere else
+    "abs",
+    "arctan",
+    "asinh",
+    "atan",
+    "celu",
+    "elu",
+    "erf",
+    "expm1",
+    "log1p",
+    "selu",
+    "sinh",
+    "sqrt",
+    "tanh",
+}
 _ZERO_TO_ZERO = {
     "gelu",
     "silu",
@@ -518,7 +533,13 @@ def _activation(mode, call):
     note = None if call.name in _ZERO_TO_ZERO else (lambda kept: mode.ledger.note(call.label, kept))
     source = x.clone() if call.in_place else x
     result = mode.run(
-        Elementwise(source, lambda x: function(x, *arguments, **kwargs), mode.additive, note),
+        Elementwise(
+            source,
+            lambda x: function(x, *arguments, **kwargs),
+            mode.additive,
+            note,
+            call.name in _ZERO_AT_ZERO_ALONE,
+        ),
         source,
     )
     call.trace = mode.trace(gate=call.name in _GATES, deep=x._trace.deep)

@@ -107,9 +107,10 @@ class Step(ABC):
 class Elementwise(Step):
     """f(x) = x times the constant f(x) / x."""
 
-    def __init__(self, x, function, additive, note=None):
+    def __init__(self, x, function, additive, note=None, zero_at_zero_alone=False):
         super().__init__(x)
         self.function, self.additive, self.note = function, additive, note
+        self.divides = not additive or zero_at_zero_alone
 
     def value(self, x):
         """Return f(x)."""
@@ -123,15 +124,17 @@ class Elementwise(Step):
         return in_blocks(self._write, c, self.x, self.y)
 
     def _write(self, result, c, x, y):
+        if self.divides:
+            torch.mul(c, y, out=result).div_(x)
+            if torch.isfinite(result.sum()):  # no zero was among the divisors
+                return
         if self.additive:
             write_away(result, y).mul_(c).div_(away(x))
             return
-        if has_zeros(x):
-            zero = x == 0
-            if self.note is not None:
-                self.note((c * y)[zero].sum())
-            x, y = torch.where(zero, 1, x), torch.where(zero, 0, y)
-        torch.mul(c, y, out=result).div_(x)
+        zero = x == 0
+        if self.note is not None:
+            self.note((c * y)[zero].sum())
+        torch.mul(c, torch.where(zero, 0, y), out=result).div_(torch.where(zero, 1, x))
 
 
 class Scaled(Step):
