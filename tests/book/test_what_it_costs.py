@@ -3,6 +3,7 @@
 import re
 
 from benchmarks import cost_page
+from earwitness import attribution
 
 
 def test_the_page_is_what_the_recorded_results_make_of_it():
@@ -16,6 +17,7 @@ def test_costs_are_measured_seconds_times_clips():
     assert len(rows) == 10
     assert rows["gradient"]["ms"] == 1e3 * measured["forward and backward"]["seconds"] / 8
     assert rows["integrated-gradients"]["passes"] == 50
+    assert cost_page.N_MIXTURES == attribution.options("audiolime")["n_samples"]
     epsilon = rows["lrp-epsilon"]["ms"] / rows["gradient"]["ms"]
     assert epsilon == measured["lrp-epsilon, earwitness"]["ratio"]
 
