@@ -46,6 +46,16 @@ def test_bars_and_coloured_samples_say_when_too(spot):
         assert described.where(figure) == "Half of what is red lies between 0.30 and 0.50 s."
 
 
+def test_small_maps_of_relevance_say_when_and_levels_say_nothing(spot):
+    figure, axes = figures.panels(1, 2)
+    figures.tiles(axes, np.stack([spot, spot]), hop_s=0.1)
+    levels, others = figures.panels(1, 2)
+    figures.tiles(others, np.stack([spot, spot]), colours="magma")
+    plt.close("all")
+    assert described.where(figure).count("between 0.30 and 0.50 s") == 2
+    assert described.where(levels) == ""
+
+
 def test_a_map_without_red_lies_nowhere_many_panels_have_a_median_and_a_curve_says_nothing(spot):
     figure, axes = figures.panels(2, 5)
     for number, ax in enumerate(axes.flat):
