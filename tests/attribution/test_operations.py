@@ -262,6 +262,29 @@ def test_a_padded_clip_in_a_packed_batch_is_explained_as_the_clip_alone(kind, bi
         assert together[clip, length:].abs().max() == 0 if length < 6 else True
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.sampled_from([1, 2, 3, 4, 8]), min_size=1, max_size=3),
+    more=st.sampled_from(
+        [{}, {"stride": 1}, {"padding": 1}, {"dilation": 2}, {"ceil_mode": True}, {"stride": 2}]
+    ),
+    beyond=st.sampled_from([0, 0, 1]),
+    seed=st.integers(0, 999),
+)
+def test_the_first_of_equal_winners_takes_all_in_windows_of_any_kind(sizes, more, beyond, seed):
+    # windows side by side of 2, 4, 8 are pooled in a way of our own: values, winners, ties
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randint(1, 4, (2, 3, *(24 + beyond for _ in sizes)), generator=draw).double()
+    pool = getattr(F, f"max_pool{len(sizes)}d")
+    more = {} if "padding" in more and min(sizes) == 1 else more  # at most half a window
+    pooled = pool(x, tuple(sizes), **more)
+    weights = torch.randn(pooled.shape[1:], generator=draw, dtype=torch.double)
+    network = Function(lambda x: (pool(x, tuple(sizes), **more) * weights).flatten(1).sum(1, True))
+    of_winners = torch.autograd.grad(network(leaf := x.clone().requires_grad_()).sum(), leaf)[0]
+    relevance = attribution.attribute(network, x, 0, "lrp-epsilon")
+    torch.testing.assert_close(relevance, x * of_winners)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     kernel=st.integers(1, 4),

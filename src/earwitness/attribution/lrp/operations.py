@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from earwitness.attribution.lrp import layers, recurrent
-from earwitness.attribution.lrp.steps import Elementwise, Scaled, away, has_zeros
+from earwitness.attribution.lrp.steps import Elementwise, Scaled, Winner, away, has_zeros
 
 TABLE: dict[str, Callable] = {}
 
@@ -310,7 +310,33 @@ def _stft(mode, call):
 )
 def _winner(mode, call):
     """Hand everything to the value that was chosen."""
-    return call.native()
+    sizes = _side_by_side(call)
+    return mode.run(Winner(sizes), call.args[0]) if sizes else call.native()
+
+
+def _side_by_side(call) -> tuple[int, ...]:
+    """Return the sizes of windows that lie side by side and are powers of two, else nothing."""
+    if call.name not in ("max_pool1d", "max_pool2d", "max_pool3d") or not call.args:
+        return ()
+    x, n_axes = call.args[0], int(call.name[-2])
+    sizes = _of_axes(call.argument(1, "kernel_size"), n_axes)
+    plain = (
+        _of_axes(call.argument(2, "stride") or sizes, n_axes) == sizes
+        and not any(_of_axes(call.argument(3, "padding", 0), n_axes))
+        and set(_of_axes(call.argument(4, "dilation", 1), n_axes)) == {1}
+        and not call.kwargs.get("return_indices")
+    )
+    halves = max(sizes) > 1 and all(
+        size.bit_count() == 1 and n % size == 0
+        for n, size in zip(x.shape[-n_axes:], sizes, strict=True)
+    )
+    return sizes if plain and halves and x.device.type == "cpu" and x.is_contiguous() else ()
+
+
+def _of_axes(size, n_axes: int) -> tuple[int, ...]:
+    """Return a size for each axis; PyTorch takes one for all, and a list of one, too."""
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size,)
+    return sizes * (n_axes // len(sizes))
 
 
 @operation(

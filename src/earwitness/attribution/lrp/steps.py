@@ -151,3 +151,37 @@ class Scaled(Step):
     def pull(self, c):
         """Return a part of what arrives."""
         return self.factor * c
+
+
+class Winner(Step):
+    """Max-pooling of windows side by side whose sizes are powers of two, half by half: several
+    times as fast on a processor as PyTorch's own. Of equal values the first wins, as there.
+    """
+
+    def __init__(self, sizes):
+        super().__init__(None)
+        self.sizes, self.rounds = sizes, []
+
+    def forward(self, x):
+        """Return the value; only who won is remembered."""
+        return self.value(x)
+
+    def value(self, x):
+        """Return the largest value of each window."""
+        for back, size in enumerate(reversed(self.sizes), start=1):
+            axis = -back
+            for _ in range(size.bit_length() - 1):
+                first, second = x.unflatten(axis, (-1, 2)).unbind(axis)
+                self.rounds.append((axis, first >= second))
+                x = torch.maximum(first, second)
+        return x
+
+    def pull(self, c):
+        """Return what arrives at the winners, and zeros."""
+        for axis, won in reversed(self.rounds):
+            pairs = c.new_empty(*c.shape[: c.ndim + axis + 1], 2, *c.shape[c.ndim + axis + 1 :])
+            first, second = pairs.unbind(axis)
+            torch.mul(c, won.to(c.dtype), out=first)
+            torch.sub(c, first, out=second)
+            c = pairs.flatten(axis - 1, axis)
+        return c
