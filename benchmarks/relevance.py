@@ -81,7 +81,7 @@ def _resnet18(n_classes: int) -> nn.Module:
 
 
 NETWORKS = {
-    "AudioNet": (AudioNet, (1, 8000), 8),
+    "AudioNet": (AudioNet, (1, 8000), 20),
     "AlexNet": (AlexNet, (1, 227, 227), 20),
     "ResNet-18": (_resnet18, (3, 224, 224), 4),
     "transformer encoder": (Encoder, (100, 256), 20),
