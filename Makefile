@@ -11,7 +11,7 @@ book: $(READY)    ## execute the notebooks, render the site, print its path; PRO
 	$(BIN)/earwitness build --workers 2 --profile $(PROFILE)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 serve: $(READY)
 	$(BIN)/earwitness serve --profile $(PROFILE)
