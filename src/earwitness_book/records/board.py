@@ -31,6 +31,7 @@ _MORE = (
     "date",
     "ours",
     "controlled",
+    "only_beside",
     "same",
     "published_std",
     "recorded_std",
@@ -233,12 +234,15 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "interval": judged.get("interval"), "control": _control(claim, judged, beside),
         "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
         "date": provenance.get("date"), "ours": claim.ours,
-        "controlled": bool(claim.control),
+        "controlled": bool(claim.control), "only_beside": bool(claim.beside),
     }  # fmt: skip
 
 
 def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
-    """Return what stands beside the value: that of the control id, the entry's own, or words."""
+    """Return what stands beside the value: that of the control id, the entry's own, or words.
+
+    What was to stand there and was not measured is named only where a verdict waits for it.
+    """
     named = claim.control or claim.beside
     if named in beside:
         other = beside[named]
@@ -246,15 +250,22 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         return f"{value} ({_words(named)})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
-    judged_alone = claim.is_judged and not (named or claim.order or claim.design)
-    return "nothing to beat" if judged_alone else _words(named)
+    if not named:
+        return "nothing to beat" if claim.is_judged and not (claim.order or claim.design) else ""
+    if not _is_id(named):
+        return named
+    return f"not measured ({_words(named)})" if claim.control else ""
 
 
-def _words(control: str) -> str:
-    """Return an id as words, and words as they are."""
-    is_id = "/" in control and " " not in control
-    name = control.partition("/")[2].removeprefix("ours/")
-    return name.replace("/", ", ").replace("-", " ") if is_id else control
+def _words(id: str) -> str:
+    """Return what a claim's id stands for, to be read within a sentence."""
+    claim = published(id.partition("/")[0])[id].claim.partition(". ")[0].removesuffix(".")
+    first = claim.partition(" ")[0]
+    return claim[0].lower() + claim[1:] if first[1:].islower() else claim
+
+
+def _is_id(control: str) -> bool:
+    return "/" in control and " " not in control
 
 
 def _criterion(claim: Claim) -> str:
@@ -278,16 +289,16 @@ def _readable(row: Mapping) -> dict:
         + _comparison(row),
         "95 % interval": interval(row["interval"], row["unit"]),
         "verdict": f"{verdict} ({row['why']})" if row["why"] else verdict,
-        "on": " ".join([*where, *_counted(row)]),
+        "on": " ".join([*where, *counted(row)]),
         "control": row["control"] or "",
     }  # fmt: skip
 
 
-def _counted(row: Mapping) -> list[str]:
+def counted(row: Mapping) -> list[str]:
     """Return how many speakers or clips, and how many seeds, stand behind a row."""
     n, seeds = _whole(row["n"]), _whole(row["seeds"])
-    counted = [f"n = {n} {row['of'] or ''}".strip()] if n else []
-    return counted + ([f"{seeds} seeds"] if seeds else [])
+    found = [f"n = {n} {row['of'] or ''}".strip()] if n else []
+    return found + ([f"{seeds} seed{'s' * (seeds > 1)}"] if seeds else [])
 
 
 def _whole(n) -> int | None:

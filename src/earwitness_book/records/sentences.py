@@ -92,9 +92,9 @@ def _control(row: Mapping) -> str:
     verdict = f"{MARKS.get(row['verdict'], '')}{row['verdict']}"
     why = f", {row['why']}" if row["why"] else ""
     judged = html("verdict <b>{}</b>{}.", verdict, why)
+    beside = html("<b>Beside it</b>: {}. ", row["control"]) if row["control"] else ""
     if row["ours"] and not row["verdict"]:
-        beside = html("<b>Beside it</b>: {}. ", row["control"]) if row["control"] else ""
         return html("{}No verdict is given on a measurement of our own.", beside)
-    if not row["control"]:
-        return html("<b>No control</b> was asked for; {}", judged)
+    if row["only_beside"] or not row["control"]:
+        return html("{}<b>No control</b> was asked for; {}", beside, judged)
     return html("<b>The control</b>: {}; {}", row["control"], judged)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from earwitness.html import html, joined
-from earwitness_book.records.board import MARKS, leading, plain, tally
+from earwitness_book.records.board import MARKS, counted, leading, plain, tally
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS
 
@@ -154,14 +154,13 @@ def _value(row: Mapping) -> str:
 
 def _control(row: Mapping) -> str:
     words = row["control"]
-    return f"control{':' * words[:1].isupper()} {words}" if words else ""
+    name = "beside it" if row["only_beside"] or not row["verdict"] else "control"
+    return f"{name}{':' * words[:1].isupper()} {words}" if words else ""
 
 
 def _ends(row: Mapping) -> str:
     ends = interval(row["interval"], row["unit"] or "")
-    counted = f"n = {int(row['n'])} {row['of'] or ''}".strip() if row["n"] else ""
-    seeds = f"{int(row['seeds'])} seeds" if row["seeds"] else ""
-    return " · ".join(filter(None, (f"95 %: {ends}" if ends else "", counted, seeds)))
+    return " · ".join([*([f"95 %: {ends}"] if ends else []), *counted(row)])
 
 
 def _made(row: Mapping) -> str:
@@ -375,7 +374,7 @@ def _legend(board: pd.DataFrame, address: str = "") -> str:
         )
         for verdict, count in counts.items()
     )
-    return html("{} claims: {}", sum(counts.values()), joined(words, ", "))
+    return html("{} claims, each by its largest run: {}", sum(counts.values()), joined(words, ", "))
 
 
 def tally_html(board: pd.DataFrame, chapter: str = "", address: str = "") -> str:

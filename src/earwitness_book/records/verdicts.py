@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from earwitness_book.records.claims import Claim, is_number
-from earwitness_book.records.numbers import number
+from earwitness_book.records.numbers import interval, number
 
 RESULTS = (
     "reproduced",
@@ -155,14 +155,17 @@ def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
     """Return whether an order holds: every step, some, none, or too uncertain to say."""
     steps = {step: step_holds(beside[step[0]], step[1], beside[step[2]]) for step in claim.steps}
     held = list(steps.values())
-    open_steps = [_words(step, beside) for step, holds in steps.items() if holds is None]
     if all(held):
         return Judgement("reproduced", "the interval of every step excludes zero")
+    named = [
+        (name, "; ".join(_words(step, beside) for step, holds in steps.items() if holds is kind))
+        for name, kind in (("not so", False), ("open", None))
+    ]
+    why = "; ".join(f"{name}: {words}" for name, words in named if words)
     if False not in held or (True not in held and None in held and not claim.every_step):
-        return Judgement("undecided", f"open: {'; '.join(open_steps)}")
-    failed = "; ".join(_words(step, beside) for step, holds in steps.items() if holds is False)
+        return Judgement("undecided", why)
     some = True in held and not claim.every_step
-    return Judgement("partly" if some else "not reproduced", f"not so: {failed}")
+    return Judgement("partly" if some else "not reproduced", why)
 
 
 def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
@@ -195,7 +198,8 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
     if not (value.get("interval") or paired):
         return Judgement("undecided", f"{shown}; no interval recorded")
     if gained.sign() != up:
-        return Judgement("not specific", f"{shown} lies inside the interval")
+        ends = interval(sorted(up * end for end in gained.interval), claim.unit)
+        return Judgement("not specific", f"{shown} may do as well: ahead of it by {ends}")
     return found
 
 

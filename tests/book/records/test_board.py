@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import yaml
 from toy_claims import DECLARATION, PROVENANCE, executed
 
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
@@ -56,7 +57,22 @@ def test_a_control_id_shows_its_measured_value_beside_the_claim(checkout):
             {"id": "toy/chance", "value": 51.6, "corpus": "studio"},
         ],
     )
-    assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == "51.6 % (chance)"
+    assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == (
+        "51.6 % (guessing)"
+    )
+
+
+def test_what_was_to_stand_beside_a_value_is_named_only_where_a_verdict_waits_for_it(checkout):
+    rows = yaml.safe_load(DECLARATION)
+    rows["ours"].append({"id": "toy/new", "claim": "More.", "unit": "%", "beside": "toy/chance"})
+    (checkout / "data/published/toy.yaml").write_text(yaml.safe_dump(rows))
+    accuracy = {"id": "toy/accuracy", "value": 90, "corpus": "studio", "seeds": 1, "n": 4}
+    executed(checkout, "real", [accuracy, {**accuracy, "id": "toy/new", "seeds": 2}])
+    rows = records.scoreboard(ours=True).set_index("id")
+    assert rows.loc["toy/accuracy", "control"] == "not measured (guessing)"
+    assert rows.loc["toy/new", "control"] == ""
+    on = records.readable(records.scoreboard(ours=True))["on"]
+    assert on.iloc[0].endswith("n = 4 1 seed") and on.iloc[-1].endswith("n = 4 2 seeds")
 
 
 def test_our_own_measurements_get_no_verdict_and_stay_out_unless_asked_for(checkout):

@@ -17,7 +17,7 @@ def test_three_sentences_say_what_the_paper_says_what_came_out_and_what_the_cont
     assert records.three(row) == (
         "<b>The paper</b> (T. 1, 90 ± 2 %): It works.",
         "<b>This build</b> on studio, n = 20 speakers: 88 % (95 % interval 86 to 91 %).",
-        "<b>The control</b>: 51.6 % (chance); verdict <b>✓ reproduced</b>.",
+        "<b>The control</b>: 51.6 % (guessing); verdict <b>✓ reproduced</b>.",
     )
 
 

@@ -3,7 +3,7 @@
 import re
 
 import yaml
-from toy_claims import executed
+from toy_claims import DECLARATION, executed
 
 from earwitness_book import records
 
@@ -26,10 +26,33 @@ def test_a_closing_table_has_a_row_per_claim_and_a_column_per_corpus(checkout):
     head = re.findall(r'<th scope="col">(.*?)</th>', open_table)
     assert head == ["Claim", "Published", "studio", "generated voices"]
     cell = re.search(r'<td data-label="studio">(.*?)</td>', open_table)[1]
-    for words in ("90 %", "control 51.6 % (chance)", "95 %: 86 to 94 %", "n = 20", "✓ reproduced"):
+    for words in (
+        "90 %",
+        "control 51.6 % (guessing)",
+        "95 %: 86 to 94 %",
+        "n = 20",
+        "✓ reproduced",
+    ):
         assert words in cell
     assert any("The best possible." in part for part in folded)
     assert "The best possible." not in open_table
+
+
+def test_what_stands_beside_a_value_for_reading_alone_is_not_called_its_control(checkout):
+    row = {"id": "toy/new", "claim": "More.", "source": "T", "at_least": 1, "unit": "%"}
+    rows = yaml.safe_load(DECLARATION)
+    rows["claims"].append({**row, "measure": "A share.", "beside": "toy/chance"})
+    (checkout / "data/published/toy.yaml").write_text(yaml.safe_dump(rows))
+    values = {"toy/new": 90, "toy/chance": 51.6}
+    executed(
+        checkout, "real", [{"id": i, "value": v, "corpus": "studio"} for i, v in values.items()]
+    )
+    board = records.scoreboard().query("id == 'toy/new'")
+    assert "beside it 51.6 % (guessing)" in records.closing_html(board)
+    assert records.three(records.finding(board))[2] == (
+        "<b>Beside it</b>: 51.6 % (guessing). <b>No control</b> was asked for; "
+        "verdict <b>✓ reproduced</b>."
+    )
 
 
 def test_at_most_five_claims_of_a_closing_table_are_open_those_with_a_control_among_them(checkout):

@@ -95,6 +95,17 @@ def test_a_criterion_that_is_met_counts_only_if_the_control_is_beaten(checkout, 
     )
 
 
+@pytest.mark.parametrize(
+    "lower, value, control, lead",
+    [(False, 90, 88, "-1 to 5 %"), (True, 20, 21, "-2 to 4 %"), (False, 90, 87, "0 to 6 %")],
+)
+def test_how_far_a_value_is_ahead_of_its_control_is_said(checkout, lower, value, control, lead):
+    declare(checkout, value=value, tolerance=4, lower=lower, control="untrained", corpus="studio")
+    entry = {"value": value, "corpus": "studio", "interval": [value - 3, value + 3]}
+    judged = records.judgement(records.published("toy")["toy/new"], {**entry, "control": control})
+    assert judged == ("not specific", f"control {control} may do as well: ahead of it by {lead}")
+
+
 def test_without_an_interval_or_a_control_nothing_is_decided(checkout):
     assert verdict("toy/accuracy", 90, interval=None) == "undecided"
     assert verdict("toy/accuracy", 90, beside={}) == "undecided"
@@ -191,6 +202,15 @@ def test_an_open_step_is_named(checkout):
     row = records.scoreboard().set_index("id").loc["toy/above"]
     assert (row["measured"], row["verdict"]) == (True, "undecided")
     assert row["why"] == "open: 50 < 80; 80 <= 100"
+
+
+def test_a_step_that_fails_is_named_beside_one_that_is_open(checkout):
+    ends = {"toy/chance": None, "toy/accuracy": None, "toy/ceiling": [78, 79.5]}
+    for (id, interval), value in zip(ends.items(), (50, 80, 79), strict=True):
+        entry = {"id": id, "value": value, "corpus": "street", "interval": interval}
+        executed(checkout, "demo", [entry], name=id[4:])
+    row = records.scoreboard().set_index("id").loc["toy/above"]
+    assert (row["verdict"], row["why"]) == ("undecided", "not so: 80 <= 79; open: 50 < 80")
 
 
 @pytest.mark.parametrize(
