@@ -155,7 +155,24 @@ def execute(job: Job, progress: Callable[[int, int], None] = lambda cell, cells:
             raise
     if made:
         return made[0]
-    return Executed(job.notebook, path.read_text(encoding="utf-8"), None, 0.0, cached=True)
+    content = _told_as_now(path.read_text(encoding="utf-8"), job.source)
+    return Executed(job.notebook, content, None, 0.0, cached=True)
+
+
+def _told_as_now(content: str, source: str) -> str:
+    """Return an executed notebook with the text of its source: what is kept may have been executed
+    when its sentences were others (:func:`keys.executed_of`).
+    """
+    executed, now = json.loads(content), json.loads(source)["cells"]
+    own = [cell for cell in executed["cells"] if "injected-parameters" not in notebooks.tags(cell)]
+    changed = [
+        (cell, written)
+        for cell, written in zip(own, now, strict=True)
+        if notebooks.text(cell) != notebooks.text(written)
+    ]
+    for cell, written in changed:
+        cell["source"] = written["source"]
+    return json.dumps(executed, indent=1, ensure_ascii=False) if changed else content
 
 
 def _persistently(job: Job, progress: Callable[[int, int], None]) -> Executed:

@@ -10,9 +10,9 @@ from pathlib import Path
 from earwitness import cache, folders
 from earwitness_book import project
 from earwitness_book.runner import reach
-from earwitness_book.runner.notebooks import Notebook
+from earwitness_book.runner.notebooks import Notebook, text
 
-FORMAT = 2  # of executed notebooks in the cache; another number makes all of them anew
+FORMAT = 3  # of executed notebooks in the cache; another number makes all of them anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Environment:
         return {
             "format": FORMAT,
             "notebook": notebook.id,
-            "source": cache.digest({"source": notebook.source}),
+            "source": cache.digest({"cells": executed_of(notebook)}),
             "profile": profile,
             "parameters": dict(values),
             "threads": threads,
@@ -131,8 +131,19 @@ class Environment:
         }
 
 
+def executed_of(notebook: Notebook) -> list[dict]:
+    """Return what of a notebook's cells can change what comes out: of text, only where it stands.
+
+    So a sentence is changed without executing anything (:func:`~.execute.execute`).
+    """
+    return [
+        {"metadata": cell["metadata"], "code": text(cell) if cell["cell_type"] == "code" else None}
+        for cell in notebook.content()["cells"]
+    ]
+
+
 def environment_fingerprint() -> Environment:
-    """Return what notebooks may depend on beside their own text, as it is now."""
+    """Return what notebooks may depend on beside their own cells, as it is now."""
     packages = Path(__file__).parents[1]
     recordings, strays = _recordings()
     graph = reach.Graph({"earwitness": _package("earwitness"), "earwitness_book": packages})

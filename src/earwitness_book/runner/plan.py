@@ -63,7 +63,7 @@ def why(job: Job) -> str:
 
 
 def _change(name: str, before, now) -> str:
-    said = {"source": "its text", "packages": "the pinned packages", "format": "the runner"}.get(
+    said = {"source": "its cells", "packages": "the pinned packages", "format": "the runner"}.get(
         name, name
     )
     if not isinstance(now, dict) or not isinstance(before, dict):

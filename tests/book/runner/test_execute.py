@@ -269,6 +269,28 @@ def test_a_notebook_that_cannot_be_tried_does_not_stop_the_others(make_toy, monk
     assert good.failure is None
 
 
+def test_a_changed_sentence_is_told_and_nothing_executed_but_what_a_changed_cell_makes(
+    make_toy, tmp_path
+):
+    log = tmp_path / "log"
+    head = [toy.words("# Quick"), toy.code(f"log: str = {str(log)!r}\nn: int = 1", ["parameters"])]
+    home = make_toy({"toy/02-quick": head})
+
+    def runs(*cells):
+        toy.write_notebook(home / "notebooks" / "toy" / "02-quick.ipynb", [*head, *cells])
+        result = execute.execute(job(given={"n": 2}))
+        told = [notebooks.text(cell) for cell in json.loads(result.content)["cells"]]
+        return len(log.read_text()), told, printed(result)
+
+    count, shown = toy.code(COUNT), toy.code("print(n)")
+    assert runs(toy.words("It is two."), count, shown)[::2] == (1, "2\n")
+    times, told, out = runs(toy.words("It is even."), count, shown)
+    assert (times, out) == (1, "2\n")
+    assert "It is even." in told and "It is two." not in told and len(told) == 6
+    assert runs(toy.words("It is even."), count, toy.code("print(-n)"))[::2] == (2, "-2\n")
+    assert runs(count, toy.words("It is even."), shown)[0] == 3, "the number of a cell is another"
+
+
 def test_a_job_executes_the_text_it_was_prepared_with(make_toy):
     home = make_toy({"toy/02-quick": quick("print('old')")})
     prepared = job()
