@@ -158,6 +158,7 @@ def test_matching_stops_at_full_scale_and_leaves_silence_silent():
     clips = audition.players(given, gain="match").clips
     assert np.abs(heard(clips[1])[0]).max() == pytest.approx(32767 / 32768, abs=1e-4)
     assert clips[1].gain == pytest.approx(2, abs=1e-3)  # more would be clipped by the file
+    assert clips[1].caption == "b · 0.10 s · as near in level as full scale allows: 6.0 dB louder"
     assert not heard(clips[2])[0].any()
 
 

@@ -166,7 +166,8 @@ def players(clips: Iterable, gain: str = "keep") -> Players:
         raise AudioError("There is no clip to play.")
     gains, reason = _GAINS[check_choice(gain, _GAINS, "gain of players")]
     pairs = zip(made, gains(made), strict=True)
-    return Players(tuple(replace(clip, gain=factor, reason=reason) for clip, factor in pairs))
+    played = (replace(clip, gain=factor, reason=reason) for clip, factor in pairs)
+    return Players(tuple(map(_at_full_scale, played) if gain == "match" else played))
 
 
 @checked
@@ -227,6 +228,12 @@ def _match(clips: list[Player]) -> list[float]:
         min(gain, _FULL_SCALE / (_peak(clip) or 1.0))
         for gain, clip in zip(wanted, clips, strict=True)
     ]
+
+
+def _at_full_scale(clip: Player) -> Player:
+    """Return a clip that was to be matched, with another reason where full scale ended that."""
+    cut = clip.gain * _peak(clip) > _FULL_SCALE - 1e-9
+    return replace(clip, reason="as near in level as full scale allows") if cut else clip
 
 
 _GAINS = {
