@@ -235,10 +235,11 @@ def _text_cell(source: str, name: str) -> dict:
 
 def _clean(cell: dict, measured: dict) -> dict:
     """Return a cell whose printed text is as a terminal would leave it, its closing table as of
-    today.
+    today. What went to standard error is for who ran it, and stays in the executed notebook.
     """
     if "outputs" in cell:
-        cell["outputs"] = [records.redrawn(output, measured) for output in cell["outputs"]]
+        kept = [output for output in cell["outputs"] if output.get("name") != "stderr"]
+        cell["outputs"] = [records.redrawn(output, measured) for output in kept]
     for output in cell.get("outputs", []):
         if output["output_type"] == "stream":
             output["text"] = _settled("".join(output["text"]))

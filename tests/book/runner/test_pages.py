@@ -68,6 +68,15 @@ def test_the_first_cell_of_a_download_makes_an_empty_environment_run_the_next_on
     assert done.stdout.split()[-1].startswith("earwitness_book")
 
 
+def test_what_a_process_says_on_standard_error_is_no_part_of_its_page():
+    said = [
+        {"output_type": "stream", "name": name, "text": [f"{name}\n"]}
+        for name in ("stdout", "stderr")
+    ]
+    shown = pages._clean({"cell_type": "code", "outputs": said}, {})["outputs"]
+    assert [output["text"] for output in shown] == ["stdout\n"]
+
+
 def test_a_claim_in_two_tables_has_its_place_in_the_last():
     tables = [
         {"outputs": [{"data": {"text/html": [f'<tr id="{id}">' for id in ids]}}]}
