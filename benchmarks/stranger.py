@@ -193,20 +193,24 @@ def _row(row: Mapping) -> str:
 
 def _said(found: Mapping) -> str:
     """Return what the numbers mean, in words."""
-    labels = [style.method_label(row["method"]) for row in found["methods"] if row["better"]]
+    better = [style.method_label(row["method"]) for row in found["methods"] if row["better"]]
+    labels = " and ".join(filter(None, [", ".join(better[:-1]), *better[-1:]])) or "no method"
     follow = max(found["methods"], key=lambda row: row["follows"])
     return " ".join(
         [
-            "Sound by sound, pointing is surely better than chance, than random weights and than "
-            f"energy by {', '.join(labels) or 'no method'}.",
+            f"Sound by sound, {labels} surely point{'' if len(better) > 1 else 's'} better than "
+            "chance, random weights and the energy.",
             f"The effects are followed best by {style.method_label(follow['method'])}, at "
             f"{follow['follows']:+.2f}.",
-            *(
-                f"{style.method_label(name)} does not apply: {why}"
-                for name, why in found["refused"].items()
-            ),
+            *(_refusal(style.method_label(name), why) for name, why in found["refused"].items()),
         ]
     )
+
+
+def _refusal(label: str, why: str) -> str:
+    """Return that a method does not apply, and why, naming it once."""
+    same = why.startswith(f"{label} ")
+    return f"{label} does not apply" + (f", for it{why[len(label) :]}" if same else f": {why}")
 
 
 def write(found: Mapping) -> None:

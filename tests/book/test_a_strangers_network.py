@@ -29,6 +29,22 @@ def test_a_row_is_written_with_its_intervals():
     assert cells[1:] == ["61 (50 to 70)", "52", "55", "+0.51 (+0.40 to +0.60)", "-0.10"]
 
 
+def test_what_is_better_and_what_is_refused_is_said_in_one_sentence_each():
+    rows = [
+        {"method": name, "better": better, "follows": 0.5}
+        for name, better in (("gradient-x-input", True), ("lrp-epsilon", False))
+    ]
+    said = stranger._said(
+        {"methods": rows, "refused": {"deeplift": "DeepLIFT does not add up: 9 %."}}
+    )
+    assert said.startswith("Sound by sound, gradient × input surely points better than chance")
+    assert said.endswith("DeepLIFT does not apply, for it does not add up: 9 %.")
+    rows[1]["better"] = True
+    assert "gradient × input and LRP-ε surely point better" in stranger._said(
+        {"methods": rows, "refused": {}}
+    )
+
+
 def test_silence_and_a_sound_are_told_by_a_front_end_of_mel_bands():
     network = stranger.Listener()
     tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 8000)[None, None]
