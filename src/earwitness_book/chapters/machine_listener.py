@@ -16,10 +16,10 @@ _IDS = "audible-explanations/ours/machine"
 
 
 def recogniser(explained, recipe: str = "brief", **settings):
-    """Return a DigitNet that has met none of the speakers whom a study's network is tested on.
+    """Return a DigitNet that has heard none of the clips that a study's network is tested on.
 
     The network that travels with the book, if it was trained on nobody of that corpus; otherwise
-    one that is trained on the same fold, whose test part is then unmet by both.
+    one that is trained on the same fold, whose test part neither has heard.
 
     Parameters
     ----------
