@@ -1,5 +1,6 @@
 """What every notebook and page must have before anything is executed."""
 
+import ast
 import json
 import os
 import posixpath
@@ -220,6 +221,24 @@ def test_code_on_its_page_has_short_lines_short_cells_and_no_case_for_a_corpus(n
         lines = notebooks.text(cell).splitlines()
         assert len(lines) <= 25, notebooks.text(cell)
         assert not [line for line in lines if len(line) > 100 or '== "voices"' in line]
+
+
+def calls(node, name):
+    """Whether something below a node calls ``name``, written as ``module.function``."""
+    found = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    return name in map(ast.unparse, found)
+
+
+@each
+def test_what_a_cell_says_is_shown(notebook):
+    """A computed sentence that is no cell's last expression is never seen."""
+    for cell in cells(notebook, "code"):
+        text = notebooks.text(cell)
+        *before, last = ast.parse(text).body or [ast.Pass()]
+        dropped = [node for node in before if isinstance(node, ast.Expr)]
+        if isinstance(last, ast.Expr) and text.rstrip().endswith(";"):
+            dropped.append(last)
+        assert not [node for node in dropped if calls(node, "records.say")], text
 
 
 # where the tests of a module lie that has no file of its own: (folder, name of the test): modules

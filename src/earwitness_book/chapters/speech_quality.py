@@ -162,8 +162,8 @@ def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
     own = next(iter(surveys.values()))
     silent, raised = own["speech"] == 0, 100.0 * (own["change"] > 0.01)
     noise, clean = own["kind"].isin(["white noise", "babble"]), own["kind"] == "clean"
-    values["hiding-noise-sometimes-helps"] = _share(own, raised, silent & noise, drawn)
-    values["hiding-silence-helps"] = _share(own, raised, silent & clean, drawn)
+    few = {"hiding-noise-sometimes-helps": silent & noise, "hiding-silence-helps": silent & clean}
+    values |= {name: _share(own, raised, kept, drawn) for name, kept in few.items()}
     controls = ("random-weights", "silence-helps")
     ids = {
         name: f"speech-quality/{'ours' if name.endswith(controls) else 'occlusion'}/{name}"
@@ -174,12 +174,27 @@ def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
         ("effect-against-quality", "effect-against-quality-random-weights"),
         ("hiding-noise-sometimes-helps", "hiding-silence-helps"),
     ]
-    return records.from_draws(
+    found = records.from_draws(
         {ids[name]: each for name, each in values.items()},
         drawn.shape[1],
         "clips",
         [(ids[one], ids[other]) for one, other in pairs],
     )
+    counts = {ids[name]: int(own["clip"][kept].nunique()) for name, kept in few.items()}
+    fewest = min(counts.values())
+    return found | {id: _of_few(found[id], n, fewest) for id, n in counts.items() if id in found}
+
+
+def _of_few(entry: dict, n: int, fewest: int) -> dict:
+    """Return what is recorded of the clips that have such masks; of a single clip there is no
+    interval, and none of a difference from it.
+    """
+    entry = entry | {"n": n}
+    if n == 1:
+        del entry["interval"]
+    if fewest == 1:
+        entry.pop("against", None)
+    return entry
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:

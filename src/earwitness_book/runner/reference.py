@@ -50,18 +50,24 @@ def corpora() -> str:
 
 
 def _corpus(name: str, about: Mapping) -> str:
-    size = about.get("size_bytes")
+    size, clips = about.get("size_bytes"), about.get("holds", "clips") == "clips"
+    shown = "yes" if catalogue.may_be_shown(name) else "no"
     rows = {
-        "name for `corpora.load`": f"`{name}`",
+        "name for `corpora.load`" if clips else "name for `earwitness data`": f"`{name}`",
         "what": about["what"],
         "licence": about["licence"],
-        "played and drawn on pages": "yes" if catalogue.may_be_shown(name) else "no",
-        "from": f"<{about['home']}>" if about.get("home") else "this machine",
+        "played and drawn on pages": shown if clips else "",
+        "from": _home(about.get("home") or "this machine"),
         "size": f"{about['files']:,} files, {size / _MB:,.0f} MB" if size else "",
         "cite as": about.get("citation", ""),
         "note": about.get("note", ""),
     }
     return f"## {about['title']}\n{_table(rows)}"
+
+
+def _home(place: str) -> str:
+    """Return an address as a link, anything else as it is."""
+    return f"<{place}>" if place.startswith("http") else place
 
 
 def speeds() -> str:

@@ -128,6 +128,17 @@ def test_noise_that_is_hidden_is_counted_beside_silence():
     found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 100)
     assert found["speech-quality/occlusion/hiding-noise-sometimes-helps"]["value"] == 50
     assert found["speech-quality/ours/hiding-silence-helps"]["value"] == 0
+    assert {found[id]["n"] for id in found if "noise-s" in id or "silence-h" in id} == {2}
+
+
+def test_of_a_single_clip_with_silence_there_is_no_interval_and_no_lead():
+    kinds = ["clean", "gsm", "white noise", "babble"]
+    masks = _survey([0.0, 0.0, 0.5, 0.2], [3.0] * 4, kinds, 0.0, speech=0.0)
+    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 100)
+    silence = found["speech-quality/ours/hiding-silence-helps"]
+    noise = found["speech-quality/occlusion/hiding-noise-sometimes-helps"]
+    assert silence["n"] == 1 and "interval" not in silence
+    assert noise["n"] == 2 and "interval" in noise and "against" not in noise
 
 
 def test_features_are_counted_beside_those_of_random_weights():

@@ -22,7 +22,21 @@ def test_every_corpus_has_its_card_and_says_whether_it_may_be_played():
     assert all(f"## {about['title']}\n" in page for about in known.values())
     closed = page[page.index("## AudioMNIST_AZ") :]
     assert "| played and drawn on pages | no |" in closed and "none stated" in closed
-    assert page.count("| played and drawn on pages | yes |") == len(known) - 1
+    weights = [name for name, about in known.items() if about.get("holds") == "weights"]
+    assert page.count("| played and drawn on pages | yes |") == len(known) - 1 - len(weights)
+
+
+def test_weights_are_neither_a_corpus_to_load_nor_played():
+    card = next(part for part in reference.corpora().split("## ") if part.startswith("NISQA"))
+    assert "played and drawn" not in card and "corpora.load" not in card
+    assert "| name for `earwitness data` | `nisqa` |" in card
+
+
+def test_where_a_corpus_comes_from_is_a_link_only_where_it_has_an_address():
+    page = reference.corpora()
+    assert "| from | <https://github.com/soerenab/AudioMNIST> |" in page
+    assert "| from | simulated on this machine from the sentences of voices or timit |" in page
+    assert all(each.startswith("http") for each in re.findall(r"<([^>]*)>", page))
 
 
 def test_speeds_and_licences_are_those_of_the_repository_one_level_lower():
