@@ -88,6 +88,7 @@ def test_every_image_of_a_page_is_there_and_described():
             assert "\nalt: " in page.read_text()
 
 
+@pytest.mark.usefixtures("same_names_afterwards")
 def test_the_corpus_class_of_the_own_data_page_works_as_printed(tmp_path):
     code = re.search(
         r"```python\n(from pathlib.*?)```", (ROOT / "book" / "own-data.md").read_text(), re.DOTALL
