@@ -13,7 +13,7 @@ from earwitness.errors import DamagedDataError, ParameterError
 from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapters, meant, published
 from earwitness_book.records.measurements import lacking, recorded
-from earwitness_book.records.numbers import interval, missing, number, quantity, unit
+from earwitness_book.records.numbers import interval, missing, noun, number, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement
 
 KEYS = (
@@ -246,10 +246,9 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
     named = claim.control or claim.beside
     if named in beside:
         other = beside[named]
-        value = f"{number(other['value'])} {unit(other['unit'])}".strip()
-        return f"{value} ({_words(named)})"
+        return f"{quantity(other['value'], None, other['unit'])} ({_words(named)})"
     if (own := entry.get("control")) is not None:
-        return own if isinstance(own, str) else f"{number(own)} {unit(claim.unit)}".strip()
+        return own if isinstance(own, str) else quantity(own, None, claim.unit)
     if not named:
         return "nothing to beat" if claim.is_judged and not (claim.order or claim.design) else ""
     if not _is_id(named):
@@ -271,10 +270,10 @@ def _is_id(control: str) -> bool:
 def _criterion(claim: Claim) -> str:
     """Return what the verdict asks for, in short; the numbers of thresholds are ours."""
     if claim.tolerance is not None:
-        return f"± {number(claim.tolerance)} {unit(claim.unit)}".strip()
+        return f"± {quantity(claim.tolerance, None, claim.unit)}"
     for sign, threshold in (("≥", claim.at_least), ("≤", claim.at_most)):
         if threshold is not None:
-            return f"{sign} {number(threshold)} {unit(claim.unit)}".strip()
+            return f"{sign} {quantity(threshold, None, claim.unit)}"
     return claim.order
 
 
@@ -297,8 +296,8 @@ def _readable(row: Mapping) -> dict:
 def counted(row: Mapping) -> list[str]:
     """Return how many speakers or clips, and how many seeds, stand behind a row."""
     n, seeds = _whole(row["n"]), _whole(row["seeds"])
-    found = [f"n = {n} {row['of'] or ''}".strip()] if n else []
-    return found + ([f"{seeds} seed{'s' * (seeds > 1)}"] if seeds else [])
+    found = [f"n = {n} {noun(row['of'] or '', n)}".strip()] if n else []
+    return found + ([f"{seeds} {noun('seeds', seeds)}"] if seeds else [])
 
 
 def _whole(n) -> int | None:

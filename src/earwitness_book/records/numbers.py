@@ -21,6 +21,11 @@ def unit(name: str) -> str:
     return "" if name == "1" else name
 
 
+def noun(name: str, n: float) -> str:
+    """Return what is counted as it stands behind a number: one clip, two clips."""
+    return name[:-1] if n == 1 and len(name) > 2 and name.endswith("s") else name
+
+
 def quantity(value, std: float | None, name: str) -> str:
     """Return value, spread and unit: ``90 ± 2 %``; a truth as yes or no, nothing as a dash."""
     if missing(value):
@@ -28,7 +33,7 @@ def quantity(value, std: float | None, name: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     spread = "" if missing(std) else f" ± {number(std)}"
-    return f"{number(value)}{spread} {unit(name)}".strip()
+    return f"{number(value)}{spread} {noun(unit(name), value)}".strip()
 
 
 def interval(ends, name: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from earwitness.errors import MissingDataError
 from earwitness.html import html, joined
-from earwitness_book.records.board import MARKS, leading, plain
+from earwitness_book.records.board import MARKS, counted, leading, plain
 from earwitness_book.records.numbers import interval, missing, quantity
 from earwitness_book.records.verdicts import GENERATED
 
@@ -75,13 +75,13 @@ def _found(row: Mapping) -> str:
     said = f"{said}: {row['note']}" if isinstance(value, bool) and row["note"] else said
     who = "This build" if here else f"A full run{_when(row)}"
     where = "generated voices" if row["corpus"] == GENERATED else row["corpus"]
-    counted = "" if missing(row["n"]) else f", n = {int(row['n'])} {row['of'] or ''}".rstrip()
+    n = "".join(f", {each}" for each in counted({**row, "seeds": None}))
     ends = interval(row["interval"], row["unit"] or "")
     ends = f" (95 % interval {ends})" if ends else ""
     asked = (
         f"; we asked {row['criterion']}" if row["criterion"] and missing(row["published"]) else ""
     )
-    return html("<b>{}</b> on {}{}: {}{}{}.", who, where, counted, said, ends, asked)
+    return html("<b>{}</b> on {}{}: {}{}{}.", who, where, n, said, ends, asked)
 
 
 def _when(row: Mapping) -> str:

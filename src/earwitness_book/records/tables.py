@@ -374,7 +374,11 @@ def _legend(board: pd.DataFrame, address: str = "") -> str:
         )
         for verdict, count in counts.items()
     )
-    return html("{} claims, each by its largest run: {}", sum(counts.values()), joined(words, ", "))
+    return html(
+        "{} claims, by this build, or by the recorded run where it measured nothing: {}",
+        sum(counts.values()),
+        joined(words, ", "),
+    )
 
 
 def tally_html(board: pd.DataFrame, chapter: str = "", address: str = "") -> str:

@@ -3,7 +3,8 @@
 ==================  ============================================================================
 ``reproduced``      the criterion is met, and the value beats its control: the 95 % interval of
                     the difference excludes zero
-``not specific``    the criterion is met, and the control does as well: it needs no learning
+``not specific``    the criterion is met, or its weaker form, and the control does as well: it
+                    needs no learning
 ``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
                     of the steps), and the value beats its control
 ``undecided``       no interval was recorded, or it leaves open which of two values is larger; or

@@ -35,3 +35,12 @@ def test_a_quantity_has_spread_and_unit_a_truth_a_word_and_nothing_a_dash():
         "–",
     ]
     assert numbers.interval([86, 94], "%") == "86 to 94 %" and numbers.interval(None, "%") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "words"),
+    [(1, "clips", "1 clip"), (2, "clips", "2 clips"), (1, "s", "1 s"), (1, "ms", "1 ms"),
+     (1.5, "frames", "1.5 frames"), (1, "%", "1 %"), (0, "features", "0 features")],
+)  # fmt: skip
+def test_one_of_what_is_counted_is_no_plural(value, name, words):
+    assert numbers.quantity(value, None, name) == words
