@@ -58,13 +58,13 @@ def export(trained: Trained, path: str | Path, command: str = "") -> dict:
     rounded.load_state_dict(
         state
     )  # it computes in its own precision, as for whoever loads the file
-    n_values = sum(value.numel() for value in state.values())
+    n_parameters = sum(value.numel() for value in trained.model.parameters())
     card = {"name": path.stem, **trained.card(rounded)}
     mean = getattr(trained, "mean", torch.zeros(1))
     with cache.atomic(path) as temporary:
         torch.save(state | ({"input_mean": mean.half()} if mean.any() else {}), temporary)
     card |= {
-        "weights": {"sha256": cache.file_digest(path), "n": n_values, "dtype": "float16"},
+        "weights": {"sha256": cache.file_digest(path), "n": n_parameters, "dtype": "float16"},
         "made": made,
     }
     _write_card(path.with_suffix(".md"), card)
