@@ -38,10 +38,20 @@ def _card(text: str) -> str:
     return f"{_demoted(title)}\n{_table(rows)}\n\n{_demoted(prose.strip())}"
 
 
-def _measured(values: Mapping) -> str:
-    flat = {name: value for name, value in values.items() if not isinstance(value, (dict, list))}
-    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in flat.items())
-    return said
+def _measured(values: Mapping, of: str = "") -> str:
+    """Return the numbers of a card, those of each group after its name; lists stay in the card."""
+    numbers = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in values.items()
+        if not isinstance(value, dict | list)
+    )
+    groups = (
+        _measured(value, f"{of} {name.replace('_', ' ')}".strip())
+        for name, value in values.items()
+        if isinstance(value, dict)
+    )
+    own = f"{of}: {numbers}" if of and numbers else numbers
+    return "; ".join(part for part in (own, *groups) if part)
 
 
 def corpora() -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from earwitness import catalogue
+from earwitness import catalogue, models
 from earwitness_book import project
 from earwitness_book.runner import notebooks, reference
 
@@ -15,6 +15,23 @@ def test_every_shipped_weight_has_its_card_with_licence_size_and_the_command_tha
     assert "839,679 weights" in phone and "frame accuracy percent 58.23" in phone
     assert "Linguistic Data Consortium" in phone and "earwitness train PhoneCNN" in phone
     assert not re.search(r"(?m)^# ", page)
+
+
+def test_what_a_card_measures_in_groups_is_shown_with_the_names_of_the_groups():
+    page = reference.weights()
+    assert (
+        "n scenes 1000; network: within percent 89.2, median deg 4.94; "
+        "pseudo intensity: within percent 58.1, median deg 8.55 |"
+    ) in page  # without the list of every level
+    assert "voices all: n 216, correlation 0.931, rank correlation 0.937, rmse 0.422; " in page
+    assert "timit held out conditions: n 32, correlation 0.065, " in page
+
+
+def test_the_weights_that_a_card_counts_are_the_parameters_of_its_network():
+    for path in (catalogue.folder() / "weights").glob("*.pt"):
+        network = models.pretrained(path.stem)
+        n_parameters = sum(each.numel() for each in network.model.parameters())
+        assert network.card["weights"]["n"] == n_parameters, path.stem
 
 
 def test_every_corpus_has_its_card_and_says_whether_it_may_be_played():
