@@ -170,7 +170,7 @@
     const find = (selector) => box.querySelector(selector);
     const [slider, button, clock] = [find(".ew-wave"), find(".ew-play"), find(".ew-time")];
     const radios = [...box.querySelectorAll(".ew-choice input")];
-    const title = figure.querySelector("figcaption").textContent || audios.map((audio) => audio.ariaLabel).join(", ");
+    const title = figure.querySelector(":scope > figcaption")?.textContent || audios.map((audio) => audio.ariaLabel).join(", ");
     box.setAttribute("aria-label", `Player: ${title}`);
     box.querySelectorAll(".ew-choice span").forEach((span, number) => { span.textContent = names[number]; });
     (several ? [...figure.querySelectorAll(".ew-players")] : audios).forEach((native) => { native.hidden = true; });

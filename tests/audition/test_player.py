@@ -176,6 +176,13 @@ def test_a_comparison_holds_a_native_player_for_each_clip_and_its_label():
     assert not any("id" in given for _, given in page.tags)  # two players cannot share one
 
 
+def test_a_comparison_without_a_label_has_no_caption_but_those_of_its_clips():
+    clips = [(tone(0.5), RATE, "signal"), (tone(0.1), RATE, "explanation")]
+    shown = audition.compare(clips)._repr_html_()
+    assert shown.count("<figcaption>") == 2 and "<figcaption></figcaption>" not in shown
+    assert audition.compare(clips, label="nine")._repr_html_().count("<figcaption>") == 3
+
+
 def test_rates_may_differ_in_a_comparison_and_durations_may_not():
     assert (
         len(audition.compare([(tone(0.5), RATE, "a"), (np.zeros(1600), 2 * RATE, "b")]).clips) == 2

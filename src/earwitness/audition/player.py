@@ -109,9 +109,9 @@ class Comparison(Players):
 
     def _repr_html_(self) -> str:
         return html(
-            '<figure class="ew-compare" data-picture="{}"><figcaption>{}</figcaption>{}</figure>',
+            '<figure class="ew-compare" data-picture="{}">{}{}</figure>',
             self.picture,
-            self.label,
+            html("<figcaption>{}</figcaption>", self.label) if self.label else "",
             super()._repr_html_(),
         )
 
@@ -182,7 +182,7 @@ def compare(
         What is compared, for instance a signal and its audible explanation. Sampling rates may
         differ; durations may not, by more than 1 ms.
     label : str
-        What all clips are of, for the caption.
+        What all clips are of, for the caption; without it there is none.
     gain : {"keep", "shared", "each", "match"}
         As for :func:`players`. The picture shows all clips on one scale, after the gain.
     picture : {"waveform", "spectrogram"}
