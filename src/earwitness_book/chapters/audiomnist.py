@@ -45,6 +45,14 @@ def spread(folds: Sequence[float]) -> dict:
     return {"folds": list(folds), "std": np.std(folds, ddof=1) if several else None}
 
 
+def guessing(folds: Sequence) -> dict:
+    """Return the share (%) of the most frequent class in the test parts of folds, and the clips
+    counted.
+    """
+    counts = sum(trained.confusion for trained in folds).sum(1)
+    return {"value": 100 * counts.max() / counts.sum(), "n": int(counts.sum())}
+
+
 def table1_records(task, networks: Mapping[str, Sequence], recipe: str) -> dict[str, dict]:
     """Return what Table 1 and its controls record of a task, by id.
 
@@ -62,8 +70,7 @@ def table1_records(task, networks: Mapping[str, Sequence], recipe: str) -> dict[
     are those of all test clips, their intervals from drawing speakers.
     """
     first = next(iter(networks.values()))
-    counts = sum(trained.confusion for trained in first).sum(1)
-    chance, family = 100 * counts.max() / counts.sum(), task.family
+    chance, family = guessing(first), task.family
     right = {
         f"audiomnist/table1/{name.lower()}-{family}": np.concatenate(
             [hits(trained, trained.fold.test) for trained in folds]
@@ -74,12 +81,12 @@ def table1_records(task, networks: Mapping[str, Sequence], recipe: str) -> dict[
     for name, folds in networks.items():
         found[f"audiomnist/table1/{name.lower()}-{family}"] |= {
             **spread([100 * trained.accuracy for trained in folds]),
-            "control": chance,
-            "note": f"task {task.task}, recipe {recipe}, {counts.sum()} clips",
+            "control": chance["value"],
+            "note": f"task {task.task}, recipe {recipe}, {chance['n']} clips",
             "details": {"confusion": sum(trained.confusion for trained in folds).tolist()},
         }
         found |= _more_of_table1(name.lower(), family, folds)
-    return found | {f"audiomnist/chance/{family}": {"value": chance, "n": int(counts.sum())}}
+    return found | {f"audiomnist/chance/{family}": chance}
 
 
 def _more_of_table1(network: str, family: str, folds: Sequence) -> dict[str, dict]:
