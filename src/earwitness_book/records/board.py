@@ -257,10 +257,15 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
 
 
 def _words(id: str) -> str:
-    """Return what a claim's id stands for, to be read within a sentence."""
-    claim = published(id.partition("/")[0])[id].claim.partition(". ")[0].removesuffix(".")
-    first = claim.partition(" ")[0]
-    return claim[0].lower() + claim[1:] if first[1:].islower() else claim
+    """Return what a claim's id stands for, to be read within a sentence; the id, if no claim has
+    it.
+    """
+    chapter = id.partition("/")[0]
+    claim = published(chapter).get(id) if chapter in chapters() else None
+    if claim is None:
+        return id
+    words = claim.claim.partition(". ")[0].removesuffix(".")
+    return words[0].lower() + words[1:] if words.partition(" ")[0][1:].islower() else words
 
 
 def _is_id(control: str) -> bool:

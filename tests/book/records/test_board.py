@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from toy_claims import DECLARATION, PROVENANCE, executed
+from toy_claims import DECLARATION, PROVENANCE, declare, executed
 
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
 from earwitness_book import project, records
@@ -60,6 +60,14 @@ def test_a_control_id_shows_its_measured_value_beside_the_claim(checkout):
     assert records.scoreboard().set_index("id").loc["toy/accuracy", "control"] == (
         "51.6 % (guessing)"
     )
+
+
+@pytest.mark.parametrize("control", ["toy/unknown", "other/unknown"])
+def test_a_control_that_nobody_declared_is_named_and_leaves_the_claim_undecided(checkout, control):
+    declare(checkout, at_least=1, measure="A share.", control=control)
+    executed(checkout, "real", [{"id": "toy/new", "value": 2, "corpus": "studio"}])
+    row = records.scoreboard().iloc[0]
+    assert (row["control"], row["verdict"]) == (f"not measured ({control})", "undecided")
 
 
 def test_what_was_to_stand_beside_a_value_is_named_only_where_a_verdict_waits_for_it(checkout):
