@@ -1,13 +1,14 @@
 """What the chapter sound-direction measures on scenes, networks and their relevance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from earwitness import attribution, audition, corpora, evaluation, features, models
+from earwitness import attribution, audition, corpora, evaluation, features, models, training
 from earwitness.acoustics import sphere
 from earwitness_book import records
 
@@ -57,6 +58,90 @@ def bin_errors(parts) -> tuple[np.ndarray, np.ndarray]:
 def inputs_of(scenes: corpora.Corpus, rows: Sequence[int], kind: str) -> torch.Tensor:
     """Return the inputs (n, channels, frames, bins) of a network of that kind for some scenes."""
     return features.network_input(torch.from_numpy(scenes.mixtures(rows)), kind).float()
+
+
+def train(kind: str, source: str, seed: int, recipe: str = "fast") -> nn.Module:
+    """Return a network trained as the shipped ones, from another seed; twenty minutes or more of a
+    core, or from the cache.
+
+    Parameters
+    ----------
+    kind : str
+        What it takes: ``"intensity"``, ``"order1"``, ...
+    source : str
+        Who speaks in the rooms.
+    seed : int
+        Of its rooms, its weights and its batches; the shipped ones have 0.
+    recipe : str
+    """
+    options = {"source": source}
+    return training.fit(
+        "DoaCRNN", "scenes", variant=kind, recipe=recipe, seed=seed, corpus_options=options
+    ).model
+
+
+def locate_all(
+    networks: Mapping[str, tuple[nn.Module, str]], scenes, batch_size: int = 50
+) -> dict[str, np.ndarray]:
+    """Return the unit vectors (n_scenes, 3) that networks and the formula predict, by name.
+
+    Parameters
+    ----------
+    networks : mapping from str to (Module, str)
+        By name a network and what it takes.
+    scenes : Corpus
+        Each of its scenes is made once, for all of them.
+    batch_size : int
+
+    Returns
+    -------
+    dict
+        Of each network, and ``"pseudo-intensity"``.
+    """
+    found = {name: [] for name in (*networks, "pseudo-intensity")}
+    for rows in np.array_split(np.arange(len(scenes)), -(-len(scenes) // batch_size)):
+        mixtures = scenes.mixtures(rows)
+        for name, (network, kind) in networks.items():
+            found[name].append(models.locate(network, mixtures, kind))
+        stft = features.ambisonic_stft(mixtures)
+        found["pseudo-intensity"].append(features.pseudo_intensity_direction(stft))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def hit_records(hits: dict[str, np.ndarray], seed: int, n_resamples: int = 2000) -> dict[str, dict]:
+    """Return the share of scenes (%) that networks of a kind find, by id: scenes are drawn anew,
+    the same for all, and the networks of each kind with them.
+
+    Parameters
+    ----------
+    hits : dict of str -> bool ndarray, shape (n_networks, n_scenes)
+        Of each kind of network, or of the one formula, whether it found the source.
+    seed, n_resamples : int
+    """
+    n_scenes = next(iter(hits.values())).shape[1]
+    rows, rng = records.drawn(n_scenes, n_resamples, seed), np.random.default_rng(seed + 1)
+    values = {}
+    for id, found in hits.items():
+        networks = _drawn_networks(len(found), n_resamples, rng)
+        of_each = np.stack([one[rows].mean(1) for one in 100.0 * found], axis=1)
+        values[id] = np.take_along_axis(of_each, networks, axis=1).mean(1)
+    made = records.from_draws(values, n_scenes, "scenes", list(permutations(hits, 2)))
+    return _with_seeds(made, {id: len(found) for id, found in hits.items()})
+
+
+def _drawn_networks(n: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which networks are drawn, (1 + n_resamples, n): all of them once, then with
+    replacement.
+    """
+    return np.vstack([np.arange(n), rng.integers(n, size=(n_resamples, n))])
+
+
+def _with_seeds(found: dict[str, dict], n_networks: dict[str, int]) -> dict[str, dict]:
+    """Return the records with the number of networks behind each, where there are several."""
+    for id, each in found.items():
+        if n_networks.get(id, 1) > 1:
+            each["seeds"] = n_networks[id]
+    return found
 
 
 def channel_shares(model: nn.Module, scenes, rows, index) -> tuple[np.ndarray, np.ndarray]:
@@ -161,52 +246,71 @@ def curve_summary(mean: dict[str, np.ndarray], fractions: Sequence[float]) -> pd
 def figure3_records(
     shares, untrained, energy, direction, seed: int, n_resamples: int = 500
 ) -> dict[str, dict]:
-    """Return what is recorded of Figure 3, by id: scenes are drawn anew, and untrained networks
-    with them.
+    """Return what is recorded of Figure 3, by id: scenes are drawn anew, and with them the trained
+    networks and the untrained ones.
 
     Parameters
     ----------
-    shares, energy : ndarray, shape (n, 6)
-        Of relevance and of the input's energy, per cent.
-    untrained : ndarray, shape (n_networks, n_few, 6)
+    shares : ndarray, shape (n_trained, n, 6)
+        Of relevance, per cent, of each trained network.
+    untrained : ndarray, shape (n_untrained, n_few, 6)
         The same of networks with random weights, of the first of the scenes.
+    energy : ndarray, shape (n, 6)
+        Of the input's energy, per cent.
     direction : ndarray of int, shape (n,)
     seed, n_resamples : int
     """
-    n, n_few, ours = len(shares), untrained.shape[1], "sound-direction/ours"
+    (n_trained, n, _), (n_untrained, n_few, _) = shares.shape, untrained.shape
     rng, columns = np.random.default_rng(seed), {}
     for rows in records.drawn(n, n_resamples, seed):
-        few, nets = np.arange(n_few), slice(None)
+        few, nets, blanks = np.arange(n_few), slice(None), slice(None)
         if columns:  # the same scenes where all were asked of the untrained networks, too
             few = rows if n_few == n else rng.integers(n_few, size=n_few)
-            nets = rng.integers(len(untrained), size=len(untrained))
-        blank = untrained[nets][:, few]
-        with_truth = [(each, direction[few]) for each in blank]
-        row = {
-            "sound-direction/figure3/active-matches": matches(shares[rows], direction[rows], False),
-            "sound-direction/figure3/reactive-matches": matches(
-                shares[rows], direction[rows], True
-            ),
-            "sound-direction/figure3/others-considerable": smallest_across(
-                shares[rows], direction[rows]
-            ),
-            f"{ours}/active-matches-energy": matches(energy[rows], direction[rows], False),
-            f"{ours}/share-active": shares[rows, :3].sum(1).mean(),
-            f"{ours}/share-reactive": shares[rows, 3:].sum(1).mean(),
-            f"{ours}/share-active-energy": energy[rows, :3].sum(1).mean(),
-            f"{ours}/active-matches-untrained": np.mean([matches(*e, False) for e in with_truth]),
-            f"{ours}/reactive-matches-untrained": np.mean([matches(*e, True) for e in with_truth]),
-            f"{ours}/others-untrained": np.mean([smallest_across(*e) for e in with_truth]),
-            f"{ours}/share-active-untrained": blank[..., :3].sum(-1).mean(),
+            nets = rng.integers(n_trained, size=n_trained)
+            blanks = rng.integers(n_untrained, size=n_untrained)
+        trained = _figure3_values(shares[nets][:, rows], direction[rows])
+        control = _figure3_values(untrained[blanks][:, few], direction[few])
+        by_energy = _figure3_values(energy[None, rows], direction[rows])
+        row = {id: trained[name] for id, name in _FIGURE3_IDS.items()}
+        row |= {id: control[name] for id, name in _FIGURE3_UNTRAINED.items()}
+        row |= {
+            f"{_OURS}/active-matches-energy": by_energy["active-matches"],
+            f"{_OURS}/share-active-energy": by_energy["share-active"],
         }
         for id, value in row.items():
             columns.setdefault(id, []).append(value)
     values = {id: np.array(each) for id, each in columns.items()}
-    return _with_controls(
-        records.from_draws(values, n, "scenes", _FIGURE3_PAIRS), n_few, len(untrained)
-    )
+    found = records.from_draws(values, n, "scenes", _FIGURE3_PAIRS)
+    for id in _FIGURE3_UNTRAINED:
+        found[id] |= {"n": n_few, "seeds": n_untrained}
+    return _with_seeds(found, dict.fromkeys(_FIGURE3_IDS, n_trained))
 
 
+def _figure3_values(shares: np.ndarray, direction: np.ndarray) -> dict[str, float]:
+    """Return what Figure 3 says of the shares (n_networks, n, 6) of some networks, on average."""
+    return {
+        "active-matches": np.mean([matches(each, direction, False) for each in shares]),
+        "reactive-matches": np.mean([matches(each, direction, True) for each in shares]),
+        "others": np.mean([smallest_across(each, direction) for each in shares]),
+        "share-active": shares[..., :3].sum(-1).mean(),
+        "share-reactive": shares[..., 3:].sum(-1).mean(),
+    }
+
+
+_OURS = "sound-direction/ours"
+_FIGURE3_IDS = {
+    "sound-direction/figure3/active-matches": "active-matches",
+    "sound-direction/figure3/reactive-matches": "reactive-matches",
+    "sound-direction/figure3/others-considerable": "others",
+    f"{_OURS}/share-active": "share-active",
+    f"{_OURS}/share-reactive": "share-reactive",
+}
+_FIGURE3_UNTRAINED = {
+    f"{_OURS}/active-matches-untrained": "active-matches",
+    f"{_OURS}/reactive-matches-untrained": "reactive-matches",
+    f"{_OURS}/others-untrained": "others",
+    f"{_OURS}/share-active-untrained": "share-active",
+}
 _FIGURE3_PAIRS = [
     ("sound-direction/figure3/active-matches", "sound-direction/ours/active-matches-untrained"),
     ("sound-direction/figure3/reactive-matches", "sound-direction/ours/reactive-matches-untrained"),
@@ -217,53 +321,58 @@ _FIGURE3_PAIRS = [
 ]
 
 
-def _with_controls(found: dict, n_few: int, n_networks: int) -> dict:
-    for id, each in found.items():
-        if id.endswith("-untrained"):
-            each |= {"n": n_few, "seeds": n_networks}
-    return found
+def _mean_curves(curves: np.ndarray, rows: np.ndarray, networks: np.ndarray) -> np.ndarray:
+    """Return the mean curve of each draw, (1 + n_resamples, n_fractions), from curves (n_networks,
+    n, n_fractions).
+    """
+    of_each = np.stack([one[rows].mean(1) for one in curves], axis=1)
+    return np.take_along_axis(of_each, networks[..., None], axis=1).mean(1)
 
 
-def _curve_areas(curves: np.ndarray, fractions, drawn: np.ndarray) -> np.ndarray:
-    """Return areas (1 + n_resamples,) under the mean of the curves (n, n_fractions) drawn."""
-    means = curves[drawn].mean(1)
+def _areas(means: np.ndarray, fractions) -> np.ndarray:
+    """Return the areas under mean curves (n, n_fractions), over where each begins."""
     return np.trapezoid(means, fractions, axis=1) / means[:, 0]
 
 
 def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> dict[str, dict]:
-    """Return what is recorded of Figure 4, by id, scenes drawn anew.
+    """Return what is recorded of Figure 4, by id: scenes are drawn anew, and networks with them.
 
     Parameters
     ----------
-    scores : dict
-        Of :func:`flipped_probabilities`.
+    scores : dict of str -> ndarray, shape (n_networks, n, n_fractions)
+        Of :func:`flipped_probabilities`, of each network.
     """
-    n, ours = len(next(iter(scores.values()))), "sound-direction/ours"
+    n_networks, n, _ = next(iter(scores.values())).shape
     drawn, tenth = records.drawn(n, n_resamples, seed), list(fractions).index(0.1)
-    area = {name: _curve_areas(each, fractions, drawn) for name, each in scores.items()}
-    means = {name: each[drawn].mean(1) for name, each in scores.items()}
+    networks = _drawn_networks(n_networks, n_resamples, np.random.default_rng(seed + 1))
+    means = {name: _mean_curves(each, drawn, networks) for name, each in scores.items()}
+    area = {name: _areas(each, fractions) for name, each in means.items()}
     left = {name: each / each[:, :1] for name, each in means.items()}
     values = {
-        f"{ours}/area-all": area["all channels"],
-        f"{ours}/area-active": area["active only"],
-        f"{ours}/area-reactive": area["reactive only"],
-        f"{ours}/area-all-random": area["control: random order"],
-        f"{ours}/area-all-energy": area["control: by energy"],
-        f"{ours}/area-all-untrained": area["control: random weights"],
-        f"{ours}/tenth-active": left["active only"][:, tenth],
-        f"{ours}/all-reactive-flipped": left["reactive only"][:, -1],
+        f"{_OURS}/area-all": area["all channels"],
+        f"{_OURS}/area-active": area["active only"],
+        f"{_OURS}/area-reactive": area["reactive only"],
+        f"{_OURS}/area-all-random": area["control: random order"],
+        f"{_OURS}/area-all-energy": area["control: by energy"],
+        f"{_OURS}/area-all-untrained": area["control: random weights"],
+        f"{_OURS}/tenth-active": left["active only"][:, tenth],
+        f"{_OURS}/all-reactive-flipped": left["reactive only"][:, -1],
         "sound-direction/figure4/active-as-sharp-as-all": area["active only"]
         / area["all channels"],
         "sound-direction/figure4/reactive-is-mild": left["reactive only"][:, tenth],
         "sound-direction/figure4/reactive-alone-insufficient": left["active only"][:, -1],
     }
     pairs = [
-        ("sound-direction/figure4/reactive-is-mild", f"{ours}/tenth-active"),
-        ("sound-direction/figure4/reactive-alone-insufficient", f"{ours}/all-reactive-flipped"),
-        *((f"{ours}/area-all", f"{ours}/area-all-{k}") for k in ("random", "energy", "untrained")),
-        (f"{ours}/area-active", f"{ours}/area-reactive"),
+        ("sound-direction/figure4/reactive-is-mild", f"{_OURS}/tenth-active"),
+        ("sound-direction/figure4/reactive-alone-insufficient", f"{_OURS}/all-reactive-flipped"),
+        *(
+            (f"{_OURS}/area-all", f"{_OURS}/area-all-{k}")
+            for k in ("random", "energy", "untrained")
+        ),
+        (f"{_OURS}/area-active", f"{_OURS}/area-reactive"),
     ]
-    return records.from_draws(values, n, "scenes", pairs)
+    found = records.from_draws(values, n, "scenes", pairs)
+    return _with_seeds(found, dict.fromkeys(values, n_networks))
 
 
 RANKINGS = {  # name: (by the flipped channels alone, how much relevance of biases is handed on)
@@ -311,7 +420,7 @@ def ranking_records(ranked, fractions, seed: int, n_resamples: int = 2000) -> di
     for setting, curves in ranked.items():
         for group, each in curves.items():
             id = f"area-{group.split()[0]}-{setting.replace(', ', '-')}"
-            values[f"sound-direction/ours/{id}"] = _curve_areas(each, fractions, drawn)
+            values[f"{_OURS}/{id}"] = _areas(each[drawn].mean(1), fractions)
     pairs = [(id, id.replace("active", "reactive")) for id in values if "area-active" in id]
     return records.from_draws(values, n, "scenes", pairs)
 

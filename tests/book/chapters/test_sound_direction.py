@@ -127,7 +127,7 @@ def test_figure_3_names_untrained_networks_as_controls_with_their_number():
     shares, direction = np.vstack([SHARES] * 8), np.tile([0, 1], 8)
     untrained = np.full((3, 4, 6), 100 / 6)
     untrained[:, :, 1] += 5  # always y: right for half of the directions
-    found = sound_direction.figure3_records(shares, untrained, shares, direction, 0, 100)
+    found = sound_direction.figure3_records(shares[None], untrained, shares, direction, 0, 100)
     matches = found["sound-direction/figure3/active-matches"]
     blank = "sound-direction/ours/active-matches-untrained"
     assert matches["value"] == 100 and found[blank]["value"] == 50
@@ -139,9 +139,9 @@ def test_figure_3_names_untrained_networks_as_controls_with_their_number():
 
 def test_figure_4_by_hand():
     fractions = [0, 0.1, 1.0]
-    scores = {name: np.array([[0.8, 0.4, 0.0]] * 4) for name in sound_direction.FLIPPED}
-    scores["active only"] = np.array([[0.8, 0.2, 0.0]] * 4)
-    scores["reactive only"] = np.array([[0.8, 0.8, 0.4]] * 4)
+    scores = {name: np.array([[[0.8, 0.4, 0.0]] * 4]) for name in sound_direction.FLIPPED}
+    scores["active only"] = np.array([[[0.8, 0.2, 0.0]] * 4])
+    scores["reactive only"] = np.array([[[0.8, 0.8, 0.4]] * 4])
     found = sound_direction.figure4_records(scores, fractions, 0, 50)
     area_all, area_active = (0.1 * 0.6 + 0.9 * 0.2) / 0.8, (0.1 * 0.5 + 0.9 * 0.1) / 0.8
     ratio = found["sound-direction/figure4/active-as-sharp-as-all"]
@@ -150,6 +150,57 @@ def test_figure_4_by_hand():
     assert mild["value"] == 1
     assert mild["against"]["sound-direction/ours/tenth-active"] == pytest.approx((0.75, 0.75))
     assert found["sound-direction/figure4/reactive-alone-insufficient"]["value"] == 0
+
+
+def test_networks_are_drawn_with_the_scenes_where_several_were_trained():
+    direction = np.tile([0, 1], 8)
+    apart = np.stack([np.vstack([SHARES] * 8), np.vstack([SHARES[:, [3, 4, 5, 0, 1, 2]]] * 8)])
+    untrained = np.full((3, 16, 6), 100 / 6)
+    found = sound_direction.figure3_records(apart, untrained, apart[0], direction, 0, 200)
+    active = found["sound-direction/ours/share-active"]
+    assert active["seeds"] == 2 and active["value"] == pytest.approx(50)
+    # one network gives three quarters to active intensity, the other one quarter
+    assert active["interval"] == pytest.approx((25, 75))
+
+    fractions = [0, 0.1, 1.0]
+    curves = np.array([[[1.0, 0.5, 0.0]] * 4, [[1.0, 1.0, 1.0]] * 4])
+    scores = dict.fromkeys(sound_direction.FLIPPED, curves)
+    area = sound_direction.figure4_records(scores, fractions, 0, 200)[
+        "sound-direction/ours/area-all"
+    ]
+    assert area["seeds"] == 2 and area["interval"] == pytest.approx((0.3, 1.0))
+
+
+def test_a_kind_of_network_is_ahead_only_if_its_seeds_are():
+    one, other = (
+        "sound-direction/ours/within-10-intensity",
+        "sound-direction/ours/within-10-order-1",
+    )
+    lucky = np.zeros((2, 100), bool)
+    lucky[0] = True  # one seed finds all, the other none
+    steady, formula = np.ones((5, 100), bool), np.arange(100)[None] < 60
+    found = sound_direction.hit_records({one: lucky, other: steady, "formula": formula}, 0, 300)
+    assert found[one]["value"] == 50 and found[other]["value"] == 100
+    assert (found[one]["seeds"], found[other]["seeds"]) == (2, 5) and "seeds" not in found[
+        "formula"
+    ]
+    assert found[one]["interval"] == (0, 100)
+    low, high = found[other]["against"][one]
+    assert low == 0 and high == 100  # it may be ahead, and may not
+    assert found[other]["against"]["formula"][0] > 25
+    assert found[one]["against"][other] == (-100, 0)
+
+
+def test_networks_and_the_formula_locate_every_scene_once():
+    torch.manual_seed(0)
+    network = models.DoaCRNN(6).eval()
+    found = sound_direction.locate_all({"mine": (network, "intensity")}, Scenes(), batch_size=2)
+    assert set(found) == {"mine", "pseudo-intensity"}
+    for vectors in found.values():
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
+        assert vectors.shape == (3, 3)
+    whole = models.locate(network, Scenes().mixtures([0, 1, 2]), "intensity")
+    np.testing.assert_array_equal(found["mine"], whole)
 
 
 def test_bins_are_ranked_by_the_flipped_channels_where_that_is_asked(monkeypatch):
