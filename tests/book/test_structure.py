@@ -211,7 +211,7 @@ def test_closing_tables_name_their_claims_where_the_site_can_read_them(notebook)
         for cell in cells(notebook, "code")
         for call in re.findall(r"records\.table\(([^)]*)\)", notebooks.text(cell))
     ]
-    assert all("\"" in call for call in calls), "a name is not read: write the beginning of ids"
+    assert all('"' in call for call in calls), "a name is not read: write the beginning of ids"
 
 
 @each

@@ -1,13 +1,14 @@
 """What the chapter speech-quality asks of a whole model, and what it records."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
 from earwitness import attribution
-from earwitness.evaluation import units
+from earwitness.evaluation import statistics, units
 from earwitness_book import records
 
 _PARTS = {
@@ -346,18 +347,17 @@ def quality_of_features(with_quality, gap: int, by_noise, no_voice: int) -> tupl
     )
 
 
-def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str, float]:
-    """Return what is recorded of explanations of the whole model, by id.
+def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str, dict]:
+    """Return what is recorded of explanations of the whole model, by id; clips are drawn anew.
 
     Parameters
     ----------
     error : ndarray, shape (n_clips,)
         Of completeness.
-    pointing, agreeing, from_sent : DataFrame
+    pointing, agreeing, levels, from_sent : DataFrame
         Rows are clips, columns explanations: areas under ROC curves, rank correlations with
-        occlusion, areas with what was sent as the baseline.
-    levels : Series
-        Rank correlation with the level, mean over clips.
+        occlusion and with the level, areas with what was sent as the baseline. A clip of which one
+        is not defined is left out of its table.
     """
     auc = {
         "ig-whole-model": "integrated gradients",
@@ -373,18 +373,25 @@ def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str
     }
     three = {"ig": "integrated gradients", "lrp": "LRP", "lrp-from-silence": "LRP from silence"}
     five = three | {"random-weights": "random weights", "random": "random relevance"}
-    means, agreed = pointing.mean(), agreeing.mean()
-    sent = from_sent.mean()
-    return _of_chapter(
-        {"end-to-end/complete": np.median(error)}
-        | {f"ours/auc-{name}": means[column] for name, column in auc.items()}
-        | {f"ours/occlusion-agreement-{name}": agreed[column] for name, column in five.items()}
-        | {f"ours/level-{name}": levels[column] for name, column in three.items()}
-        | {
-            "ours/auc-ig-against-sent": sent["integrated gradients, where"],
-            "ours/auc-difference": sent["difference of spectrograms"],
-        }
+    sent = {
+        "auc-ig-against-sent": "integrated gradients, where",
+        "auc-difference": "difference of spectrograms",
+    }
+    tables = (
+        (pointing, {f"auc-{name}": column for name, column in auc.items()}),
+        (agreeing, {f"occlusion-agreement-{name}": column for name, column in five.items()}),
+        (levels, {f"level-{name}": column for name, column in three.items()}),
+        (from_sent, sent),
     )
+    median = statistics.bootstrap(error, statistic=partial(np.median, axis=-1))
+    counted = {"interval": median.ends, "n": median.n, "of": "clips"}
+    found = {"speech-quality/end-to-end/complete": {"value": median.value} | counted}
+    for table, columns in tables:
+        kept = table[list(columns.values())].dropna()
+        found |= records.from_clips(
+            {f"speech-quality/ours/{id}": kept[column] for id, column in columns.items()}
+        )
+    return found
 
 
 def _of_chapter(values: Mapping) -> dict:

@@ -14,7 +14,7 @@ from earwitness_book import project
 from earwitness_book.records.claims import Claim, chapters, meant, published
 from earwitness_book.records.measurements import lacking, recorded
 from earwitness_book.records.numbers import interval, missing, noun, number, quantity
-from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement
+from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement, least_sure
 
 KEYS = (
     "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile",
@@ -32,6 +32,7 @@ _MORE = (
     "ours",
     "controlled",
     "only_beside",
+    "exact",
     "same",
     "published_std",
     "recorded_std",
@@ -197,9 +198,11 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
     shared = {
         key: some.get(key) for key in ("corpus", "protocol", "profile", "of", "seeds", "provenance")
     }
+    unsure, lead = least_sure(claim, entries) or ("", None)
     return shared | {
         "id": claim.id, "value": holds, "note": "; ".join(said),
-        "n": min(counts) if counts else None,
+        "n": min(counts) if counts else None, "interval": lead and list(lead.interval),
+        "unit": entries[unsure]["unit"] if lead else "",
     }  # fmt: skip
 
 
@@ -223,7 +226,8 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
     found = judgement(claim, judged or None, beside)
     provenance = full.get("provenance") or {}
     return {
-        "id": claim.id, "claim": claim.claim, "source": claim.source or "ours", "unit": claim.unit,
+        "id": claim.id, "claim": claim.claim, "source": claim.source or "ours",
+        "unit": judged.get("unit", "") if claim.order else claim.unit,
         "published": True if claim.order else claim.value, "published_std": claim.std,
         "recorded": full.get("value"), "recorded_std": full.get("std"),
         "measured": mine.get("value"), "measured_std": mine.get("std"),
@@ -233,6 +237,7 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "n": judged.get("n"), "of": judged.get("of"), "seeds": judged.get("seeds"),
         "interval": judged.get("interval"), "control": _control(claim, judged, beside),
         "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
+        "exact": claim.is_exact,
         "date": provenance.get("date"), "ours": claim.ours,
         "controlled": bool(claim.control), "only_beside": bool(claim.beside),
     }  # fmt: skip
@@ -291,11 +296,21 @@ def _readable(row: Mapping) -> dict:
         "recorded": quantity(row["recorded"], row["recorded_std"], row["unit"]),
         "this build": quantity(row["measured"], row["measured_std"], row["unit"])
         + _comparison(row),
-        "95 % interval": interval(row["interval"], row["unit"]),
+        "95 % interval": ends(row),
         "verdict": f"{verdict} ({row['why']})" if row["why"] else verdict,
         "on": " ".join([*where, *counted(row)]),
         "control": row["control"] or "",
     }  # fmt: skip
+
+
+def ends(row: Mapping) -> str:
+    """Return a row's interval with its unit; of an order, that of the lead in its least sure step;
+    of what must hold exactly, that there is none.
+    """
+    said = interval(row["interval"], row["unit"] or "")
+    if row["exact"] and not said:
+        return "none, a largest deviation"
+    return f"{said}, of the lead" if said and row["published"] is True else said
 
 
 def counted(row: Mapping) -> list[str]:

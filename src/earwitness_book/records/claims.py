@@ -78,6 +78,13 @@ class Claim:
         )
 
     @property
+    def is_exact(self) -> bool:
+        """Tell whether arithmetic must come out, whatever the recordings are: how far the worst is
+        off has no interval.
+        """
+        return self.anywhere and self.at_most is not None and not self.design
+
+    @property
     def steps(self) -> list[tuple[str, str, str]]:
         """Return the comparisons of ``order``: (id, ``"<"`` or ``"<="``, id)."""
         chains = [

@@ -6,8 +6,8 @@ import pandas as pd
 
 from earwitness.errors import MissingDataError
 from earwitness.html import html, joined
-from earwitness_book.records.board import MARKS, counted, leading, plain
-from earwitness_book.records.numbers import interval, missing, quantity
+from earwitness_book.records.board import MARKS, counted, ends, leading, plain
+from earwitness_book.records.numbers import missing, quantity
 from earwitness_book.records.verdicts import GENERATED
 
 
@@ -76,12 +76,11 @@ def _found(row: Mapping) -> str:
     who = "This build" if here else f"A full run{_when(row)}"
     where = "generated voices" if row["corpus"] == GENERATED else row["corpus"]
     n = "".join(f", {each}" for each in counted({**row, "seeds": None}))
-    ends = interval(row["interval"], row["unit"] or "")
-    ends = f" (95 % interval {ends})" if ends else ""
+    interval = "" if missing(row["interval"]) else f" (95 % interval {ends(row)})"
     asked = (
         f"; we asked {row['criterion']}" if row["criterion"] and missing(row["published"]) else ""
     )
-    return html("<b>{}</b> on {}{}: {}{}{}.", who, where, n, said, ends, asked)
+    return html("<b>{}</b> on {}{}: {}{}{}.", who, where, n, said, interval, asked)
 
 
 def _when(row: Mapping) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from earwitness.html import html, joined
-from earwitness_book.records.board import MARKS, counted, leading, plain, tally
-from earwitness_book.records.numbers import interval, missing, quantity
+from earwitness_book.records.board import MARKS, counted, ends, leading, plain, tally
+from earwitness_book.records.numbers import missing, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS
 
 OPEN = 5  # claims of a closing table that are not folded
@@ -159,8 +159,8 @@ def _control(row: Mapping) -> str:
 
 
 def _ends(row: Mapping) -> str:
-    ends = interval(row["interval"], row["unit"] or "")
-    return " · ".join([*([f"95 %: {ends}"] if ends else []), *counted(row)])
+    said = ends(row)
+    return " · ".join([*([f"95 %: {said}"] if said else []), *counted(row)])
 
 
 def _made(row: Mapping) -> str:

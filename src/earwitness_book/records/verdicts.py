@@ -137,6 +137,15 @@ def difference(first: Mapping, second: Mapping) -> Difference:
     return Difference(value, (value - below, value + above))
 
 
+def least_sure(claim: Claim, beside: Mapping[str, Mapping]) -> tuple[str, Difference] | None:
+    """Return the step of an order that is least sure, by the id at its upper end, and by how much
+    that is ahead: its interval reaches down furthest. None where no step has an interval.
+    """
+    leads = [(high, difference(beside[high], beside[low])) for low, _, high in claim.steps]
+    known = [(high, lead) for high, lead in leads if lead.interval]
+    return min(known, key=lambda step: step[1].interval[0], default=None)
+
+
 def _criterion(claim: Claim, entry: Mapping) -> Judgement:
     """Return whether a value meets its criterion, the weaker form of it, or neither."""
     if claim.tolerance is not None:

@@ -209,11 +209,37 @@ def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():
         {"integrated gradients, where": [0.5, 0.7], "difference of spectrograms": [1.0, 1.0]}
     )
     found = speech_quality.end_to_end_records(
-        np.array([0.1, 0.2, 0.9]), areas, areas * 2, areas.max(), sent
+        np.array([0.1, 0.2, 0.9]), areas, areas * 2, areas / 2, sent
     )
-    assert found["speech-quality/end-to-end/complete"] == 0.2
-    assert found["speech-quality/ours/auc-quiet"] == 9.5
-    assert found["speech-quality/ours/occlusion-agreement-random"] == 15
-    assert found["speech-quality/ours/level-lrp-from-silence"] == 3
-    assert found["speech-quality/ours/auc-ig-against-sent"] == pytest.approx(0.6)
+    value = {id.removeprefix("speech-quality/"): entry["value"] for id, entry in found.items()}
+    assert value["end-to-end/complete"] == 0.2
+    assert value["ours/auc-quiet"] == 9.5
+    assert value["ours/occlusion-agreement-random"] == 15
+    assert value["ours/level-lrp-from-silence"] == 1.25
+    assert value["ours/auc-ig-against-sent"] == pytest.approx(0.6)
     assert len(found) == 1 + 10 + 5 + 3 + 2
+    whole = found["speech-quality/ours/auc-ig-whole-model"]
+    assert whole["interval"] == (0, 1) and whole["n"] == 2
+    # a clip that is harder is harder for all: the difference is the same in both
+    assert whole["against"]["speech-quality/ours/auc-random"] == pytest.approx((-7, -7))
+    assert found["speech-quality/end-to-end/complete"]["interval"] == pytest.approx((0.1, 0.9))
+
+
+def test_a_clip_without_a_rank_correlation_is_left_out_of_that_table_alone():
+    columns = [
+        "integrated gradients",
+        "LRP",
+        "LRP from silence",
+        "random weights",
+        "random relevance",
+    ]
+    agreeing = pd.DataFrame([np.arange(5.0), np.arange(5.0) + 1, [np.nan] * 5], columns=columns)
+    more = ["random weights, LRP", "occlusion", "convolutional part", "level", "quiet cells"]
+    areas = pd.DataFrame(np.ones((3, 10)), columns=columns + more)
+    sent = pd.DataFrame(
+        {"integrated gradients, where": [0.5] * 3, "difference of spectrograms": [1.0] * 3}
+    )
+    found = speech_quality.end_to_end_records(np.ones(3), areas, agreeing, agreeing, sent)
+    assert found["speech-quality/ours/occlusion-agreement-lrp"]["n"] == 2
+    assert found["speech-quality/ours/occlusion-agreement-lrp"]["value"] == 1.5
+    assert found["speech-quality/ours/auc-occlusion"]["n"] == 3

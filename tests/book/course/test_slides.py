@@ -24,8 +24,11 @@ CELLS = [
     toy.words("It is.\n```{solution-end}\n```"),
 ]  # fmt: skip
 DRAWN = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "AAAA"}}
-SOUND = {"output_type": "display_data", "metadata": {},
-         "data": {"text/html": ["<p>two</p>\n", '<audio src="data:audio/wav;base64,UklGRg==">']}}
+SOUND = {
+    "output_type": "display_data",
+    "metadata": {},
+    "data": {"text/html": ["<p>two</p>\n", '<audio src="data:audio/wav;base64,UklGRg==">']},
+}
 PRINTED = {"output_type": "stream", "name": "stdout", "text": "a progress bar"}  # fmt: skip
 
 

@@ -32,9 +32,7 @@ def test_a_work_without_authors_or_year_is_called_by_its_title():
 def book(meaning):
     """A glossary of one term, as Sphinx keeps it."""
     term = nodes.term("LRP", "LRP", ids=["term-LRP"])
-    item = nodes.definition_list_item(
-        "", term, nodes.definition("", nodes.paragraph("", meaning))
-    )
+    item = nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", meaning)))
     glossary = nodes.section("", nodes.definition_list("", item))
     return SimpleNamespace(found_docs={"glossary"}, get_doctree=lambda name: glossary)
 
