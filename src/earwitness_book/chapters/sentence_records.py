@@ -56,19 +56,6 @@ def mean_records(columns: Mapping[str, Sequence[float]], speakers: Sequence) -> 
     return records.from_clips(values, groups=np.asarray(speakers)[kept])
 
 
-def median_records(
-    columns: Mapping[str, Sequence[float]],
-    speakers: Sequence,
-    against: Sequence[tuple[str, str]],
-) -> dict[str, dict]:
-    """Return what is recorded of medians over sentences, by id; arguments as for
-    :func:`mean_records`, ``against`` as for :func:`speaker_draws.from_speakers`.
-    """
-    weights = speaker_draws.speaker_weights(speakers)
-    values = {id: speaker_draws.weighted_median(each, weights) for id, each in columns.items()}
-    return speaker_draws.from_speakers(values, speakers, against)
-
-
 def vowel_records(
     vowels: Mapping[str, pd.DataFrame],
     others: Mapping[str, Sequence[np.ndarray]],

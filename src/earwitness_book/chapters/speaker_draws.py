@@ -115,5 +115,24 @@ def from_speakers(
     return found
 
 
+def median_records(
+    columns: Mapping[str, Sequence[float]],
+    speakers: Sequence,
+    against: Sequence[tuple[str, str]] = (),
+) -> dict[str, dict]:
+    """Return what to record of medians over clips, by id.
+
+    Parameters
+    ----------
+    columns : mapping from id to array_like, shape (n_clips,)
+    speakers : sequence, length n_clips
+    against : sequence of pairs of id
+        As for :func:`from_speakers`.
+    """
+    weights = speaker_weights(speakers)
+    values = {id: weighted_median(each, weights) for id, each in columns.items()}
+    return from_speakers(values, speakers, against)
+
+
 def _holding(ends: tuple[float, float], value: float) -> tuple[float, float]:
     return min(ends[0], value), max(ends[1], value)

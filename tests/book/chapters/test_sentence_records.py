@@ -20,20 +20,6 @@ def test_a_sentence_without_voice_is_left_out_of_value_and_control():
     assert lead == pytest.approx((10, 10))  # in each sentence: only pairs know
 
 
-def test_medians_over_sentences_are_compared_speaker_by_speaker():
-    columns = {
-        "section4-3/networks-differ": [0.1, 0.2, 0.3, 0.4, 0.9],
-        "ours/likeness-random-weights": [0.3, 0.4, 0.5, 0.6, 1.1],
-    }
-    found = sentence_records.median_records(columns, SPEAKERS, [tuple(columns)])
-    value = found["raw-waveform/section4-3/networks-differ"]
-    assert value["value"] == 0.3 and value["n"] == 3
-    assert value["interval"][0] >= 0.1 and value["interval"][1] <= 0.9
-    assert value["against"]["raw-waveform/ours/likeness-random-weights"] == pytest.approx(
-        (-0.2, -0.2)
-    )
-
-
 def vowels(envelope):
     n = len(envelope)
     return pd.DataFrame(

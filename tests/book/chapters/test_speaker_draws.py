@@ -58,3 +58,17 @@ def test_an_interval_holds_what_all_speakers_give_even_if_no_draw_does():
     value = found["raw-waveform/ours/stoi-phone"]
     assert value["interval"][1] == 1 and value["interval"][0] < 0.21
     assert value["against"]["raw-waveform/ours/stoi-noise"][1] == 1
+
+
+def test_medians_of_clips_are_compared_speaker_by_speaker():
+    columns = {
+        "section4-3/networks-differ": [0.1, 0.2, 0.3, 0.4, 0.9],
+        "ours/likeness-random-weights": [0.3, 0.4, 0.5, 0.6, 1.1],
+    }
+    found = speaker_draws.median_records(columns, list("aabbc"), [tuple(columns)])
+    value = found["raw-waveform/section4-3/networks-differ"]
+    assert value["value"] == 0.3 and value["n"] == 3
+    assert value["interval"][0] >= 0.1 and value["interval"][1] <= 0.9
+    assert value["against"]["raw-waveform/ours/likeness-random-weights"] == pytest.approx(
+        (-0.2, -0.2)
+    )
