@@ -131,12 +131,16 @@ def test_the_share_of_ordered_fractions_stands_beside_that_of_random_weights():
     found = audiomnist.order_records(right, ["a", "b"], "lrp")
     assert found["value"] == 50 and found["control"] == 0
     assert found["interval"] == (50, 100)  # speaker a drawn twice: 100
+    alone = audiomnist.order_records(right, ["a", "a"], "lrp")
+    assert alone == {"value": 50, "control": 0, "n": 1, "of": "speakers"}
 
 
 def test_robustness_has_an_interval_over_speakers_and_amplitude_beside_it():
     random = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
     found = audiomnist.robust_records(random, random[:, [0, 3, 3, 3]], [0, 0.1, 0.5, 1], ["a", "b"])
     assert found["value"] == 10 and found["interval"] == (10, 50) and found["control"] == 0
+    alone = audiomnist.robust_records(random, random, [0, 0.1, 0.5, 1], ["a", "a"])
+    assert alone == {"value": 10, "control": 10, "n": 1, "of": "speakers"}
 
 
 @given(st.integers(1, 5))

@@ -192,6 +192,9 @@ def test_a_role_is_held_against_the_best_features_of_untrained_networks_clip_by_
     alike = learned_features.role_records("speech", best[:2], [knows, knows], truth, clips)
     low, high = next(iter(alike.values()))["against"]["speech-quality/ours/speech-random-weights"]
     assert low < high  # another unit of it
+    single = learned_features.role_records("speech", best[:2], [knows, knows], truth, 0 * clips)
+    assert all(each["n"] == 1 and each["interval"] is None for each in single.values())
+    assert not any("against" in each for each in single.values())
 
 
 def test_stripes_are_what_stays_the_same_in_time():
