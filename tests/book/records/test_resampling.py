@@ -55,5 +55,8 @@ def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
     expected = statistics.ends(means["a"][1:], 20)
     assert (low, high) == pytest.approx(expected)
     assert found["a"]["against"]["b"] == pytest.approx((1, 1)) and "against" not in found["b"]
+    once = {"a": means["a"], "b": np.append(1.0, np.full(400, np.nan))}
+    bare = records.from_draws(once, 20, "scenes", [("a", "b")])
+    assert bare["b"] == {"value": 1, "n": 20, "of": "scenes"} and "against" not in bare["a"]
     undefined = {"a": means["a"], "c": np.full(401, np.nan)}
     assert list(records.from_draws(undefined, 20, "scenes", [("a", "c")])) == ["a"]
