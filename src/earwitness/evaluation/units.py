@@ -120,21 +120,26 @@ def drawn_areas(
     for name, number, low in (("n_resamples", n_resamples, 1), ("seed", seed, 0)):
         check_number(name, number, low, 2**31, whole=True)
     n_clips = int(members.max()) + 1
-    held = [np.sort(output[(members == clip) & truth]) for clip in range(n_clips)]
-    others = [np.sort(output[(members == clip) & ~truth]) for clip in range(n_clips)]
-    wins = np.array([[_wins(one, other) for other in others] for one in held])
+    n_held, n_others = (np.bincount(members[kind], minlength=n_clips) for kind in (truth, ~truth))
     drawn = np.random.default_rng(seed).multinomial(
         n_clips, np.full(n_clips, 1 / n_clips), n_resamples
     )
-    pairs = (drawn @ list(map(len, held))) * (drawn @ list(map(len, others)))
-    won = np.einsum("ri,ij,rj->r", drawn, wins, drawn)
+    pairs = (drawn @ n_held) * (drawn @ n_others)
+    won = ((drawn @ _wins(output, truth, members, n_clips)) * drawn).sum(axis=1)
     return np.where(pairs > 0, won / np.maximum(pairs, 1), np.nan)
 
 
-def _wins(held: np.ndarray, others: np.ndarray) -> float:
-    """Return in how many pairs the first of two sorted lists is above, a half for equal ones."""
-    below = np.searchsorted(others, held, "left") + np.searchsorted(others, held, "right")
-    return float(below.sum() / 2)
+def _wins(output: np.ndarray, truth: np.ndarray, members: np.ndarray, n_clips: int) -> np.ndarray:
+    """Return in how many pairs a moment of one clip at which the truth holds is above one of
+    another at which it does not, a half for equal ones, (n_clips, n_clips).
+    """
+    held, of = output[truth], members[truth]
+    wins = np.zeros((n_clips, n_clips))
+    for clip in range(n_clips):
+        others = np.sort(output[(members == clip) & ~truth])
+        below = np.searchsorted(others, held, "left") + np.searchsorted(others, held, "right")
+        wins[:, clip] = np.bincount(of, below / 2, n_clips)
+    return wins
 
 
 @checked

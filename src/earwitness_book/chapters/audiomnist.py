@@ -9,7 +9,7 @@ import torch
 
 from earwitness import features, models
 from earwitness.evaluation import FlippingCurve, statistics
-from earwitness_book.records import from_clips
+from earwitness_book import records
 
 
 def hits(trained, rows: Sequence[int], inputs: torch.Tensor | None = None) -> np.ndarray:
@@ -77,7 +77,7 @@ def table1_records(task, networks: Mapping[str, Sequence], recipe: str) -> dict[
         )
         for name, folds in networks.items()
     }
-    found = from_clips(right, speakers(first))
+    found = records.from_clips(right, speakers(first))
     for name, folds in networks.items():
         found[f"audiomnist/table1/{name.lower()}-{family}"] |= {
             **spread([100 * trained.accuracy for trained in folds]),
@@ -175,7 +175,7 @@ def flipping_records(curves: Mapping[str, FlippingCurve], family: str, names: Se
         if label != "method"
     }
     untouched = {f"audiomnist/{own}-0pct": 100.0 * first.correct[:, 0]}
-    return from_clips(areas, names) | from_clips(at_one | untouched, names)
+    return records.from_clips(areas, names) | records.from_clips(at_one | untouched, names)
 
 
 def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str) -> dict:
@@ -291,18 +291,86 @@ def top_emptied(trained, rows: Sequence[int], factor: float) -> torch.Tensor:
     return levels[:, None] - trained.mean
 
 
-def similarity(pictures: torch.Tensor, targets: torch.Tensor, width: int = 11) -> dict[str, float]:
-    """Return the mean cosine of maps (n, 1, freq, time), averaged over ``width`` points, within and
-    between words.
+def cosines(pictures: torch.Tensor, width: int = 11) -> torch.Tensor:
+    """Return the cosines between all maps (n, 1, freq, time), averaged over ``width`` points,
+    (n, n).
     """
     smooth = torch.nn.functional.avg_pool2d(pictures, width).flatten(1)
     unit = torch.nn.functional.normalize(smooth, dim=1)
-    cosines = unit @ unit.T
+    return unit @ unit.T
+
+
+def similarity(alike: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+    """Return the mean cosine of maps within and between words, from :func:`cosines`."""
+    pairs = _pairs(targets)
+    return {side: float(alike[pairs[side]].mean()) for side in pairs}
+
+
+def similarity_records(
+    maps: torch.Tensor,
+    spectrograms: torch.Tensor,
+    targets: torch.Tensor,
+    names: Sequence[str],
+    n_resamples: int = 1000,
+) -> dict[str, dict]:
+    """Return what is recorded of how alike maps are within and between words, by id, with intervals
+    from drawing speakers; those of the spectrograms are the controls.
+
+    Parameters
+    ----------
+    maps, spectrograms : Tensor, shape (n, n)
+        :func:`cosines` of the same clips.
+    targets : Tensor of int, shape (n,)
+        The word of each clip. Without two clips of one word there is nothing to record.
+    names : sequence of str
+        The speaker of each clip.
+    n_resamples : int
+    """
+    ids = {
+        "same word": "audiomnist/ours/similarity-within-classes",
+        "different words": "audiomnist/ours/similarity-between-classes",
+    }
+    n, control = len(set(names)), similarity(spectrograms, targets)
+    drawn = drawn_similarity(maps, targets, names, n_resamples)
+    if not np.isfinite([each[0] for each in drawn.values()]).all():
+        return {}
+    found = records.from_draws(
+        {ids[side]: drawn[side] for side in ids}, n, "speakers", [(*ids.values(),)]
+    )
+    if n == 1:  # of one speaker alone there is no interval
+        found = {
+            id: {name: each[name] for name in ("value", "n", "of")} for id, each in found.items()
+        }
+    return {id: found[id] | {"control": control[side]} for side, id in ids.items()}
+
+
+def drawn_similarity(
+    alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
+) -> dict[str, np.ndarray]:
+    """Return :func:`similarity` of all clips, then of each draw of speakers, (1 + n_resamples,)
+    each. A clip is never paired with itself, however often it is drawn.
+    """
+    speaker, members = np.unique(names, return_inverse=True)
+    n = len(speaker)
+    drawn = records.drawn(n, n_resamples, 0)
+    times = (drawn[:, :, None] == np.arange(n)).sum(1).astype(float)  # (draw, speaker)
+    of = torch.nn.functional.one_hot(torch.as_tensor(members), n).double()  # (clip, speaker)
+    found = {}
+    for side, pairs in _pairs(targets).items():
+        sums, counts = (
+            (of.T @ each.double() @ of).numpy() for each in (alike * pairs, pairs)
+        )  # (speaker, speaker)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[side] = np.divide(*(((times @ each) * times).sum(1) for each in (sums, counts)))
+    return found
+
+
+def _pairs(targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return which pairs of two clips (n, n) are of one word, and which of different ones."""
     same = targets[:, None] == targets[None, :]
-    alike = same & ~torch.eye(len(targets), dtype=bool)
     return {
-        "same word": float(cosines[alike].mean()),
-        "different words": float(cosines[~same].mean()),
+        "same word": same & ~torch.eye(len(targets), dtype=bool),
+        "different words": ~same,
     }
 
 

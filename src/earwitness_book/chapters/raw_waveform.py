@@ -53,9 +53,10 @@ def vowel_correlations(
     return pd.concat(parts, ignore_index=True)
 
 
-def other_vowels(sounds, relevances, times_s, other_times_s, sample_rate: float) -> float:
-    """Return the median correlation of envelopes when relevance comes from another vowel of the
-    sentence.
+def other_vowels(
+    sounds, relevances, times_s, other_times_s, sample_rate: float
+) -> list[np.ndarray]:
+    """Return how far envelopes correlate when relevance comes from another vowel of the sentence.
 
     Parameters
     ----------
@@ -63,6 +64,11 @@ def other_vowels(sounds, relevances, times_s, other_times_s, sample_rate: float)
         As for :func:`vowel_correlations`.
     other_times_s : sequence of sequences of float
         Centres of the vowels that relevance is taken from.
+
+    Returns
+    -------
+    list of ndarray, shape (n_vowels * n_others,)
+        For each sentence the correlation of each of its vowels with each of the others.
     """
     at_s = 0.0125
     start = round(at_s * sample_rate)
@@ -70,12 +76,18 @@ def other_vowels(sounds, relevances, times_s, other_times_s, sample_rate: float)
     for sound, relevance, times, others in zip(
         sounds, relevances, times_s, other_times_s, strict=True
     ):
-        for time in times:
-            for other in others:
-                here = np.roll(sound, start - int(sample_rate * time))
-                there = np.roll(relevance, start - int(sample_rate * other))
-                found.append(evaluation.speech.envelope_correlation(here, there, sample_rate, at_s))
-    return float(np.median(found))
+        alike = [
+            evaluation.speech.envelope_correlation(
+                np.roll(sound, start - int(sample_rate * time)),
+                np.roll(relevance, start - int(sample_rate * other)),
+                sample_rate,
+                at_s,
+            )
+            for time in times
+            for other in others
+        ]
+        found.append(np.array(alike))
+    return found
 
 
 def correlation_summary(vowels: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What the chapter speech-quality asks of a whole model, and what it records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from earwitness import attribution
-from earwitness.evaluation import statistics, units
+from earwitness.evaluation import statistics
 from earwitness_book import records
 
 _PARTS = {
@@ -48,49 +48,6 @@ def balance(network, spectrogram, method: str) -> dict[str, float]:
         raise AssertionError(f"The ledger misses {missing:.3g} of {float(found.explained):.3g}.")
     outcome = {"estimate": float(found.explained), "on the spectrogram": float(found.relevance)}
     return outcome | {f"kept: {part}": value for part, value in kept.items()}
-
-
-def role_records(
-    claim: str, best: Sequence[units.Best], outputs: Sequence[np.ndarray], truth, clips: Sequence
-) -> dict[str, dict]:
-    """Return what is recorded of a role that some feature has, by id: its area, and that of the
-    best features of networks with random weights.
-
-    Parameters
-    ----------
-    claim : str
-        The end of the id, for instance ``"interruption"``.
-    best : sequence of Best
-        Of the network, then of each network with random weights.
-    outputs : sequence of ndarray, shape (n, n_units)
-        Of the same networks, for the moments that had no say in choosing.
-    truth : array_like of bool, shape (n,)
-    clips : sequence, length n
-        The clip of each moment: clips are drawn, with all their moments.
-    """
-    drawn = np.stack(
-        [
-            units.drawn_areas(one.direction * values[:, one.unit], truth, clips)
-            for one, values in zip(best, outputs, strict=True)
-        ]
-    )  # (network, resample)
-    own, floor = drawn[0], drawn[1:].mean(axis=0)
-    control = f"speech-quality/ours/{claim}-random-weights"
-    counted = {"n": len(np.unique(clips)), "of": "clips"}
-    return {
-        f"speech-quality/features/{claim}": {
-            "value": best[0].area,
-            "interval": _around(best[0].area, own),
-            "against": {control: _ends(own - floor)},
-            **counted,
-        },
-        control: {
-            "value": (mean := float(np.mean([one.area for one in best[1:]]))),
-            "interval": _around(mean, floor),
-            "seeds": len(best) - 1,
-            **counted,
-        },
-    }
 
 
 def quality_records(network, clips: pd.DataFrame, agreement: pd.DataFrame, ours: bool) -> dict:
@@ -232,121 +189,6 @@ def _of_sides(surveys) -> dict[str, dict]:
     return found
 
 
-def census_records(counted: Mapping[str, Mapping[str, Sequence]]) -> dict[str, int]:
-    """Return how many features react always, rarely, never, of the model and of random weights."""
-    words = {
-        "always": "in 90 % of the clips or more",
-        "rare": "in a quarter or fewer",
-        "never": "never (range below a thousandth)",
-    }
-    found = {}
-    for word, key in words.items():
-        found |= beside_untrained(word, {name: int(row[key][0]) for name, row in counted.items()})
-    return found
-
-
-def beside_untrained(claim: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Return the value of the model, which comes first, and that of random weights, by id."""
-    own, control = values.values()
-    return _of_chapter({f"features/{claim}": own, f"ours/{claim}-random-weights": control})
-
-
-def method_records(agreement: Mapping[str, float], lift, gradients) -> dict[str, float]:
-    """Return how far DeepLIFT and integrated gradients agree, and how far each misses its sum."""
-    return _of_chapter(
-        {
-            "features/methods-agree": agreement["same feature"],
-            "ours/methods-agree-other-feature": agreement["another feature"],
-            "ours/deeplift-completeness": float(lift.relative.max()),
-            "ours/ig-completeness": float(gradients.relative.median()),
-        }
-    )
-
-
-def horizontal_structure(maps: np.ndarray) -> float:
-    """Return which share of maps' energy is the same at all times, band by band.
-
-    Parameters
-    ----------
-    maps : ndarray, shape (n_features, n_segments, bands, frames)
-        Explanations of stretches that are to be compared.
-
-    Returns
-    -------
-    float
-        1 for stripes, about 1 / (n_segments x frames) for noise; mean over the features that have
-        an explanation, NaN if none has.
-    """
-    in_time = np.moveaxis(np.asarray(maps, float), 1, 2)  # (feature, band, segment, frame)
-    in_time = in_time.reshape(*in_time.shape[:2], -1)
-    if not in_time.shape[-1]:
-        return np.nan
-    energy = np.square(in_time).mean(-1).sum(-1)
-    steady = np.square(in_time.mean(-1)).sum(-1)
-    return float((steady[energy > 0] / energy[energy > 0]).mean()) if energy.any() else np.nan
-
-
-def baseline_records(ratios: pd.DataFrame, stripes: pd.DataFrame) -> list[dict[str, dict]]:
-    """Return what each baseline (column) leaves on pauses beside speech, and how much of it is
-    stripes, by id; rows are clips, which are drawn.
-    """
-    found = []
-    for kind, values in (("pauses", ratios), ("stripes", stripes)):
-        known = values.dropna()
-        ids = {f"ours/{kind}-{name.replace(' ', '-')}": known[name].to_numpy() for name in known}
-        found.append(records.from_clips(_of_chapter(ids)) if len(known) else {})
-    return found
-
-
-def further_features(strong: np.ndarray, gap: int, also_quiet: Sequence[int]) -> dict[str, dict]:
-    """Return by id how rarely the feature of gaps reacts, beside the median one, and how many
-    others react to the absence of voice.
-
-    Parameters
-    ----------
-    strong : ndarray, shape (n_units,)
-        Share of clips with a strong reaction, per cent.
-    gap : int
-    also_quiet : sequence of int
-        Of the network, then of each network with random weights.
-    """
-    drawn = also_quiet[1:]
-    return _of_chapter(
-        {
-            "features/interruption-is-rare": strong[gap],
-            "ours/presence-median": float(np.median(strong)),
-            "features/no-voice-in-others": also_quiet[0],
-            "ours/no-voice-in-others-random-weights": {
-                "value": float(np.mean(drawn)),
-                "std": float(np.std(drawn, ddof=1)) if len(drawn) > 1 else None,
-                "seeds": len(drawn),
-            },
-        }
-    )
-
-
-def quality_of_features(with_quality, gap: int, by_noise, no_voice: int) -> tuple[dict, dict]:
-    """Return by id what the feature of gaps has to do with quality, and that of pauses with noise,
-    beside the median feature.
-
-    Parameters
-    ----------
-    with_quality, by_noise : ndarray, shape (n_units,)
-    gap, no_voice : int
-    """
-    return _of_chapter(
-        {
-            "features/interruption-means-low-quality": with_quality[gap],
-            "ours/features-against-quality-median": np.median(with_quality),
-        }
-    ), _of_chapter(
-        {
-            "features/no-voice-despite-noise": by_noise[no_voice],
-            "ours/no-voice-despite-noise-median": np.median(by_noise),
-        }
-    )
-
-
 def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str, dict]:
     """Return what is recorded of explanations of the whole model, by id; clips are drawn anew.
 
@@ -397,13 +239,3 @@ def end_to_end_records(error, pointing, agreeing, levels, from_sent) -> dict[str
 def _of_chapter(values: Mapping) -> dict:
     """Return values under full ids."""
     return {f"speech-quality/{id}": value for id, value in values.items()}
-
-
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
-    return tuple(np.nanquantile(drawn, [0.025, 0.975]).tolist())
-
-
-def _around(value: float, drawn: np.ndarray) -> tuple[float, float]:
-    """Return the ends of an interval that holds the value, as percentiles of few clips may not."""
-    low, high = _ends(drawn)
-    return min(low, value), max(high, value)

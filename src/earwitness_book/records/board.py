@@ -255,7 +255,9 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else quantity(own, None, claim.unit)
     if not named:
-        return "nothing to beat" if claim.is_judged and not (claim.order or claim.design) else ""
+        if claim.design or not claim.is_judged:
+            return ""
+        return "the lower value of each step" if claim.order else "nothing to beat"
     if not _is_id(named):
         return named
     return f"not measured ({_words(named)})" if claim.control else ""

@@ -10,6 +10,7 @@ from torch import nn
 
 from earwitness import features
 from earwitness.evaluation import FlippingCurve
+from earwitness_book import records
 from earwitness_book.chapters import audiomnist
 
 TONE = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype(np.float32)
@@ -157,8 +158,44 @@ def test_emptying_the_top_takes_it_from_women_alone():
 def test_similarity_is_one_within_equal_maps_and_zero_between_maps_apart():
     maps = torch.zeros(4, 1, 22, 22)
     maps[:2, :, :11], maps[2:, :, 11:] = 1, 1
-    found = audiomnist.similarity(maps, torch.tensor([0, 0, 1, 1]))
+    found = audiomnist.similarity(audiomnist.cosines(maps), torch.tensor([0, 0, 1, 1]))
     assert found == pytest.approx({"same word": 1, "different words": 0}, abs=1e-6)
+
+
+def test_similarity_of_drawn_speakers_is_that_of_all_pairs_of_their_clips():
+    rng = np.random.default_rng(0)
+    alike = torch.tensor(rng.random((6, 6)))
+    alike = alike + alike.T
+    targets, names = torch.tensor([0, 1, 0, 0, 1, 1]), list("aabbcc")
+    found = audiomnist.drawn_similarity(alike, targets, names, 20)
+    for draw, speakers in enumerate(records.drawn(3, 20, 0)):
+        clips = [clip for speaker in speakers for clip in (2 * speaker, 2 * speaker + 1)]
+        pairs = [(i, j) for i in clips for j in clips if i != j]
+        for side, same in (("same word", True), ("different words", False)):
+            of = [float(alike[i, j]) for i, j in pairs if (targets[i] == targets[j]) == same]
+            expected = pytest.approx(np.mean(of)) if of else pytest.approx(np.nan, nan_ok=True)
+            assert found[side][draw] == expected
+
+
+def test_patterns_of_words_are_compared_on_the_same_draws_of_speakers():
+    targets, names = torch.tensor([0, 1] * 4), np.repeat(list("abcd"), 2)
+    same = targets[:, None] == targets[None, :]
+    level = torch.tensor(np.repeat([0.0, 0.1, 0.2, 0.3], 2))  # a speaker whose maps are all alike
+    maps = 0.2 * same + level[:, None] + level[None, :]
+    found = audiomnist.similarity_records(maps, same.double(), targets, names, 200)
+    within = found["audiomnist/ours/similarity-within-classes"]
+    between = found["audiomnist/ours/similarity-between-classes"]
+    assert (within["value"], between["value"]) == pytest.approx((0.5, 0.3))
+    assert (within["n"], within["of"]) == (4, "speakers")
+    assert (within["control"], between["control"]) == (1, 0)
+    low, high = within["against"]["audiomnist/ours/similarity-between-classes"]
+    wide = within["interval"][1] - within["interval"][0]
+    assert 0 < low <= 0.2 <= high and high - low < wide / 2  # paired: the speakers' levels cancel
+    assert (
+        audiomnist.similarity_records(maps[:2, :2], maps[:2, :2], targets[:2], ["a", "b"], 9) == {}
+    )
+    alone = audiomnist.similarity_records(maps, maps, targets, ["a"] * 8, 9)
+    assert "interval" not in alone["audiomnist/ours/similarity-within-classes"]
 
 
 def test_speakers_are_sorted_by_their_pitch():

@@ -29,9 +29,17 @@ def test_another_vowels_relevance_resembles_less_than_its_own():
         [vowel(125, (700, 1200, 2600), 0.25), vowel(125, (300, 2300, 3000), 0.25)]
     )
     own = raw_waveform.vowel_correlations([sound], [sound], [[0.1]], RATE)["envelope"].median()
-    other = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.4]], RATE)
-    same = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.12]], RATE)
-    assert other < 0.9 < same <= 1 and own > same - 0.01
+    (other,) = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.4]], RATE)
+    (same,) = raw_waveform.other_vowels([sound], [sound], [[0.1]], [[0.12]], RATE)
+    assert other[0] < 0.9 < same[0] <= 1 and own > same[0] - 0.01
+
+
+def test_other_vowels_are_kept_sentence_by_sentence():
+    sound = vowel(125, (700, 1200, 2600))
+    found = raw_waveform.other_vowels(
+        [sound] * 3, [sound] * 3, [[0.1, 0.2], [0.1], []], [[0.3, 0.4], [], [0.3]], RATE
+    )
+    assert [len(each) for each in found] == [4, 0, 0]
 
 
 def test_the_summary_has_medians_of_correlations_and_shares_of_formants():

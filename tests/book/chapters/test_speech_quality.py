@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from earwitness import attribution
-from earwitness.evaluation import units
 from earwitness_book.chapters import speech_quality
 
 
@@ -35,23 +34,6 @@ def test_a_ledger_with_a_hole_is_an_error(monkeypatch):
     ledger(monkeypatch, {"cnn.conv1": 0.25})
     with pytest.raises(AssertionError, match="misses 0.75 of 3"):
         speech_quality.balance(None, torch.zeros(2, 2), "lrp-epsilon")
-
-
-def test_a_role_is_held_against_the_best_features_of_untrained_networks_clip_by_clip():
-    rng = np.random.default_rng(0)
-    clips = np.repeat(np.arange(12), 20)
-    truth = rng.random(240) < 0.5
-    knows = np.stack([rng.normal(size=240), truth + 0.3 * rng.normal(size=240)], axis=1)
-    guesses = [rng.normal(size=(240, 2)) for _ in range(3)]
-    best = [units.Best(1, 1, 0.97), *[units.Best(0, -1, 0.5)] * 3]
-    found = speech_quality.role_records("speech", best, [knows, *guesses], truth, clips)
-    own, control = found.values()
-    low, high = own["against"]["speech-quality/ours/speech-random-weights"]
-    assert 0.3 < low < high < 0.6 and own["interval"][0] > 0.9
-    assert own["n"] == 12 and own["of"] == "clips" and control["seeds"] == 3
-    alike = speech_quality.role_records("speech", best[:2], [knows, knows], truth, clips)
-    low, high = next(iter(alike.values()))["against"]["speech-quality/ours/speech-random-weights"]
-    assert low < high  # another unit of it
 
 
 def test_a_network_without_a_layer_of_features_has_none_to_record():
@@ -139,64 +121,6 @@ def test_of_a_single_clip_with_silence_there_is_no_interval_and_no_lead():
     noise = found["speech-quality/occlusion/hiding-noise-sometimes-helps"]
     assert silence["n"] == 1 and "interval" not in silence
     assert noise["n"] == 2 and "interval" in noise and "against" not in noise
-
-
-def test_features_are_counted_beside_those_of_random_weights():
-    rows = {
-        "in 90 % of the clips or more": [5, 2],
-        "in a quarter or fewer": [1, 3],
-        "never (range below a thousandth)": [0, 0],
-    }
-    found = speech_quality.census_records({"quality": rows, "random weights": rows | {
-        "in a quarter or fewer": [7, 8]}})  # fmt: skip
-    assert found["speech-quality/features/always"] == 5
-    assert found["speech-quality/features/rare"] == 1
-    assert found["speech-quality/ours/rare-random-weights"] == 7
-
-
-def test_a_feature_is_held_against_the_median_one():
-    quality, noise = speech_quality.quality_of_features(
-        np.array([0.1, -0.8, 0.3]), 1, np.array([0.5, 0.6, 0.9]), 2
-    )
-    assert quality["speech-quality/features/interruption-means-low-quality"] == -0.8
-    assert quality["speech-quality/ours/features-against-quality-median"] == 0.1
-    assert list(noise.values()) == [0.9, 0.6]
-
-
-def test_methods_are_recorded_by_their_agreement_and_by_what_they_miss():
-    sums = SimpleNamespace(relative=torch.tensor([0.1, 0.2, 0.9]))
-    found = speech_quality.method_records({"same feature": 0.8, "another feature": 0.0}, sums, sums)
-    assert list(found.values()) == pytest.approx([0.8, 0.0, 0.9, 0.2])
-    ratios = pd.DataFrame({"silence": [0.6, 0.8, np.nan], "noise floor": [0.2, 0.4, 9.0]})
-    pauses, stripes = speech_quality.baseline_records(ratios, ratios * np.nan)
-    floor = pauses["speech-quality/ours/pauses-noise-floor"]
-    assert floor["value"] == pytest.approx(0.3) and floor["n"] == 2 and stripes == {}
-    silence = pauses["speech-quality/ours/pauses-silence"]
-    assert silence["against"]["speech-quality/ours/pauses-noise-floor"] == pytest.approx((0.4, 0.4))
-
-
-def test_stripes_are_what_stays_the_same_in_time():
-    bands = np.array([1.0, -2.0, 0.5])[None, None, :, None]
-    stripes = np.tile(bands, (2, 4, 1, 5))
-    assert speech_quality.horizontal_structure(stripes) == pytest.approx(1)
-    noise = np.random.default_rng(0).standard_normal((2, 40, 48, 15))
-    assert speech_quality.horizontal_structure(noise) < 0.01
-    half = np.concatenate([stripes, -stripes], axis=1)  # the second half takes the first away
-    assert speech_quality.horizontal_structure(half) == pytest.approx(0)
-    silent = np.concatenate([stripes, 0 * stripes], axis=0)  # features without an explanation
-    assert speech_quality.horizontal_structure(silent) == pytest.approx(1)
-    assert np.isnan(speech_quality.horizontal_structure(np.zeros((2, 0, 3, 5))))
-
-
-def test_a_rare_feature_and_those_that_react_to_pauses():
-    found = speech_quality.further_features(np.array([10.0, 60, 90]), 0, [3, 1, 2])
-    assert found["speech-quality/features/interruption-is-rare"] == 10
-    assert found["speech-quality/ours/presence-median"] == 60
-    assert found["speech-quality/features/no-voice-in-others"] == 3
-    control = found["speech-quality/ours/no-voice-in-others-random-weights"]
-    assert control["value"] == 1.5 and control["seeds"] == 2
-    alone = speech_quality.further_features(np.ones(2), 1, [0, 1])
-    assert alone["speech-quality/ours/no-voice-in-others-random-weights"]["std"] is None
 
 
 def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():

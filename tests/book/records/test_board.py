@@ -174,6 +174,36 @@ def test_an_order_that_is_left_open_says_no_where_its_own_numbers_say_so(checkou
     assert "undecided" in shown["verdict"]
 
 
+def test_an_order_has_the_interval_of_its_least_sure_step(checkout):
+    for id, value, ends in (
+        ("toy/chance", 50, (49, 51)),
+        ("toy/accuracy", 80, (78, 82)),
+        ("toy/ceiling", 81, (80, 82)),
+    ):
+        records.record(id, value, corpus="street", interval=ends, unit="%", n=20)
+    shown = records.table("toy/above").data.iloc[0]
+    # 81 - 80, with half widths 2 and 1: less sure than 80 - 50
+    assert shown["95 % interval"] == "-1.236 to 3.236 %, of the lead"
+    assert shown["control"] == "the lower value of each step"
+    records.record("toy/ceiling", 81, corpus="street")
+    assert records.table("toy/above").data.iloc[0]["95 % interval"].endswith("of the lead")
+
+
+def test_an_order_of_bare_values_has_no_interval(checkout):
+    for id, value in (("toy/chance", 50), ("toy/accuracy", 80), ("toy/ceiling", 100)):
+        records.record(id, value, corpus="street")
+    assert records.table("toy/above").data.iloc[0]["95 % interval"] == ""
+
+
+def test_what_must_hold_exactly_says_that_it_has_no_interval(checkout):
+    declare(checkout, at_most=1e-6, anywhere=True, measure="The largest deviation.")
+    records.forget()
+    records.record("toy/new", 1e-9, corpus="street", n=3)
+    shown = records.table("toy/new").data.iloc[0]
+    assert shown["95 % interval"] == "none, a largest deviation"
+    assert shown["verdict"] == "✓ reproduced" and shown["control"] == "nothing to beat"
+
+
 def test_a_statement_without_a_number_shows_the_threshold_that_we_ask_for(checkout):
     shown = records.table("toy").data.set_index("claim")["published"]
     assert (
