@@ -11,6 +11,7 @@ import torch
 from earwitness import evaluation, features, figures, models
 from earwitness.errors import ParameterError
 from earwitness_book import records
+from earwitness_book.chapters import audiomnist
 
 _CURVES = {  # order of components: label, and the method whose look it has
     "audiolime": ("audioLIME", "audiolime"),
@@ -22,51 +23,74 @@ _CURVES = {  # order of components: label, and the method whose look it has
 }
 
 
-def accuracy_records(networks: Mapping, recipe: str) -> dict[str, dict]:
-    """Return what is recorded of how well trained networks classify digits, by id; the control is
-    the share of the most frequent one.
+def answers(trained) -> torch.Tensor:
+    """Return what a trained network classifies the clips of its test part as, (n_clips,)."""
+    inputs = trained.inputs(trained.fold.test)
+    return models.logits(models.for_prediction(trained.model, inputs), inputs).argmax(1)
+
+
+def accuracy_records(
+    networks: Mapping, said: Mapping[str, torch.Tensor], recipe: str
+) -> dict[str, dict]:
+    """Return what is recorded of how well trained networks classify digits, by id, with intervals
+    over the speakers of the test part; the control is the share of the most frequent digit.
+
+    Parameters
+    ----------
+    networks : mapping from name to Trained
+        On the same fold.
+    said : mapping from name to Tensor, shape (n_clips,)
+        Their :func:`answers`.
+    recipe : str
+        They were trained by; noted beside the accuracy.
     """
-    found = {}
-    for name, network in networks.items():
-        counts = network.confusion.sum(1)
-        chance = 100 * counts.max() / counts.sum()
-        found["audible-explanations/ours/chance-digits"] = {"value": chance}
-        found[f"audible-explanations/accuracy/{name}-digits"] = {
-            "value": 100 * network.accuracy,
-            "n": counts.sum(),
-            "control": chance,
-            "note": f"recipe {recipe}, one fold",
-        }
-    return found
+    first = next(iter(networks.values()))
+    digits, ours = first.targets(first.fold.test).numpy(), "audible-explanations/ours/chance-digits"
+    right = {
+        f"audible-explanations/accuracy/{name}-digits": 100.0 * (digits == said[name].numpy())
+        for name in networks
+    }
+    right[ours] = 100.0 * (digits == np.bincount(digits).argmax())
+    found = records.from_clips(right, audiomnist.speakers([first]))
+    note = f"recipe {recipe}, one fold, {len(digits)} clips"
+    more = {"control": found[ours]["value"], "note": note}
+    return {id: entry | (more if id != ours else {}) for id, entry in found.items()}
 
 
-def vowel_records(shares: pd.DataFrame) -> dict[str, float]:
-    """Return what is recorded of how much lies on the vowel of "nine" and of "five", by id.
+def vowel_records(shares: pd.DataFrame) -> dict[str, dict]:
+    """Return what is recorded of how much lies on the vowel of "nine" and of "five", by id, with
+    intervals over speakers.
 
     Parameters
     ----------
     shares : DataFrame
-        In per cent of the word; a row for each part of a word, a column for each measure. A word
-        that was not recognised has no rows, and no records.
+        A row for each clip, measure (``what``) and ``part`` of its word, with its ``share`` of the
+        word, 0 to 1, and the clip's ``speaker``. A word that was not recognised has no rows, and no
+        records.
     """
-    columns = {
+    both = {
         "ours/{}-vowel-relevance": "relevance for the word",
         "ours/{}-vowel-relevance-untrained": "relevance, random weights",
     }
     own = {
         "nine": {
+            "relevance/nine-is-its-vowel": "energy of the audible explanation",
             "ours/nine-vowel-energy": "energy of the clip",
             "ours/nine-vowel-duration": "duration",
-            "relevance/nine-is-its-vowel": "energy of the audible explanation",
         },
         "five": {"ours/five-vowel-audible": "energy of the audible explanation"},
     }
-    return {
-        f"audible-explanations/{id.format(word)}": shares.loc[f"{word}: aɪ", column]
-        for word in own
-        if f"{word}: aɪ" in shares.index
-        for id, column in (columns | own[word]).items()
-    }
+    found = {}
+    for word, columns in own.items():
+        there = shares[shares["part"] == f"{word}: aɪ"]
+        by_clip = 100 * there.pivot(index=["clip", "speaker"], columns="what", values="share")
+        values = {
+            f"audible-explanations/{id.format(word)}": by_clip[column]
+            for id, column in ((both | columns).items() if len(there) else ())
+        }
+        names = by_clip.index.get_level_values("speaker")
+        found |= records.from_clips(values, names) if values else {}
+    return found
 
 
 def band_shares(maps: np.ndarray, freqs_hz: np.ndarray, bands: Mapping) -> pd.DataFrame:
@@ -102,15 +126,36 @@ def band_records(means: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def again_records(again: Mapping[str, tuple]) -> dict[str, float]:
-    """Return, by id, how often a network predicts the same of an explanation, and informedness;
-    each form, ``heard-for`` and others, has a tuple that begins with the two.
+def again_records(
+    again: Mapping[str, tuple], answers: np.ndarray, names: Sequence[str]
+) -> dict[str, dict]:
+    """Return, by id, how often a network predicts the same of an explanation, with intervals over
+    speakers, and informedness.
+
+    Parameters
+    ----------
+    again : mapping from form to tuple
+        Per cent, informedness and what the network predicts of each explanation, (clip,); forms are
+        called ``heard-for`` and so on.
+    answers : ndarray of int, shape (clip,)
+        What it predicts of the clips.
+    names : sequence of str
+        The speaker of each clip.
     """
-    found = {}
-    for name, (percent, informed, *_) in again.items():
-        found[f"audible-explanations/ours/{name}"] = percent
-        found[f"audible-explanations/ours/{name.replace('heard', 'informedness')}"] = informed
-    return found
+    ours = "audible-explanations/ours"
+    same = {
+        f"{ours}/{form}": 100.0 * (np.asarray(given) == np.asarray(answers))
+        for form, (_, _, given) in again.items()
+    }
+    informed = {
+        f"{ours}/{form.replace('heard', 'informedness')}": {
+            "value": informedness,
+            "n": len(answers),
+            "of": "clips",
+        }
+        for form, (_, informedness, _) in again.items()
+    }
+    return records.from_clips(same, names) | informed
 
 
 def taken_for(given: np.ndarray, nines, rest, words: Mapping[int, str]) -> pd.DataFrame:
@@ -149,6 +194,25 @@ def taken_for_records(taken: pd.DataFrame) -> dict[str, dict]:
         }
         for column, (nine, other) in taken.items()
     }
+
+
+def missed_by_sum(parts, signal: np.ndarray) -> float:
+    """Return the largest deviation of the sum of a sound's components from it, over its maximum."""
+    return float(np.abs(parts.signal - signal).max() / np.abs(signal).max())
+
+
+def sum_records(parts: Sequence, signals: np.ndarray) -> dict[str, dict]:
+    """Return what is recorded of how well components add up, by id: the largest deviation of all
+    clips.
+
+    Parameters
+    ----------
+    parts : sequence of Components
+    signals : ndarray, shape (clip, sample)
+    """
+    largest = max(missed_by_sum(*pair) for pair in zip(parts, signals, strict=True))
+    of_all = {"value": largest, "n": len(parts), "of": "clips"}
+    return {"audible-explanations/audiolime/adds-up": of_all}
 
 
 def check_records(checks: Mapping[str, tuple[str, float]], n: int, n_again: int) -> dict:

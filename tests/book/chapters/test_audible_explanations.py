@@ -83,33 +83,90 @@ def test_spoken_clips_are_those_of_up_to_a_second_in_the_middle_of_it():
     assert inputs[0, 0].nonzero().flatten()[[0, -1]].tolist() == [2000, 5999]
 
 
+class Fold:
+    """A network on a fold of four clips by two speakers; it says what it is given."""
+
+    model = nn.Identity()
+    fold = SimpleNamespace(test=np.arange(4))
+    digits = torch.tensor([1, 1, 1, 0])
+    corpus = SimpleNamespace(table=pd.DataFrame({"speaker": ["a", "a", "b", "b"]}))
+
+    def __init__(self, said):
+        self.said = said
+
+    def inputs(self, rows):
+        return torch.eye(2)[self.said][rows]
+
+    def targets(self, rows):
+        return self.digits[rows]
+
+    def test_rows(self, n_clips):
+        return self.fold.test
+
+
 def test_accuracy_is_recorded_beside_the_share_of_the_most_frequent_digit():
-    network = SimpleNamespace(confusion=np.array([[3, 1], [2, 4]]), accuracy=0.7)
-    found = chapter.accuracy_records({"audionet": network}, "brief")
-    assert found["audible-explanations/accuracy/audionet-digits"] == {
-        "value": 70,
-        "n": 10,
-        "control": 60,
-        "note": "recipe brief, one fold",
+    networks = {"audionet": Fold([1, 1, 1, 0]), "alexnet": Fold([0, 1, 1, 0])}
+    said = {name: chapter.answers(network) for name, network in networks.items()}
+    assert said["alexnet"].tolist() == [0, 1, 1, 0]
+    found = chapter.accuracy_records(networks, said, "brief")
+    best = found["audible-explanations/accuracy/audionet-digits"]
+    assert best["value"] == 100 and best["interval"] == (100, 100)
+    assert (best["n"], best["of"], best["control"]) == (2, "speakers", 75)
+    assert best["note"] == "recipe brief, one fold, 4 clips"
+    chance = "audible-explanations/ours/chance-digits"
+    assert best["against"][chance] == (0, 50)  # speaker a says ones alone, b one of two
+    assert found[chance]["value"] == 75 and "control" not in found[chance]
+    other = found["audible-explanations/accuracy/alexnet-digits"]
+    assert other["value"] == 75 and other["interval"] == (50, 100)
+    assert other["against"][chance] == (-50, 50)
+
+
+def _shares(word, *, speakers, **of):
+    """What lies on the vowel of a word, a share for each clip."""
+    measures = {
+        "relevance for the word": [0.5] * len(speakers),
+        "relevance, random weights": [0.6] * len(speakers),
+        "energy of the clip": [0.7] * len(speakers),
+        "duration": [0.4] * len(speakers),
+        "energy of the audible explanation": [0.9] * len(speakers),
     }
-    assert found["audible-explanations/ours/chance-digits"] == {"value": 60}
+    rows = [
+        {"part": f"{word}: aɪ", "what": what, "share": share, "clip": clip, "speaker": speaker}
+        for what, shares in (measures | of).items()
+        for clip, (share, speaker) in enumerate(zip(shares, speakers, strict=True))
+    ]
+    return pd.DataFrame(rows)
 
 
 def test_a_word_that_was_not_recognised_has_no_vowel_to_record():
-    measures = {
-        "relevance for the word": 1.0,
-        "relevance, random weights": 2.0,
-        "energy of the clip": 3.0,
-        "duration": 4.0,
-        "energy of the audible explanation": 5.0,
-    }
-    both = pd.DataFrame({"nine: aɪ": measures, "five: aɪ": measures, "five: f": measures}).T
+    nine, five = _shares("nine", speakers="aab"), _shares("five", speakers="ab")
+    both = pd.concat([nine, five, five.assign(part="five: f")])
     found = chapter.vowel_records(both)
-    assert len(found) == 8 and found["audible-explanations/relevance/nine-is-its-vowel"] == 5
-    assert found["audible-explanations/ours/nine-vowel-duration"] == 4
-    assert found["audible-explanations/ours/five-vowel-relevance-untrained"] == 2
-    alone = chapter.vowel_records(both.loc[["five: aɪ"]])
-    assert alone["audible-explanations/ours/five-vowel-audible"] == 5 and len(alone) == 3
+    assert len(found) == 8
+    assert found["audible-explanations/relevance/nine-is-its-vowel"]["value"] == pytest.approx(90)
+    assert found["audible-explanations/ours/nine-vowel-duration"]["value"] == pytest.approx(40)
+    untrained = found["audible-explanations/ours/five-vowel-relevance-untrained"]
+    assert untrained["value"] == pytest.approx(60)
+    alone = chapter.vowel_records(five)
+    audible = alone["audible-explanations/ours/five-vowel-audible"]
+    assert audible["value"] == pytest.approx(90) and len(alone) == 3
+    assert chapter.vowel_records(both[both["part"] == "five: f"]) == {}
+
+
+def test_what_lies_on_the_vowel_is_compared_clip_by_clip_and_speakers_are_drawn():
+    audible, energy = [0.9, 0.7, 0.2], [0.8, 0.6, 0.3]
+    shares = _shares(
+        "nine",
+        speakers="aab",
+        **{"energy of the audible explanation": audible, "energy of the clip": energy},
+    )
+    shares = shares.sample(frac=1, random_state=0)
+    found = chapter.vowel_records(shares)["audible-explanations/relevance/nine-is-its-vowel"]
+    assert found["value"] == pytest.approx(60)  # the mean of clips, not of speakers
+    assert found["interval"] == pytest.approx((20, 80))
+    assert (found["n"], found["of"]) == (2, "speakers")
+    lead = found["against"]["audible-explanations/ours/nine-vowel-energy"]
+    assert lead == pytest.approx((-10, 10))
 
 
 def test_positive_relevance_is_divided_among_bands_clip_by_clip():
@@ -123,11 +180,18 @@ def test_positive_relevance_is_divided_among_bands_clip_by_clip():
 
 
 def test_forms_are_recorded_with_both_of_their_scores():
-    found = chapter.again_records({"heard-for": (80.0, 0.5, None)})
-    assert found == {
-        "audible-explanations/ours/heard-for": 80,
-        "audible-explanations/ours/informedness-for": 0.5,
+    answers = torch.tensor([9, 5, 9, 1])
+    again = {
+        "heard-for": (75.0, 0.5, torch.tensor([9, 5, 9, 0])),
+        "heard-random": (25.0, 0.0, torch.tensor([9, 0, 0, 0])),
     }
+    found = chapter.again_records(again, answers, ["a", "a", "b", "b"])
+    kept = found["audible-explanations/ours/heard-for"]
+    assert kept["value"] == 75 and kept["interval"] == (50, 100)
+    assert (kept["n"], kept["of"]) == (2, "speakers")
+    assert kept["against"]["audible-explanations/ours/heard-random"] == (50, 50)
+    informed = found["audible-explanations/ours/informedness-for"]
+    assert informed == {"value": 0.5, "n": 4, "of": "clips"}
 
 
 def test_what_nines_are_taken_for_is_held_against_other_digits():
@@ -139,6 +203,15 @@ def test_what_nines_are_taken_for_is_held_against_other_digits():
     }
     none = chapter.taken_for(given, nines & False, ~nines, {9: "nine"})
     assert none.empty and chapter.taken_for_records(none) == {}
+
+
+def test_components_add_up_as_badly_as_in_the_worst_clip():
+    signals = np.array([[0.0, 2, -4], [1, 1, 1], [5, 0, 0]])
+    parts = [SimpleNamespace(signal=each) for each in signals + [[0, 0, 1], [0, 0, 0], [0, 1, 0]]]
+    found = chapter.sum_records(parts, signals)
+    assert found == {
+        "audible-explanations/audiolime/adds-up": {"value": 0.25, "n": 3, "of": "clips"}
+    }
 
 
 def test_weights_that_were_found_again_count_their_own_clips():
