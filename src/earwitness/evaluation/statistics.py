@@ -30,6 +30,48 @@ class Interval(NamedTuple):
         return not self.low <= value <= self.high
 
 
+FEW = 10  # fewer draws reach no further than the extremes of what there is
+
+
+@checked
+def ends(
+    draws: Sequence[float], n: int, *, level: float = 0.95, value: float | None = None
+) -> tuple[float, float]:
+    """Return the ends of the interval that draws of ``n`` things make: expanded percentiles.
+
+    Parameters
+    ----------
+    draws : array_like, shape (n_resamples,)
+        The statistic of each draw; a draw in which it is not defined is NaN and left out.
+    n : int
+        How many speakers or clips were there to draw from, at least two.
+    level : float
+        Of the interval, 0 to 1.
+    value : float, optional
+        The statistic of everything. With it, and with fewer than ten to draw from, the interval
+        reaches on either side at least as far as Student's t: for differences, which have no limit
+        that it could pass.
+
+    Notes
+    -----
+    Plain percentiles are too narrow for few: draws of n vary by a factor of sqrt((n - 1) / n) too
+    little, and as if their spread were known. Hesterberg (2015), The American Statistician 69,
+    371-386, section 5.3, takes the quantiles at which a t interval of a mean would lie. And no draw
+    of four goes beyond the most extreme of the four, which agree by luck in one case of eight.
+    """
+    check_number("n", n, 2, 2**31, whole=True)
+    check_number("level", level, 0, 1)
+    if not np.isfinite(draws := np.asarray(draws, float)).any():
+        raise ParameterError("An interval needs draws in which the statistic is defined.")
+    width = float(np.sqrt(n / (n - 1)) * scipy.stats.t.isf((1 - level) / 2, n - 1))
+    tail = float(scipy.stats.norm.sf(width))
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    if value is not None and n < FEW:
+        reach = width * float(np.nanstd(draws))
+        low, high = min(low, value - reach), max(high, value + reach)
+    return float(low), float(high)
+
+
 @checked
 def bootstrap(
     values: Sequence[float],
@@ -40,7 +82,7 @@ def bootstrap(
     seed: int = 0,
     statistic: Callable | None = None,
 ) -> Interval:
-    """Return the mean of values and its percentile bootstrap interval.
+    """Return the mean of values and its bootstrap interval: :func:`ends`.
 
     Parameters
     ----------
@@ -72,27 +114,19 @@ def bootstrap(
     -----
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
-    values, members = _checked(values, groups, level)
-    check_number("n_resamples", n_resamples, 1, 10**7, whole=True)
-    check_number("seed", seed, 0, 2**128, whole=True)
-    n_groups = int(members.max()) + 1
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
-    if statistic is not None:
-        if groups is not None:
-            raise ParameterError("A statistic of its own is for values without groups.")
-        found, point = statistic(values[drawn]), float(statistic(values))
-    else:
-        sums, sizes = np.bincount(members, values), np.bincount(members)
-        found = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-        point = float(values.mean())
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(point, float(low), float(high), n_groups)
+    point, draws, n = _drawn(values, groups, level, n_resamples, seed, statistic)
+    return Interval(point, *ends(draws, n, level=level), n)
 
 
 @checked
 def paired_bootstrap(
-    values: Sequence[float], controls: Sequence[float], groups: Sequence | None = None, **options
+    values: Sequence[float],
+    controls: Sequence[float],
+    groups: Sequence | None = None,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 5000,
+    seed: int = 0,
 ) -> Interval:
     """Return how much values are above their controls on average, with its interval.
 
@@ -100,7 +134,7 @@ def paired_bootstrap(
     ----------
     values, controls : array_like, shape (n,)
         Of the same clips in the same order.
-    groups, **options
+    groups, level, n_resamples, seed
         As for :func:`bootstrap`.
 
     Returns
@@ -113,7 +147,8 @@ def paired_bootstrap(
         raise ParameterError(
             f"Pairs need a control for each value, got {values.shape} and {controls.shape}."
         )
-    return bootstrap(values - controls, groups, **options)
+    point, draws, n = _drawn(values - controls, groups, level, n_resamples, seed)
+    return Interval(point, *ends(draws, n, level=level, value=point), n)
 
 
 @checked
@@ -248,6 +283,25 @@ def roc_area(scores: np.ndarray, truth: np.ndarray) -> float:
 
 def _array(values) -> np.ndarray:
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, np.float64)
+
+
+def _drawn(
+    values, groups, level, n_resamples, seed, statistic=None
+) -> tuple[float, np.ndarray, int]:
+    """Return the statistic of everything and of each draw, and how many groups were drawn from."""
+    values, members = _checked(values, groups, level)
+    check_number("n_resamples", n_resamples, 1, 10**7, whole=True)
+    check_number("seed", seed, 0, 2**128, whole=True)
+    n_groups = int(members.max()) + 1
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
+    if statistic is None:
+        sums, sizes = np.bincount(members, values), np.bincount(members)
+        found = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+        return float(values.mean()), found, n_groups
+    if groups is not None:
+        raise ParameterError("A statistic of its own is for values without groups.")
+    return float(statistic(values)), statistic(values[drawn]), n_groups
 
 
 def _checked(values, groups, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -196,12 +196,13 @@ def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: st
     def count(of: Mapping[str, np.ndarray], relevance: str) -> np.ndarray:
         return flipping_order(of[relevance], of["amplitude"], of["random"])
 
-    value, ends = float(count(whole, lrp)), np.quantile(count(drawn, lrp), [0.025, 0.975])
+    n_speakers, value = len(set(names)), float(count(whole, lrp))
+    ends = statistics.ends(count(drawn, lrp), n_speakers)
     return {
         "value": value,
         "interval": (min(value, ends[0]), max(value, ends[1])),
         "control": float(count(whole, "random-weights")),
-        "n": len(set(names)),
+        "n": n_speakers,
         "of": "speakers",
     }
 
@@ -238,12 +239,13 @@ def robust_records(random, amplitude, fractions: Sequence[float], names: Sequenc
     """
     value = robust_until(random.mean(axis=0), fractions)
     drawn = [robust_until(each, fractions) for each in _drawn_means(random, names)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    n_speakers = len(set(names))
+    low, high = statistics.ends(drawn, n_speakers)
     return {
         "value": value,
         "interval": (min(low, value), max(high, value)),
         "control": robust_until(amplitude.mean(axis=0), fractions),
-        "n": len(set(names)),
+        "n": n_speakers,
         "of": "speakers",
     }
 

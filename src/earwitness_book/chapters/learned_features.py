@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from earwitness.evaluation import units
+from earwitness.evaluation import statistics, units
 from earwitness_book import records
 
 N_RESAMPLES = 1000
@@ -344,19 +344,20 @@ def role_records(
     )  # (network, resample)
     areas = [one.area for one in best[1:]]
     mean, *floor = over_networks(np.column_stack([areas, drawn[1:]]))
-    own = drawn[0]
+    own, n_clips = drawn[0], len(np.unique(clips))
     control = f"speech-quality/ours/{claim}-random-weights"
-    counted = {"n": len(np.unique(clips)), "of": "clips"}
+    counted = {"n": n_clips, "of": "clips"}
+    lead = statistics.ends(own - floor, n_clips, value=best[0].area - float(mean))
     return {
         f"speech-quality/features/{claim}": {
             "value": best[0].area,
-            "interval": _around(best[0].area, own),
-            "against": {control: _ends(own - floor)},
+            "interval": _around(best[0].area, own, n_clips),
+            "against": {control: lead},
             **counted,
         },
         control: {
             "value": float(mean),
-            "interval": _around(float(mean), floor),
+            "interval": _around(float(mean), floor, n_clips),
             "seeds": len(best) - 1,
             **counted,
         },
@@ -401,11 +402,7 @@ def baseline_records(ratios: pd.DataFrame, stripes: pd.DataFrame) -> list[dict[s
     return found
 
 
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
-    return tuple(np.nanquantile(drawn, [0.025, 0.975]).tolist())
-
-
-def _around(value: float, drawn: np.ndarray) -> tuple[float, float]:
+def _around(value: float, drawn: np.ndarray, n_clips: int) -> tuple[float, float]:
     """Return the ends of an interval that holds the value, as percentiles of few clips may not."""
-    low, high = _ends(drawn)
+    low, high = statistics.ends(drawn, n_clips)
     return min(low, value), max(high, value)

@@ -344,9 +344,9 @@ def lead_over_networks(
         by_net = 100 * sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
         nets = rng.integers(len(right), size=(n_resamples, len(right)))
         means.append(np.take_along_axis(by_net, nets, axis=1).mean(axis=1))
-    low, high = np.quantile(means[1] - means[0], [(1 - level) / 2, (1 + level) / 2])
-    lead = 100 * (np.mean(trained) - np.mean(untrained))
-    return statistics.Interval(float(lead), float(low), float(high), int(n_talkers))
+    lead = 100 * float(np.mean(trained) - np.mean(untrained))
+    ends = statistics.ends(means[1] - means[0], int(n_talkers), level=level, value=lead)
+    return statistics.Interval(lead, *ends, int(n_talkers))
 
 
 def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFrame) -> pd.DataFrame:

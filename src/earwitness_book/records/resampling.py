@@ -82,15 +82,19 @@ def from_draws(
     known = {id: np.asarray(each, float) for id, each in values.items()}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
     found = {
-        id: {"value": float(each[0]), "interval": _ends(each[1:]), "n": n, "of": of}
+        id: {"value": float(each[0]), "interval": _ends(each[1:], n), "n": n, "of": of}
         for id, each in known.items()
     }
     for id, other in against:
         if id in known and other in known:
-            lead = _ends((known[id] - known[other])[1:])
-            found[id].setdefault("against", {})[other] = lead
+            leads = known[id] - known[other]
+            found[id].setdefault("against", {})[other] = _ends(leads[1:], n, leads[0])
     return found
 
 
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    return tuple(float(end) for end in np.nanquantile(values, [0.025, 0.975]))
+def _ends(draws: np.ndarray, n: int, value: float | None = None) -> tuple[float, float]:
+    from earwitness.evaluation import statistics  # and with it torch: to record needs none
+
+    if n < 2:  # every draw is the same
+        return tuple(np.nanquantile(draws, [0, 1]).tolist())
+    return statistics.ends(draws, n, value=value)
