@@ -87,18 +87,20 @@ def test_a_network_that_does_not_react_leaves_nothing_to_point_at(sounds):
 def test_points_are_averaged_over_plants_that_move_the_output():
     plants = pd.DataFrame(
         {
-            "sound": ["a", "a", "b", "b"],
-            "reacts": [True, False, True, False],
-            "area": [90.0, 0.0, 80.0, 0.0],
-            "area_untrained": [50.0, 0.0, 50.0, 0.0],
-            "area_energy": [60.0, 0.0, 60.0, 0.0],
+            "sound": [sound for sound in "abcdefghijkl" for _ in range(2)],
+            "reacts": [True, False] * 12,
+            "area": [90.0, 0.0, 80.0, 0.0] * 6,
+            "area_untrained": [50.0, 0.0, 50.0, 0.0] * 6,
+            "area_energy": [60.0, 0.0, 60.0, 0.0] * 6,
         }
     )
     found = known._points(plants)
-    assert found["points"] == 85 and found["n"] == 2 and found["better"]
+    assert found["points"] == 85 and found["n"] == 12 and found["better"]
     assert not known._points(plants.assign(area_energy=85.0))["better"]
-    below = plants.assign(area=[49.0, 0, 48, 0], area_energy=1.0, area_untrained=1.0)
+    below = plants.assign(area=[49.0, 0, 48, 0] * 6, area_energy=1.0, area_untrained=1.0)
     assert not known._points(below)["better"]
+    # two sounds that differ say little, however large both leads are
+    assert not known._points(plants.iloc[:4])["better"]
     assert known._points(plants.assign(reacts=False))["n"] == 0
 
 
