@@ -334,14 +334,26 @@ def test_nothing_recorded_is_reproduced_with_its_control_inside_its_interval(cha
             assert apart(entry, control), claim.id
 
 
-def test_every_row_has_n_interval_and_control_or_says_why_not():
-    board = records.scoreboard()
+# recorded before intervals were, and to be measured again: strike out what has been
+WAITING = {
+    "audiomnist/flipping/digits-order",
+    "audiomnist/flipping/envelope",
+    "audiomnist/flipping/sex-order",
+    "audiomnist/flipping/sex-random-robust",
+    "audiomnist/table1/one-speaker",
+    "speech-quality/end-to-end/like-occlusion",
+    "speech-quality/end-to-end/points-at-disturbances",
+    "speech-quality/end-to-end/whole-above-part",
+    "speech-quality/occlusion/empty-regions",
+}
+
+
+def test_every_recorded_row_has_n_an_interval_and_a_control(tmp_path):
+    board = records.scoreboard(tmp_path)  # no build: recorded runs alone
     judged = board[~board["design"] & ~board["verdict"].isin(["", "not run"])]
-    complete = judged[["n", "interval"]].notna().all(axis=1) & (judged["control"] != "")
-    shown_only = judged["id"].map(lambda id: bool(records.published(id.split("/")[0])[id].beside))
-    said = (judged["why"] != "") | (judged["control"] == "nothing to beat") | shown_only
-    silent = judged[~complete & ~said]
-    assert not len(silent), silent[["id", "corpus", "verdict"]].to_string()
+    assert not len(judged[judged["n"].isna()]) and (judged["control"] != "").all()
+    bare = judged[judged["interval"].isna() & ~judged["exact"]]
+    assert set(bare["id"]) == WAITING
 
 
 def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last(checkout):
