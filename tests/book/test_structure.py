@@ -230,6 +230,15 @@ def calls(node, name):
 
 
 @each
+def test_no_cell_shows_what_it_records_as_python_writes_it(notebook):
+    for cell in cells(notebook, "code"):
+        text = notebooks.text(cell).rstrip()
+        last = (ast.parse(text).body or [ast.Pass()])[-1]
+        named = ast.unparse(last).split("(")[0] if isinstance(last, ast.Expr) else ""
+        assert named not in ("records.record", "records.record_many") or text.endswith(";"), text
+
+
+@each
 def test_what_a_cell_says_is_shown(notebook):
     """A computed sentence that is no cell's last expression is never seen."""
     for cell in cells(notebook, "code"):
