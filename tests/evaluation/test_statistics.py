@@ -19,6 +19,34 @@ def test_an_interval_covers_the_truth_as_often_as_it_says():
     assert width == pytest.approx(2 * 1.96 / 60**0.5, rel=0.06)
 
 
+@pytest.mark.parametrize("n", [4, 6, 9, 15])
+def test_a_lead_of_few_speakers_covers_the_truth_as_often_as_it_says(n):
+    rng, held = np.random.default_rng(0), []
+    for _ in range(300):
+        controls, leads = rng.normal(0, 1, n), rng.normal(0.5, 1, n)
+        found = statistics.paired_bootstrap(controls + leads, controls, n_resamples=1000)
+        held.append(not found.excludes(0.5))
+    assert 0.92 < np.mean(held) < 0.99  # plain percentiles of four: 0.80
+
+
+def test_ends_are_plain_percentiles_where_there_are_many_and_the_extremes_where_there_are_few():
+    draws = np.linspace(0, 1, 100_001)
+    assert statistics.ends(draws, 1_000_000) == pytest.approx((0.025, 0.975), abs=1e-4)
+    low, high = statistics.ends(draws, 20)
+    # sqrt(20 / 19) times t of 19 degrees of freedom, as a quantile of the normal distribution
+    assert (low, high) == pytest.approx((0.0159, 0.9841), abs=1e-4)
+    assert statistics.ends(draws, 2) == pytest.approx((0, 1), abs=1e-4)
+    assert statistics.ends([1.0, np.nan, 3.0], 2) == pytest.approx((1, 3))
+
+
+@pytest.mark.parametrize(
+    "draws, n, said", [([1.0, 2.0], 1, "n"), ([np.nan, np.nan], 5, "statistic is defined")]
+)
+def test_one_alone_and_draws_of_nothing_have_no_ends(draws, n, said):
+    with pytest.raises(ParameterError, match=said):
+        statistics.ends(draws, n)
+
+
 def test_clips_of_one_speaker_are_drawn_together():
     rng = np.random.default_rng(1)
     speakers = np.repeat(np.arange(12), 50)

@@ -196,15 +196,17 @@ def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: st
     def count(of: Mapping[str, np.ndarray], relevance: str) -> np.ndarray:
         return flipping_order(of[relevance], of["amplitude"], of["random"])
 
-    n_speakers, value = len(set(names)), float(count(whole, lrp))
-    ends = statistics.ends(count(drawn, lrp), n_speakers)
-    return {
-        "value": value,
-        "interval": (min(value, ends[0]), max(value, ends[1])),
-        "control": float(count(whole, "random-weights")),
-        "n": n_speakers,
-        "of": "speakers",
-    }
+    found = _over_speakers(float(count(whole, lrp)), count(drawn, lrp), names)
+    return found | {"control": float(count(whole, "random-weights"))}
+
+
+def _over_speakers(value: float, drawn: Sequence[float], names: Sequence[str]) -> dict:
+    """Return a value with an interval that holds it; of one speaker alone there is none."""
+    found = {"value": value, "n": len(set(names)), "of": "speakers"}
+    if found["n"] == 1:
+        return found
+    low, high = statistics.ends(drawn, found["n"])
+    return found | {"interval": (min(low, value), max(high, value))}
 
 
 def _drawn_means(right: np.ndarray, names: Sequence[str], n_resamples: int = 1000) -> np.ndarray:
@@ -239,15 +241,8 @@ def robust_records(random, amplitude, fractions: Sequence[float], names: Sequenc
     """
     value = robust_until(random.mean(axis=0), fractions)
     drawn = [robust_until(each, fractions) for each in _drawn_means(random, names)]
-    n_speakers = len(set(names))
-    low, high = statistics.ends(drawn, n_speakers)
-    return {
-        "value": value,
-        "interval": (min(low, value), max(high, value)),
-        "control": robust_until(amplitude.mean(axis=0), fractions),
-        "n": n_speakers,
-        "of": "speakers",
-    }
+    control = robust_until(amplitude.mean(axis=0), fractions)
+    return _over_speakers(value, drawn, names) | {"control": control}
 
 
 def speaker_pitch(clips: Sequence) -> pd.DataFrame:

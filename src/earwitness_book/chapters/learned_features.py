@@ -347,21 +347,14 @@ def role_records(
     own, n_clips = drawn[0], len(np.unique(clips))
     control = f"speech-quality/ours/{claim}-random-weights"
     counted = {"n": n_clips, "of": "clips"}
-    lead = statistics.ends(own - floor, n_clips, value=best[0].area - float(mean))
-    return {
-        f"speech-quality/features/{claim}": {
-            "value": best[0].area,
-            "interval": _around(best[0].area, own, n_clips),
-            "against": {control: lead},
-            **counted,
-        },
-        control: {
-            "value": float(mean),
-            "interval": _around(float(mean), floor, n_clips),
-            "seeds": len(best) - 1,
-            **counted,
-        },
-    }
+    value, blank = (
+        {"value": value, "interval": _around(value, draws, n_clips), **counted}
+        for value, draws in ((best[0].area, own), (float(mean), floor))
+    )
+    if n_clips > 1:
+        lead = statistics.ends(own - floor, n_clips, value=best[0].area - float(mean))
+        value["against"] = {control: lead}
+    return {f"speech-quality/features/{claim}": value, control: blank | {"seeds": len(best) - 1}}
 
 
 def horizontal_structure(maps: np.ndarray) -> float:
@@ -402,7 +395,11 @@ def baseline_records(ratios: pd.DataFrame, stripes: pd.DataFrame) -> list[dict[s
     return found
 
 
-def _around(value: float, drawn: np.ndarray, n_clips: int) -> tuple[float, float]:
-    """Return the ends of an interval that holds the value, as percentiles of few clips may not."""
+def _around(value: float, drawn: np.ndarray, n_clips: int) -> tuple[float, float] | None:
+    """Return the ends of an interval that holds the value, as percentiles of few clips may not; of
+    a single clip there is none.
+    """
+    if n_clips == 1:
+        return None
     low, high = statistics.ends(drawn, n_clips)
     return min(low, value), max(high, value)

@@ -106,7 +106,8 @@ def from_speakers(
         counted = ("value", "n", "of")
         return {id: {key: row[key] for key in counted} for id, row in found.items()}
     for row in found.values():
-        row["interval"] = _holding(row["interval"], row["value"])
+        if "interval" in row:  # some draw defined it
+            row["interval"] = _holding(row["interval"], row["value"])
         leads = row.get("against", {})
         leads |= {
             other: _holding(ends, row["value"] - found[other]["value"])

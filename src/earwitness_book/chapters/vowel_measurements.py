@@ -344,9 +344,11 @@ def lead_over_networks(
         by_net = 100 * sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
         nets = rng.integers(len(right), size=(n_resamples, len(right)))
         means.append(np.take_along_axis(by_net, nets, axis=1).mean(axis=1))
-    lead = 100 * float(np.mean(trained) - np.mean(untrained))
-    ends = statistics.ends(means[1] - means[0], int(n_talkers), level=level, value=lead)
-    return statistics.Interval(lead, *ends, int(n_talkers))
+    lead, n = 100 * float(np.mean(trained) - np.mean(untrained)), int(n_talkers)
+    if n == 1:  # of others nothing is known
+        return statistics.Interval(lead, -100.0, 100.0, n)
+    ends = statistics.ends(means[1] - means[0], n, level=level, value=lead)
+    return statistics.Interval(lead, *ends, n)
 
 
 def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFrame) -> pd.DataFrame:

@@ -77,18 +77,19 @@ def from_draws(
     -------
     dict
         By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``. What is not defined
-        for everything together is left out.
+        for everything together is left out; what no draw defines has no interval.
     """
     known = {id: np.asarray(each, float) for id, each in values.items()}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
-    found = {
-        id: {"value": float(each[0]), "interval": _ends(each[1:], n), "n": n, "of": of}
-        for id, each in known.items()
-    }
+    found = {id: {"value": float(each[0]), "n": n, "of": of} for id, each in known.items()}
+    for id, each in known.items():
+        if np.isfinite(each[1:]).any():
+            found[id]["interval"] = _ends(each[1:], n)
     for id, other in against:
         if id in known and other in known:
             leads = known[id] - known[other]
-            found[id].setdefault("against", {})[other] = _ends(leads[1:], n, leads[0])
+            if np.isfinite(leads[1:]).any():
+                found[id].setdefault("against", {})[other] = _ends(leads[1:], n, leads[0])
     return found
 
 

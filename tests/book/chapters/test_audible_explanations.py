@@ -83,16 +83,23 @@ def test_spoken_clips_are_those_of_up_to_a_second_in_the_middle_of_it():
     assert inputs[0, 0].nonzero().flatten()[[0, -1]].tolist() == [2000, 5999]
 
 
+# Of twelve draws from six of each of two kinds, 1 or fewer are of one kind in 0.3 %, 2 or fewer in
+# 1.9 %: at the expanded percentiles of twelve, 1.1 % from the ends, there are 2 and 10.
+FEWEST, MOST = 2, 10
+
+
 class Fold:
-    """A network on a fold of four clips by two speakers; it says what it is given."""
+    """A network on a fold of two clips by each of twelve speakers, six like a, six like b; it says
+    what it is given for a and b.
+    """
 
     model = nn.Identity()
-    fold = SimpleNamespace(test=np.arange(4))
-    digits = torch.tensor([1, 1, 1, 0])
-    corpus = SimpleNamespace(table=pd.DataFrame({"speaker": ["a", "a", "b", "b"]}))
+    fold = SimpleNamespace(test=np.arange(24))
+    digits = torch.tensor([1, 1, 1, 0] * 6)
+    corpus = SimpleNamespace(table=pd.DataFrame({"speaker": np.repeat(np.arange(12), 2)}))
 
     def __init__(self, said):
-        self.said = said
+        self.said = said * 6
 
     def inputs(self, rows):
         return torch.eye(2)[self.said][rows]
@@ -107,18 +114,19 @@ class Fold:
 def test_accuracy_is_recorded_beside_the_share_of_the_most_frequent_digit():
     networks = {"audionet": Fold([1, 1, 1, 0]), "alexnet": Fold([0, 1, 1, 0])}
     said = {name: chapter.answers(network) for name, network in networks.items()}
-    assert said["alexnet"].tolist() == [0, 1, 1, 0]
+    assert said["alexnet"].tolist() == [0, 1, 1, 0] * 6
     found = chapter.accuracy_records(networks, said, "brief")
     best = found["audible-explanations/accuracy/audionet-digits"]
     assert best["value"] == 100 and best["interval"] == (100, 100)
-    assert (best["n"], best["of"], best["control"]) == (2, "speakers", 75)
-    assert best["note"] == "recipe brief, one fold, 4 clips"
+    assert (best["n"], best["of"], best["control"]) == (12, "speakers", 75)
+    assert best["note"] == "recipe brief, one fold, 24 clips"
     chance = "audible-explanations/ours/chance-digits"
-    assert best["against"][chance] == (0, 50)  # speaker a says ones alone, b one of two
+    share_b = np.array([FEWEST, MOST]) / 12
+    assert best["against"][chance] == pytest.approx(50 * share_b)  # a says ones alone, b one of two
     assert found[chance]["value"] == 75 and "control" not in found[chance]
     other = found["audible-explanations/accuracy/alexnet-digits"]
-    assert other["value"] == 75 and other["interval"] == (50, 100)
-    assert other["against"][chance] == (-50, 50)
+    assert other["value"] == 75 and other["interval"] == pytest.approx(50 + 50 * share_b)
+    assert other["against"][chance] == pytest.approx(-50 + 100 * share_b)
 
 
 def _shares(word, *, speakers, **of):
@@ -154,19 +162,20 @@ def test_a_word_that_was_not_recognised_has_no_vowel_to_record():
 
 
 def test_what_lies_on_the_vowel_is_compared_clip_by_clip_and_speakers_are_drawn():
-    audible, energy = [0.9, 0.7, 0.2], [0.8, 0.6, 0.3]
+    audible, energy = [0.9, 0.7, 0.2] * 6, [0.8, 0.6, 0.3] * 6
     shares = _shares(
         "nine",
-        speakers="aab",
+        speakers=np.repeat(np.arange(12), [2, 1] * 6),  # six like a, with two clips, six like b
         **{"energy of the audible explanation": audible, "energy of the clip": energy},
     )
     shares = shares.sample(frac=1, random_state=0)
     found = chapter.vowel_records(shares)["audible-explanations/relevance/nine-is-its-vowel"]
     assert found["value"] == pytest.approx(60)  # the mean of clips, not of speakers
-    assert found["interval"] == pytest.approx((20, 80))
-    assert (found["n"], found["of"]) == (2, "speakers")
+    a, b = np.array([FEWEST, MOST]), np.array([MOST, FEWEST])
+    assert found["interval"] == pytest.approx((2 * 80 * a + 20 * b) / (2 * a + b))
+    assert (found["n"], found["of"]) == (12, "speakers")
     lead = found["against"]["audible-explanations/ours/nine-vowel-energy"]
-    assert lead == pytest.approx((-10, 10))
+    assert lead == pytest.approx((2 * 10 * a - 10 * b) / (2 * a + b))
 
 
 def test_positive_relevance_is_divided_among_bands_clip_by_clip():
@@ -228,10 +237,10 @@ def test_components_are_recorded_with_intervals_over_clips():
             "clip": clip,
             "k": k,
             "share": k / 4,
-            "kept_same": k == 4 or (k == 3 and clip < 2) or (k == 2 and clip > 2),
+            "kept_same": k == 4 or (k == 3 and clip < 6) or (k == 2 and clip > 8),
             "removed_changed": True,
         }
-        for clip in range(4)
+        for clip in range(12)
         for k in range(1, 5)
     ]
     table = pd.DataFrame(rows)
@@ -241,10 +250,9 @@ def test_components_are_recorded_with_intervals_over_clips():
     assert found[f"{ours}/kept-audiolime"]["value"] == pytest.approx(25)  # not the last k
     assert found[f"{ours}/removed-random"]["value"] == 100
     three = found["audible-explanations/audiolime/top-three-suffice"]
-    assert three["value"] == 50 and three["n"] == 4 and three["of"] == "clips"
-    assert three["interval"] == pytest.approx((0, 100))
-    low, high = three["against"][f"{ours}/kept-3-random"]
-    assert (low, high) == pytest.approx((0, 100))
+    assert three["value"] == 50 and three["n"] == 12 and three["of"] == "clips"
+    ends = pytest.approx((100 * FEWEST / 12, 100 * MOST / 12))
+    assert three["interval"] == ends and three["against"][f"{ours}/kept-3-random"] == ends
 
 
 def test_curves_are_drawn_in_the_methods_colours():

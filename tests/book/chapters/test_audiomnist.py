@@ -75,10 +75,19 @@ def test_table_1_holds_accuracy_chance_training_and_the_worst_class():
 
 def test_table_1_holds_how_far_one_network_leads_the_other_over_speakers():
     task = SimpleNamespace(family="digits", task="digit")
-    networks = {"AlexNet": [Trained()], "AudioNet": [Turned()]}
+    networks = {"AlexNet": [], "AudioNet": []}
+    for fold in range(6):  # of two other speakers each
+        for folds, kind in zip(networks.values(), (Trained, Turned), strict=True):
+            folds.append(kind())
+            folds[-1].corpus = SimpleNamespace(
+                table=pd.DataFrame({"speaker": np.repeat([f"a{fold}", f"b{fold}"], 2)})
+            )
     found = audiomnist.table1_records(task, networks, "brief")["audiomnist/table1/alexnet-digits"]
-    # of a's clips all are right against none, of b's one in two
-    assert found["against"]["audiomnist/table1/audionet-digits"] == (0, 100)
+    assert found["value"] == 75 and found["n"] == 12
+    # of each a's clips all are right against none, of each b's one in two; and of twelve draws 1 or
+    # fewer are of an a in 0.3 %, 2 or fewer in 1.9 %, with the expanded percentiles between
+    lead = found["against"]["audiomnist/table1/audionet-digits"]
+    assert lead == pytest.approx((100 * 2 / 12, 100 * 10 / 12))
 
 
 def test_errors_on_one_speaker_are_held_against_the_largest_share_by_chance():
@@ -122,12 +131,16 @@ def test_the_share_of_ordered_fractions_stands_beside_that_of_random_weights():
     found = audiomnist.order_records(right, ["a", "b"], "lrp")
     assert found["value"] == 50 and found["control"] == 0
     assert found["interval"] == (50, 100)  # speaker a drawn twice: 100
+    alone = audiomnist.order_records(right, ["a", "a"], "lrp")
+    assert alone == {"value": 50, "control": 0, "n": 1, "of": "speakers"}
 
 
 def test_robustness_has_an_interval_over_speakers_and_amplitude_beside_it():
     random = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
     found = audiomnist.robust_records(random, random[:, [0, 3, 3, 3]], [0, 0.1, 0.5, 1], ["a", "b"])
     assert found["value"] == 10 and found["interval"] == (10, 50) and found["control"] == 0
+    alone = audiomnist.robust_records(random, random, [0, 0.1, 0.5, 1], ["a", "a"])
+    assert alone == {"value": 10, "control": 10, "n": 1, "of": "speakers"}
 
 
 @given(st.integers(1, 5))
@@ -178,15 +191,17 @@ def test_similarity_of_drawn_speakers_is_that_of_all_pairs_of_their_clips():
 
 
 def test_patterns_of_words_are_compared_on_the_same_draws_of_speakers():
-    targets, names = torch.tensor([0, 1] * 4), np.repeat(list("abcd"), 2)
+    targets, names = torch.tensor([0, 1] * 12), np.repeat(np.arange(12), 2)
     same = targets[:, None] == targets[None, :]
-    level = torch.tensor(np.repeat([0.0, 0.1, 0.2, 0.3], 2))  # a speaker whose maps are all alike
+    level = torch.tensor(
+        np.repeat([0.0, 0.1, 0.2, 0.3] * 3, 2)
+    )  # a speaker whose maps are all alike
     maps = 0.2 * same + level[:, None] + level[None, :]
     found = audiomnist.similarity_records(maps, same.double(), targets, names, 200)
     within = found["audiomnist/ours/similarity-within-classes"]
     between = found["audiomnist/ours/similarity-between-classes"]
     assert (within["value"], between["value"]) == pytest.approx((0.5, 0.3))
-    assert (within["n"], within["of"]) == (4, "speakers")
+    assert (within["n"], within["of"]) == (12, "speakers")
     assert (within["control"], between["control"]) == (1, 0)
     low, high = within["against"]["audiomnist/ours/similarity-between-classes"]
     wide = within["interval"][1] - within["interval"][0]
@@ -194,7 +209,7 @@ def test_patterns_of_words_are_compared_on_the_same_draws_of_speakers():
     assert (
         audiomnist.similarity_records(maps[:2, :2], maps[:2, :2], targets[:2], ["a", "b"], 9) == {}
     )
-    alone = audiomnist.similarity_records(maps, maps, targets, ["a"] * 8, 9)
+    alone = audiomnist.similarity_records(maps, maps, targets, ["a"] * 24, 9)
     assert "interval" not in alone["audiomnist/ours/similarity-within-classes"]
 
 

@@ -64,16 +64,18 @@ def test_inverted_pairs_and_maps():
 
 
 def test_records_draw_clips_and_name_the_networks_behind_a_control():
-    own, blank = np.array([0.1, 0.2, np.nan, 0.3]), np.array([0.5, 0.6, 0.7, 0.8])
+    own, blank = np.array([0.1, 0.2, np.nan, 0.3]), np.array([0.5, 0.6, 0.7, 0.7])
     measures = {"ours/own": own, "ours/blank": blank}
     found = conductance_maps.map_records(measures, ["a", "a", "b", "c"], {"ours/blank": 5})
     assert found["speech-quality/ours/own"]["value"] == pytest.approx(0.2)
-    assert found["speech-quality/ours/blank"]["value"] == pytest.approx((0.5 + 0.6 + 0.8) / 3)
+    assert found["speech-quality/ours/blank"]["value"] == pytest.approx((0.5 + 0.6 + 0.7) / 3)
     assert found["speech-quality/ours/blank"]["seeds"] == 5
     assert found["speech-quality/ours/own"]["n"] == 2
     assert found["speech-quality/ours/own"]["of"] == "clips"
+    ends = found["speech-quality/ours/own"]["interval"]
+    assert ends == pytest.approx((0.15, 0.3))  # of both segments of a alone, of c alone
     against = found["speech-quality/ours/own"]["against"]["speech-quality/ours/blank"]
-    assert against[1] < 0
+    assert against == pytest.approx((-0.4, -0.4))  # in each segment: only pairs know
     assert conductance_maps.map_records({"ours/own": [np.nan]}, ["a"], {}) == {}
 
 

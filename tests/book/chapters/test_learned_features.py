@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 import torch
 
-from earwitness.evaluation import units
+from earwitness.evaluation import statistics, units
 from earwitness_book import records
 from earwitness_book.chapters import learned_features
 
@@ -52,12 +52,13 @@ def test_the_range_is_that_of_all_clips_whichever_are_drawn():
 
 
 def test_the_census_is_recorded_beside_that_of_random_weights_on_the_same_clips():
-    still = [np.zeros_like(clip) for clip in OUTPUTS]
-    found = learned_features.census_records([(OUTPUTS, QUIET), (still, QUIET)], DRAWN)
+    twice, drawn = 2 * OUTPUTS, records.drawn(16, 40, 1)
+    still = [np.zeros_like(clip) for clip in twice]
+    found = learned_features.census_records([(twice, QUIET), (still, QUIET)], drawn)
     rare = found[f"{FEATURES}/rare"]
-    assert rare["value"] == 1 and rare["n"] == 8 and rare["of"] == "clips"
+    assert rare["value"] == 1 and rare["n"] == 16 and rare["of"] == "clips"
     assert rare["interval"] == (0, 1) and rare["against"][f"{OURS}/rare-random-weights"] == (0, 1)
-    alike = learned_features.census_records([(OUTPUTS, QUIET)] * 2, DRAWN)
+    alike = learned_features.census_records([(twice, QUIET)] * 2, drawn)
     assert alike[f"{FEATURES}/rare"]["against"][f"{OURS}/rare-random-weights"] == (0, 0)
 
 
@@ -103,7 +104,7 @@ def test_the_feature_of_gaps_is_held_against_the_median_one_in_every_draw():
     median = f"{OURS}/features-against-quality-median"
     assert low["value"] == pytest.approx(-1) and found[median]["value"] == pytest.approx(1)
     assert low["against"][median] == pytest.approx((-2, -2)) and low["n"] == 8
-    rare = learned_features.rarity_records(np.array([[0.1, 0.2], [0.6, 0.5], [0.9, 0.9]]), 0, 8)
+    rare = learned_features.rarity_records(np.array([[0.1, 0.2], [0.6, 0.5], [0.9, 0.9]]), 0, 12)
     assert rare[f"{FEATURES}/interruption-is-rare"]["value"] == 10
     assert rare[f"{OURS}/presence-median"]["value"] == 60
     against = rare[f"{FEATURES}/interruption-is-rare"]["against"]
@@ -111,26 +112,26 @@ def test_the_feature_of_gaps_is_held_against_the_median_one_in_every_draw():
 
 
 def test_noise_is_told_from_clean_pauses_clip_by_clip():
-    clips = np.repeat(np.arange(8), 10)
-    noisy = clips >= 4
-    outputs = np.stack([-1.0 * noisy, RNG.normal(size=80), RNG.normal(size=80)], axis=1)
+    clips = np.repeat(np.arange(12), 10)
+    noisy = clips >= 6
+    outputs = np.stack([-1.0 * noisy, RNG.normal(size=120), RNG.normal(size=120)], axis=1)
     found = learned_features.noise_records(outputs, noisy, clips, 0)
     despite = found[f"{FEATURES}/no-voice-despite-noise"]
-    assert despite["value"] == 1 and despite["n"] == 8  # lower in noise tells, too
+    assert despite["value"] == 1 and despite["n"] == 12  # lower in noise tells, too
     assert despite["interval"] == (1, 1)
     low, high = despite["against"][f"{OURS}/no-voice-despite-noise-median"]
     assert 0.2 < low < high < 0.5
 
 
 def test_further_features_are_counted_beside_those_of_networks_that_are_drawn():
-    clips = np.repeat(np.arange(8), 10)
-    truth = RNG.random(80) < 0.5
-    knows = np.stack([truth, truth, truth, RNG.normal(size=80)], axis=1).astype(float)
+    clips = np.repeat(np.arange(12), 10)
+    truth = RNG.random(120) < 0.5
+    knows = np.stack([truth, truth, truth, RNG.normal(size=120)], axis=1).astype(float)
     blind, half = knows[:, [3, 3, 3, 3]], knows[:, [0, 1, 3, 3]]
     found = learned_features.further_records([knows, blind, half], [0, 0, 1], truth, clips)
     own = found[f"{FEATURES}/no-voice-in-others"]
     control = found[f"{OURS}/no-voice-in-others-random-weights"]
-    assert own["value"] == 2 and own["interval"] == (2, 2) and own["n"] == 8
+    assert own["value"] == 2 and own["interval"] == (2, 2) and own["n"] == 12
     assert control["value"] == 0.5 and control["seeds"] == 2
     assert control["interval"] == (0, 1) and control["std"] == pytest.approx(0.5**0.5)
     assert own["against"][f"{OURS}/no-voice-in-others-random-weights"] == (1, 2)
@@ -154,7 +155,9 @@ def test_methods_are_recorded_by_their_agreement_and_by_what_they_miss():
     found = learned_features.method_records(cosine, cosine - 1, sums, sums, drawn)
     agree = found[f"{FEATURES}/methods-agree"]
     assert agree["value"] == float(cosine.median()) == 0.8  # the lower of two in the middle
-    assert agree["n"] == 4 and agree["interval"] == pytest.approx((0.7, 0.9))
+    medians = [np.sort(cosine.numpy()[:, clips], axis=None)[3] for clips in drawn[1:]]
+    assert agree["n"] == 4 and agree["interval"] == statistics.ends(medians, 4)
+    assert 0.5 < agree["interval"][0] < 0.8 < agree["interval"][1]
     assert agree["against"][f"{OURS}/methods-agree-other-feature"] == pytest.approx((1, 1))
     assert found[f"{OURS}/deeplift-completeness"]["value"] == pytest.approx(0.9)
     assert found[f"{OURS}/ig-completeness"]["value"] == pytest.approx(0.2)
@@ -189,6 +192,9 @@ def test_a_role_is_held_against_the_best_features_of_untrained_networks_clip_by_
     alike = learned_features.role_records("speech", best[:2], [knows, knows], truth, clips)
     low, high = next(iter(alike.values()))["against"]["speech-quality/ours/speech-random-weights"]
     assert low < high  # another unit of it
+    single = learned_features.role_records("speech", best[:2], [knows, knows], truth, 0 * clips)
+    assert all(each["n"] == 1 and each["interval"] is None for each in single.values())
+    assert not any("against" in each for each in single.values())
 
 
 def test_stripes_are_what_stays_the_same_in_time():

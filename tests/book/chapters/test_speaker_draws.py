@@ -54,7 +54,7 @@ def test_speakers_are_counted_and_one_alone_has_no_interval():
 
 def test_an_interval_holds_what_all_speakers_give_even_if_no_draw_does():
     draws = {"ours/stoi-phone": np.array([1.0, 0.2, 0.4]), "ours/stoi-noise": np.zeros(3)}
-    found = speaker_draws.from_speakers(draws, "abc", [("ours/stoi-phone", "ours/stoi-noise")])
+    found = speaker_draws.from_speakers(draws, range(12), [("ours/stoi-phone", "ours/stoi-noise")])
     value = found["raw-waveform/ours/stoi-phone"]
     assert value["interval"][1] == 1 and value["interval"][0] < 0.21
     assert value["against"]["raw-waveform/ours/stoi-noise"][1] == 1

@@ -266,6 +266,7 @@ def test_the_lead_over_networks_is_as_wide_as_talkers_and_networks_make_it():
     seeds = np.stack([trained, ~trained])  # training that ends well or badly
     unsure = vowel_measurements.lead_over_networks(seeds, alike, talkers)
     assert unsure[:3] == (0, -50, 50)
+    assert vowel_measurements.lead_over_networks(trained, alike, [7] * 40) == (50, -100, 100, 1)
 
 
 def test_cells_that_training_changes_are_told_from_those_it_leaves():

@@ -1,21 +1,32 @@
 import numpy as np
 import pytest
 
+from earwitness.evaluation import statistics
 from earwitness_book import records
 
 
 def test_values_of_clips_get_mean_interval_and_what_was_drawn():
     found = records.from_clips({"a": [0, 100, 100, 100]})["a"]
     assert found["value"] == 75 and found["n"] == 4 and found["of"] == "clips"
-    assert found["interval"] == pytest.approx((25, 100))
+    assert found["interval"] == (0, 100)  # of four, the most extreme draws
 
 
 def test_speakers_are_drawn_with_all_their_clips():
-    values = {"a": [0, 0, 0, 100, 100, 100]}
-    by_speaker = records.from_clips(values, list("xxxyyy"))["a"]
+    values = {"a": [0] * 30 + [100] * 30}
+    by_speaker = records.from_clips(values, ["x"] * 30 + ["y"] * 30)["a"]
     assert by_speaker["n"] == 2 and by_speaker["of"] == "speakers"
     assert by_speaker["interval"] == (0, 100)
-    assert records.from_clips(values)["a"]["interval"][0] > 0
+    assert records.from_clips(values)["a"]["interval"][0] > 30
+
+
+def test_a_lead_of_few_speakers_reaches_as_far_as_students_t():
+    # the same lead of all four but one: percentiles of draws stop at 1
+    lead = np.array([1.0, 2.0, 2.0, 2.0])
+    found = records.from_clips({"a": lead, "b": 0 * lead})["a"]
+    low, high = found["against"]["b"]
+    spread = 3.182 * lead.std(ddof=1) / 2  # t of three degrees of freedom, standard error of four
+    assert (low, high) == pytest.approx((1.75 - spread, 1.75 + spread), rel=0.05)
+    assert found["interval"] == (1, 2)  # a value has limits, which no draw passes
 
 
 def test_a_lead_is_that_of_the_same_clips():
@@ -41,8 +52,11 @@ def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
     found = records.from_draws(means, 20, "scenes", [("a", "b")])
     assert found["a"]["value"] == 9.5 and found["a"]["n"] == 20 and found["a"]["of"] == "scenes"
     low, high = found["a"]["interval"]
-    expected = np.quantile(means["a"][1:], [0.025, 0.975])
-    assert (low, high) == pytest.approx(tuple(expected))
+    expected = statistics.ends(means["a"][1:], 20)
+    assert (low, high) == pytest.approx(expected)
     assert found["a"]["against"]["b"] == pytest.approx((1, 1)) and "against" not in found["b"]
+    once = {"a": means["a"], "b": np.append(1.0, np.full(400, np.nan))}
+    bare = records.from_draws(once, 20, "scenes", [("a", "b")])
+    assert bare["b"] == {"value": 1, "n": 20, "of": "scenes"} and "against" not in bare["a"]
     undefined = {"a": means["a"], "c": np.full(401, np.nan)}
     assert list(records.from_draws(undefined, 20, "scenes", [("a", "c")])) == ["a"]
