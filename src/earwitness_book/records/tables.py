@@ -154,6 +154,8 @@ def _value(row: Mapping) -> str:
 
 def _control(row: Mapping) -> str:
     words = row["control"]
+    if row["published"] is True and not row["controlled"]:
+        return ""  # what an order compares stands in the value
     name = "beside it" if row["only_beside"] or not row["verdict"] else "control"
     return f"{name}{':' * words[:1].isupper()} {words}" if words else ""
 

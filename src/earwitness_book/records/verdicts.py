@@ -166,7 +166,7 @@ def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
     steps = {step: step_holds(beside[step[0]], step[1], beside[step[2]]) for step in claim.steps}
     held = list(steps.values())
     if all(held):
-        return Judgement("reproduced", "the interval of every step excludes zero")
+        return Judgement("reproduced")  # the interval of its least sure step says why
     named = [
         (name, "; ".join(_words(step, beside) for step, holds in steps.items() if holds is kind))
         for name, kind in (("not so", False), ("open", None))
