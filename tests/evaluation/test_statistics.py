@@ -40,7 +40,13 @@ def test_ends_are_plain_percentiles_where_there_are_many_and_the_extremes_where_
 
 
 @pytest.mark.parametrize(
-    "draws, n, said", [([1.0, 2.0], 1, "n"), ([np.nan, np.nan], 5, "statistic is defined")]
+    "draws, n, said",
+    [
+        ([1.0, 2.0], 1, "n"),
+        ([np.nan, np.nan], 5, "statistic is defined"),
+        ([1.0, np.inf], 5, "nowhere infinite"),
+        ([[1.0, 2.0]], 5, "shape"),
+    ],
 )
 def test_one_alone_and_draws_of_nothing_have_no_ends(draws, n, said):
     with pytest.raises(ParameterError, match=said):

@@ -61,8 +61,12 @@ def ends(
     """
     check_number("n", n, 2, 2**31, whole=True)
     check_number("level", level, 0, 1)
-    if not np.isfinite(draws := np.asarray(draws, float)).any():
-        raise ParameterError("An interval needs draws in which the statistic is defined.")
+    draws = np.asarray(draws, float)
+    if draws.ndim != 1 or np.isinf(draws).any() or np.isnan(draws).all():
+        raise ParameterError(
+            "An interval needs draws (n_resamples,) in which the statistic is defined, NaN where "
+            f"it is not and nowhere infinite; got shape {draws.shape}."
+        )
     width = float(np.sqrt(n / (n - 1)) * scipy.stats.t.isf((1 - level) / 2, n - 1))
     tail = float(scipy.stats.norm.sf(width))
     low, high = np.nanquantile(draws, [tail, 1 - tail])
