@@ -194,14 +194,15 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
         f"{number(low['value'])} {sign} {number(high['value'])}" for low, sign, high in compared
     ]
     holds = all(_as_claimed(*step) for step in compared)  # of the values; see judgement
-    counts = [entry["n"] for step in compared for entry in step[::2] if entry.get("n")]
+    drawn = [entry for step in compared for entry in step[::2] if entry.get("n")]
+    fewest = min(drawn, key=lambda entry: entry["n"], default={})
     shared = {
-        key: some.get(key) for key in ("corpus", "protocol", "profile", "of", "seeds", "provenance")
+        key: some.get(key) for key in ("corpus", "protocol", "profile", "seeds", "provenance")
     }
     unsure, lead = least_sure(claim, entries) or ("", None)
     return shared | {
         "id": claim.id, "value": holds, "note": "; ".join(said),
-        "n": min(counts) if counts else None, "interval": lead and list(lead.interval),
+        "n": fewest.get("n"), "of": fewest.get("of"), "interval": lead and list(lead.interval),
         "unit": entries[unsure]["unit"] if lead else "",
     }  # fmt: skip
 

@@ -180,11 +180,13 @@ def test_an_order_has_the_interval_of_its_least_sure_step(checkout):
         ("toy/accuracy", 80, (78, 82)),
         ("toy/ceiling", 81, (80, 82)),
     ):
-        records.record(id, value, corpus="street", interval=ends, unit="%", n=20)
+        drawn = {} if id == "toy/chance" else {"n": 20, "of": "speakers"}
+        records.record(id, value, corpus="street", interval=ends, unit="%", **drawn)
     shown = records.table("toy/above").data.iloc[0]
     # 81 - 80, with half widths 2 and 1: less sure than 80 - 50
     assert shown["95 % interval"] == "-1.236 to 3.236 %, of the lead"
     assert shown["control"] == "the lower value of each step"
+    assert shown["on"] == "street speaker n = 20 speakers"  # chance was drawn from nobody
     records.record("toy/ceiling", 81, corpus="street")
     assert records.table("toy/above").data.iloc[0]["95 % interval"].endswith("of the lead")
 
