@@ -1,6 +1,7 @@
 """Several processes train what one trains, resume, and only one of them writes."""
 
 import pickle
+import subprocess
 import sys
 from functools import partial
 
@@ -135,6 +136,47 @@ def test_gpus_are_not_forked_and_an_unknown_strategy_names_those_that_are(monkey
         checked_processes(2, "ddp_fork", cuda, 10)
     with pytest.raises(UnknownNameError, match="ddp_spawn"):
         checked_processes(2, "ddp_spwan", cuda, 10)
+
+
+DEEP_GRADIENT = """
+import torch
+
+class Nested(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, depth):
+        ctx.depth = depth
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if ctx.depth:
+            with torch.enable_grad():
+                leaf = torch.ones(1, requires_grad=True)
+                Nested.apply(leaf, ctx.depth - 1).backward()
+        return gradient, None
+
+Nested.apply(torch.ones(1, requires_grad=True), 100).backward()  # torch starts a thread for it
+from earwitness.errors import ParameterError
+from earwitness.training.processes import checked_processes
+
+cpu = torch.device("cpu")
+print(checked_processes(2, "auto", cpu, 10).strategy)
+try:
+    checked_processes(2, "ddp_fork", cpu, 10)
+except ParameterError as refused:
+    print(refused)
+"""
+
+
+def test_a_process_whose_gradients_have_threads_is_not_forked(short):
+    """In a process of its own: afterwards no fork of it learns."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEEP_GRADIENT], capture_output=True, text=True, check=True
+    )
+    strategy, refusal = done.stdout.splitlines()
+    assert strategy == "ddp_spawn"
+    assert "has started threads" in refusal and "use 'ddp_spawn'" in refusal
+    assert checked_processes(2, "auto", CPU, 10).strategy == "ddp_fork"
 
 
 def test_the_command_hands_devices_on_and_the_card_says_how_to_make_it_again(short, tmp_path, call):

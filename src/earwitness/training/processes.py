@@ -62,14 +62,40 @@ def checked_processes(
     if devices > batch_size:
         raise ParameterError(f"A batch of {batch_size} cannot be shared by {devices} processes.")
     forks = sys.platform == "linux" and device.type == "cpu"  # on macOS forks are not safe
-    if strategy == "auto":
-        strategy = "ddp_fork" if forks else "ddp_spawn"
-    if strategy != "ddp_spawn" and not forks:
+    if strategy not in ("auto", "ddp_spawn") and not forks:
         raise ParameterError(
             f"Strategy {strategy!r} forks, which works on processors and on Linux alone; use "
             "'ddp_spawn'."
         )
-    return Processes(devices, strategy)
+    if strategy == "ddp_spawn" or not forks:
+        return Processes(devices, "ddp_spawn")
+    if _a_fork_learns():
+        return Processes(devices, "ddp_fork" if strategy == "auto" else strategy)
+    if strategy != "auto":
+        raise ParameterError(
+            f"Strategy {strategy!r} forks, and torch has started threads for gradients in this "
+            "process, which a fork does not have; use 'ddp_spawn', or train in a new process."
+        )
+    return Processes(devices, "ddp_spawn")
+
+
+def _a_fork_learns() -> bool:
+    """Try whether a fork of this process can take a gradient; torch has no name for the question.
+
+    It cannot once a gradient of gradients was so deep that torch gave it a thread of its own.
+    """
+    context = torch.multiprocessing.get_context("fork")
+    child = context.Process(target=_take_a_gradient, daemon=True)
+    child.start()
+    child.join()
+    return child.exitcode == 0
+
+
+def _take_a_gradient() -> None:
+    try:
+        torch.ones(1, requires_grad=True).sum().backward()
+    except RuntimeError:
+        sys.exit(1)  # without a traceback: the parent says it in its own words
 
 
 def _check_devices(devices: int, device: torch.device) -> None:
