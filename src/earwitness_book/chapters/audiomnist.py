@@ -101,6 +101,46 @@ def _more_of_table1(network: str, family: str, folds: Sequence) -> dict[str, dic
     return found
 
 
+def recipe_records(network: str, family: str, by_recipe: Mapping) -> dict[str, dict]:
+    """Return how accurate a network is on one fold by each recipe it was trained by, by id.
+
+    Parameters
+    ----------
+    network : str
+    family : str
+        Of the task: digits or sex.
+    by_recipe : mapping from name to Trained
+        On the same fold. Each is led by, or leads, those before it: its ``against`` is as
+        :func:`records.record` takes it.
+    """
+    one = next(iter(by_recipe.values()))
+    ids = {name: f"audiomnist/ours/{name}-recipe-{network.lower()}-{family}" for name in by_recipe}
+    right = {ids[name]: hits(each, one.fold.test) for name, each in reversed(by_recipe.items())}
+    found = records.from_clips(right, speakers([one]))
+    for name, trained in by_recipe.items():
+        iterations = trained.specification["recipe"]["iterations"]
+        found[ids[name]]["note"] = (
+            f"first fold, {len(one.fold.test)} clips, {iterations} iterations"
+        )
+    return {id: found[id] for id in ids.values()}
+
+
+def recipe_table(found: Mapping[str, dict]) -> dict[str, dict[str, str]]:
+    """Return what :func:`recipe_records` found as a reader wants it: accuracy, and the lead over
+    the first recipe, each with its interval.
+    """
+    (first, base), *_ = found.items()
+    rows = {}
+    for id, one in found.items():
+        low, high = one.get("interval", (np.nan, np.nan))
+        row = {"accuracy (%)": f"{one['value']:.1f} [{low:.1f}, {high:.1f}]", "lead (points)": "–"}
+        if id != first:
+            low, high = one.get("against", {}).get(first, (np.nan, np.nan))
+            row["lead (points)"] = f"{one['value'] - base['value']:+.1f} [{low:+.1f}, {high:+.1f}]"
+        rows[id.rsplit("/", 1)[1]] = row | {"on": one["note"]}
+    return rows
+
+
 def worst_speaker(wrong: np.ndarray, names: Sequence[str], seed: int = 0) -> dict:
     """Return which share of the errors (%) falls on one speaker, and what chance would put there.
 

@@ -226,3 +226,19 @@ def test_speakers_are_sorted_by_their_pitch():
     table = audiomnist.speaker_pitch(clips)
     assert list(table["speaker"]) == ["low", "high"]
     np.testing.assert_allclose(table["f0_hz"], [110, 220], rtol=0.02)
+
+
+def test_recipes_are_compared_on_the_same_clips_and_the_later_leads_the_first():
+    networks = {"fast": Turned(), "paper": Trained()}  # 1 and 3 of 4 clips right
+    for each, iterations in zip(networks.values(), (400, 10_000), strict=True):
+        each.specification = {"recipe": {"iterations": iterations}}
+    found = audiomnist.recipe_records("AlexNet", "sex", networks)
+    first, second = (f"audiomnist/ours/{name}-recipe-alexnet-sex" for name in networks)
+    assert [found[id]["value"] for id in (first, second)] == [25, 75]
+    low, high = found[second]["against"][first]
+    assert low <= 50 <= high and found[second]["n"] == 2 and found[second]["of"] == "speakers"
+    assert found[second]["note"] == "first fold, 4 clips, 10000 iterations"
+    table = audiomnist.recipe_table(found)
+    assert table["fast-recipe-alexnet-sex"]["lead (points)"] == "–"
+    assert table["paper-recipe-alexnet-sex"]["lead (points)"].startswith("+50.0 [")
+    assert list(audiomnist.recipe_table({first: found[first]})) == ["fast-recipe-alexnet-sex"]
