@@ -374,11 +374,68 @@ def similarity_records(
     found = records.from_draws(
         {ids[side]: drawn[side] for side in ids}, n, "speakers", [(*ids.values(),)]
     )
-    if n == 1:  # of one speaker alone there is no interval
-        found = {
-            id: {name: each[name] for name in ("value", "n", "of")} for id, each in found.items()
-        }
     return {id: found[id] | {"control": control[side]} for side, id in ids.items()}
+
+
+def pattern_records(
+    maps: torch.Tensor,
+    untrained: Sequence[torch.Tensor],
+    spectrograms: torch.Tensor,
+    targets: torch.Tensor,
+    names: Sequence[str],
+    n_resamples: int = 1000,
+) -> dict[str, dict]:
+    """Return what is recorded of how well maps tell words apart, by id: the area under the ROC
+    curve of taking two clips for one word if their maps are alike.
+
+    Parameters
+    ----------
+    maps, spectrograms : Tensor, shape (n, n)
+        :func:`cosines` of the same clips.
+    untrained : sequence of Tensor, shape (n, n)
+        Of the maps of networks with random weights; they are drawn, too.
+    targets : Tensor of int, shape (n,)
+    names : sequence of str
+        The speaker of each clip; speakers are drawn.
+    n_resamples : int
+
+    Notes
+    -----
+    Cosines of spectrograms and of relevance have scales of their own; an area has none.
+    """
+    id = "audiomnist/ours/pattern-area"
+    own, sounds = (drawn_areas(each, targets, names, n_resamples) for each in (maps, spectrograms))
+    blank = np.stack([drawn_areas(each, targets, names, n_resamples) for each in untrained], 1)
+    chosen = records.drawn(len(untrained), n_resamples, 1)
+    blank = np.take_along_axis(blank, chosen, axis=1).mean(1)
+    values = {id: own, f"{id}-random-weights": blank, f"{id}-spectrogram": sounds}
+    against = [(id, other) for other in values if other != id]
+    found = records.from_draws(values, len(set(names)), "speakers", against)
+    for each in found:
+        if each.endswith("random-weights"):
+            found[each]["seeds"] = len(untrained)
+    return found
+
+
+def drawn_areas(
+    alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
+) -> np.ndarray:
+    """Return the area under the ROC curve of all pairs of clips, then of those of each draw of
+    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments as
+    for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
+    """
+    speaker, members = np.unique(names, return_inverse=True)
+    n, (first, second) = len(speaker), np.triu_indices(len(members), 1)
+    times = (records.drawn(n, n_resamples, 0)[:, :, None] == np.arange(n)).sum(1)
+    _, place = np.unique(alike.numpy()[first, second], return_inverse=True)
+    same = (targets[first] == targets[second]).numpy()
+    areas = np.full(len(times), np.nan)
+    for draw, drawn in enumerate(times):
+        weights = drawn[members[first]] * drawn[members[second]]
+        of_one, of_two = (np.bincount(place, weights * kind) for kind in (same, ~same))
+        if n_pairs := of_one.sum() * of_two.sum():
+            areas[draw] = of_one @ (of_two.cumsum() - of_two / 2) / n_pairs
+    return areas
 
 
 def drawn_similarity(
