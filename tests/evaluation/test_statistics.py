@@ -29,6 +29,24 @@ def test_a_lead_of_few_speakers_covers_the_truth_as_often_as_it_says(n):
     assert 0.92 < np.mean(held) < 0.99  # plain percentiles of four: 0.80
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 9])
+def test_a_few_that_agree_by_luck_are_no_result(n):
+    """What is right for the one is wrong for the other, by the toss of a coin: of n clips all fall
+    on one side in 2 of 2 ** n cases, for n up to five in more than one of twenty.
+    """
+    tosses = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 * 100.0  # every case once
+    found = [statistics.paired_bootstrap(one, 100 - one, n_resamples=200) for one in tosses]
+    assert np.mean([one.excludes(0) for one in found]) <= 0.05
+
+
+def test_a_few_alike_leave_open_what_the_rule_of_clopper_and_pearson_does():
+    low, high = statistics.ends([1.0] * 50, 6, value=1.0)
+    assert high == 1 and low == pytest.approx(2 * 0.025 ** (1 / 6) - 1)
+    assert statistics.ends([-1.0] * 50, 4, value=-1.0)[1] == pytest.approx(1 - 2 * 0.025**0.25)
+    assert statistics.ends([0.0] * 50, 3, value=0.0) == (0, 0)
+    assert statistics.ends([1.0] * 50, 10, value=1.0) == (1, 1)  # many
+
+
 def test_ends_are_plain_percentiles_where_there_are_many_and_the_extremes_where_there_are_few():
     draws = np.linspace(0, 1, 100_001)
     assert statistics.ends(draws, 1_000_000) == pytest.approx((0.025, 0.975), abs=1e-4)

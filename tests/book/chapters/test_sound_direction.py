@@ -149,7 +149,8 @@ def test_figure_4_by_hand():
     assert ratio["value"] == pytest.approx(area_active / area_all)
     mild = found["sound-direction/figure4/reactive-is-mild"]
     assert mild["value"] == 1
-    assert mild["against"]["sound-direction/ours/tenth-active"] == pytest.approx((0.75, 0.75))
+    low, high = mild["against"]["sound-direction/ours/tenth-active"]
+    assert high == pytest.approx(0.75) and low < 0  # four that are alike decide nothing
     assert found["sound-direction/figure4/reactive-alone-insufficient"]["value"] == 0
 
 

@@ -86,7 +86,8 @@ def test_masks_are_recorded_with_intervals_over_clips_and_nothing_that_nobody_me
     of = "speech-quality/occlusion"
     assert found[f"{of}/empty-regions"]["value"] == 0
     against = found[f"{of}/empty-regions"]["against"]
-    assert against["speech-quality/ours/empty-regions-random-weights"] == pytest.approx((-1, -1))
+    low, high = against["speech-quality/ours/empty-regions-random-weights"]
+    assert low == pytest.approx(-1) and high > 0  # four that are alike decide nothing
     assert found[f"{of}/effect-against-quality"]["value"] == pytest.approx(-1)
     assert found[f"{of}/effect-against-quality"]["n"] == 4
     assert found[f"{of}/bad-gain"]["value"] == 100 and found[f"{of}/bad-gain"]["n"] == 2
@@ -145,7 +146,8 @@ def test_explanations_of_the_whole_model_are_recorded_as_means_over_clips():
     whole = found["speech-quality/ours/auc-ig-whole-model"]
     assert whole["interval"] == (0, 1) and whole["n"] == 2
     # a clip that is harder is harder for all: the difference is the same in both
-    assert whole["against"]["speech-quality/ours/auc-random"] == pytest.approx((-7, -7))
+    low, high = whole["against"]["speech-quality/ours/auc-random"]
+    assert low == pytest.approx(-7) and high > 0  # two that are alike decide nothing
     assert found["speech-quality/end-to-end/complete"]["interval"] == pytest.approx((0.1, 0.9))
 
 
