@@ -141,6 +141,38 @@ def test_an_interval_of_the_difference_decides_before_the_intervals_of_the_two(
     assert verdict("toy/accuracy", 90, beside={"toy/chance": turned}) == expected
 
 
+def test_the_interval_of_a_difference_that_was_measured_anew_since_decides_nothing(checkout):
+    """A control that was recorded again leaves the interval of its old difference behind."""
+    stale = {"toy/chance": [38, 42]}  # of a control of 50, which is 87 now
+    again = {"id": "toy/chance", "value": 87, "interval": [84, 90]}
+    assert verdict("toy/accuracy", 90, beside={"toy/chance": again}, against=stale) == (
+        "not specific"
+    )
+    assert (
+        verdict("toy/accuracy", 90, beside={"toy/chance": again}, against=stale, interval=None)
+        == "undecided"
+    )
+    lower = {"id": "toy/chance", "value": 95}
+    upper = {"id": "toy/accuracy", "value": 90, "against": stale}
+    assert verdicts.step_holds(lower, "<", upper) is False, "90 is not above 95"
+    assert verdicts.difference(lower, upper) == (5, None)
+
+
+@pytest.mark.parametrize("n, expected", [(2, None), (5, None), (6, (2, 6))])
+def test_without_pairs_fewer_than_six_decide_nothing(n, expected):
+    """All of n lie above chance by luck in one case of 2 ** n, and below it as often."""
+    found = verdicts.difference({"value": 54.0, "interval": [52, 56], "n": n}, {"value": 50.0})
+    assert found == (4, expected)
+
+
+def test_a_control_that_is_known_exactly_is_not_beaten_by_four_clips(checkout):
+    declare(checkout, at_least=50, measure="A share.", control="guessing")
+    claim = records.published("toy")["toy/new"]
+    entry = {"value": 60, "corpus": "studio", "interval": [55, 65], "control": 50, "n": 4}
+    assert records.judgement(claim, entry) == ("undecided", "control 50; too few to say")
+    assert records.judge(claim, entry | {"n": 6}) == "reproduced"
+
+
 def test_an_error_rate_beats_its_control_from_below(checkout):
     declare(checkout, value=20, tolerance=2, lower=True, control="untrained", corpus="studio")
     assert verdict("toy/new", 20, control=70) == "reproduced"
