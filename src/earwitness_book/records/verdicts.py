@@ -197,8 +197,8 @@ def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
     if decided is None:
         against = found.value < 0 or (sign == "<" and found.value == 0)
         return False if against else None
-    if decided == 0:
-        return True if sign == "<=" and found.value >= 0 else None
+    if decided == 0:  # as much, or more: even the lower end is not less
+        return True if sign == "<=" and found.interval[0] >= 0 else None
     return decided > 0
 
 

@@ -215,7 +215,8 @@ def order_verdict(values, corpus="street", claim="toy/above"):
     "values, expected",
     [
         ([(50, 1), (80, 1), (100, 1)], "reproduced"),
-        ([(50, 1), (100, 1), (100, 1)], "reproduced"),
+        ([(50, 1), (100, 1), (100, 1)], "undecided"),
+        ([(50, 1), (80, 30), (81, 30)], "undecided"),
         ([(50, 1), (103, 1), (100, 1)], "partly"),
         ([(50, 1), (40, 1), (30, 1)], "not reproduced"),
         ([(50, 0), (80, 0), (100, 0)], "undecided"),
@@ -226,7 +227,7 @@ def order_verdict(values, corpus="street", claim="toy/above"):
     ],
 )
 def test_a_step_of_an_order_counts_only_if_the_difference_is_certain(checkout, values, expected):
-    """Chance < accuracy <= ceiling: equal is enough for the second step, not for the first."""
+    """Chance < accuracy <= ceiling: for the second step the lower end of the lead may be zero."""
     assert order_verdict(values) == expected
 
 
@@ -246,6 +247,17 @@ def test_an_order_that_holds_but_for_the_step_of_its_control_is_not_specific(
     judged = records.judgement(claim, {"value": True, "corpus": "street"}, beside)
     assert judged.verdict == expected
     assert (judged.why == "not so: 103 <= 100, which is the control") == (control == "toy/ceiling")
+
+
+@pytest.mark.parametrize(
+    "ends, at_least, above",
+    [((0, 0), True, None), ((0, 2), True, None), ((-1, 3), None, None), ((1, 3), True, True)],
+)
+def test_at_least_as_much_is_certain_where_no_part_of_the_interval_is_below(ends, at_least, above):
+    upper = {"value": 80 + sum(ends) / 2, "against": {"low": ends}}
+    lower = {"id": "low", "value": 80}
+    assert verdicts.step_holds(lower, "<=", upper) is at_least
+    assert verdicts.step_holds(lower, "<", upper) is above
 
 
 def test_an_open_step_is_named(checkout):
