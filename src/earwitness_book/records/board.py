@@ -196,13 +196,13 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
     holds = all(_as_claimed(*step) for step in compared)  # of the values; see judgement
     drawn = [entry for step in compared for entry in step[::2] if entry.get("n")]
     fewest = min(drawn, key=lambda entry: entry["n"], default={})
-    shared = {
-        key: some.get(key) for key in ("corpus", "protocol", "profile", "seeds", "provenance")
-    }
+    seeds = min(entry.get("seeds") or 1 for step in compared for entry in step[::2])
+    shared = {key: some.get(key) for key in ("corpus", "protocol", "profile", "provenance")}
     unsure, lead = least_sure(claim, entries) or ("", None)
     return shared | {
         "id": claim.id, "value": holds, "note": "; ".join(said),
-        "n": fewest.get("n"), "of": fewest.get("of"), "interval": lead and list(lead.interval),
+        "n": fewest.get("n"), "of": fewest.get("of"), "seeds": seeds if seeds > 1 else None,
+        "interval": lead and list(lead.interval),
         "unit": entries[unsure]["unit"] if lead else "",
     }  # fmt: skip
 
