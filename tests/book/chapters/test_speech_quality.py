@@ -114,6 +114,22 @@ def test_noise_that_is_hidden_is_counted_beside_silence():
     assert {found[id]["n"] for id in found if "noise-s" in id or "silence-h" in id} == {2}
 
 
+def test_a_lead_over_three_clips_is_as_wide_as_three_make_it():
+    """However many other clips are drawn with them."""
+    rng = np.random.default_rng(0)
+    kinds = ["clean"] * 3 + ["white noise"] * 12 + ["gsm"] * 60
+    changes = [-1.0, -1.0, 0.5] + [0.5] * 9 + [-1.0] * 3 + list(rng.normal(0, 1, 60))
+    masks = _survey(changes, [3.0] * 75, kinds, -0.1, speech=0.0)
+    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 1000)
+    noise = found["speech-quality/occlusion/hiding-noise-sometimes-helps"]
+    silence = found["speech-quality/ours/hiding-silence-helps"]
+    assert (noise["n"], silence["n"]) == (12, 3)
+    lead = noise["value"] - silence["value"]
+    low, high = noise["against"]["speech-quality/ours/hiding-silence-helps"]
+    spread = 4.303 * np.std([0, 0, 50], ddof=1) / 3**0.5  # t of two degrees of freedom
+    assert low < lead - spread and high > lead + spread
+
+
 def test_of_a_single_clip_with_silence_there_is_no_interval_and_no_lead():
     kinds = ["clean", "gsm", "white noise", "babble"]
     masks = _survey([0.0, 0.0, 0.5, 0.2], [3.0] * 4, kinds, 0.0, speech=0.0)
