@@ -71,6 +71,19 @@ def test_one_alone_and_draws_of_nothing_have_no_ends(draws, n, said):
         statistics.ends(draws, n)
 
 
+def test_what_few_networks_leave_open_is_as_wide_as_students_t_and_clips_stay_as_they_were():
+    rng = np.random.default_rng(0)
+    of_clips, nets = rng.normal(0, 1, 4000), np.array([-1.0, 0.0, 1.0])
+    anew = nets[rng.integers(3, size=(4000, 3))].mean(1)
+    found = statistics.widened(anew, np.zeros(4000), 3)
+    reach = 4.303 * nets.std(ddof=1) / 3**0.5  # t of two degrees of freedom, standard error
+    assert 1.96 * found.std() == pytest.approx(reach, rel=0.05)
+    assert statistics.widened(of_clips, of_clips, 3) == pytest.approx(of_clips)
+    assert statistics.widened(anew, of_clips, 1) == pytest.approx(anew)  # one was not drawn
+    with pytest.raises(ParameterError):
+        statistics.widened(anew, of_clips, 0)
+
+
 def test_clips_of_one_speaker_are_drawn_together():
     rng = np.random.default_rng(1)
     speakers = np.repeat(np.arange(12), 50)

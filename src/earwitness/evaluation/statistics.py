@@ -82,6 +82,38 @@ def ends(
 
 
 @checked
+def widened(
+    draws: Sequence[float], fixed: Sequence[float], n: int, *, level: float = 0.95
+) -> np.ndarray:
+    """Return draws in which the part of a few networks is as wide as so few leave it.
+
+    Parameters
+    ----------
+    draws : array_like, shape (n_resamples,)
+        The statistic of drawn clips and, of these, of drawn networks.
+    fixed : array_like, shape (n_resamples,)
+        Of the same clips, and of all networks.
+    n : int
+        How many networks there are; of a single one nothing was drawn, and nothing is widened.
+    level : float
+        Of the interval that is taken of the draws, 0 to 1.
+
+    Notes
+    -----
+    As :func:`ends` does for clips: by sqrt(n / (n - 1)), and from the normal distribution to
+    Student's t. There are many clips and few networks, so each part needs a factor of its own.
+    """
+    check_number("n", n, 1, 2**31, whole=True)
+    check_number("level", level, 0, 1)
+    draws, fixed = np.asarray(draws, float), np.asarray(fixed, float)
+    if n == 1:
+        return draws
+    tail = (1 - level) / 2
+    wider = np.sqrt(n / (n - 1)) * scipy.stats.t.isf(tail, n - 1) / scipy.stats.norm.isf(tail)
+    return fixed + wider * (draws - fixed)
+
+
+@checked
 def bootstrap(
     values: Sequence[float],
     groups: Sequence | None = None,
