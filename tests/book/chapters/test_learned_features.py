@@ -134,7 +134,8 @@ def test_further_features_are_counted_beside_those_of_networks_that_are_drawn():
     assert own["value"] == 2 and own["interval"] == (2, 2) and own["n"] == 12
     assert control["value"] == 0.5 and control["seeds"] == 2
     assert control["interval"] == (0, 1) and control["std"] == pytest.approx(0.5**0.5)
-    assert own["against"][f"{OURS}/no-voice-in-others-random-weights"] == (1, 2)
+    low, high = own["against"][f"{OURS}/no-voice-in-others-random-weights"]
+    assert low < 0 and high > 3  # two networks that differ leave it open
     alone = learned_features.further_records([knows, blind], [0, 0], truth, clips)
     assert alone[f"{OURS}/no-voice-in-others-random-weights"]["std"] is None
 
@@ -187,7 +188,7 @@ def test_a_role_is_held_against_the_best_features_of_untrained_networks_clip_by_
     found = learned_features.role_records("speech", best, [knows, *guesses], truth, clips)
     own, control = found.values()
     low, high = own["against"]["speech-quality/ours/speech-random-weights"]
-    assert 0.3 < low < high < 0.6 and own["interval"][0] > 0.9
+    assert 0.3 < low < high < 0.7 and own["interval"][0] > 0.9  # three networks
     assert own["n"] == 12 and own["of"] == "clips" and control["seeds"] == 3
     alike = learned_features.role_records("speech", best[:2], [knows, knows], truth, clips)
     low, high = next(iter(alike.values()))["against"]["speech-quality/ours/speech-random-weights"]
