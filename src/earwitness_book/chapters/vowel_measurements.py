@@ -291,7 +291,8 @@ def hits(values: pd.DataFrame, table: pd.DataFrame, population: pd.DataFrame) ->
     Returns
     -------
     DataFrame
-        ``f0``, ``f1``, ``f2``; false where the table has no value, see :func:`known`.
+        ``f0``, ``f1``, ``f2``, indexed as ``table``; false where that has no value, see
+        :func:`known`.
     """
     groups = group_statistics(population).pivot_table(
         index=["sex", "vowel"], columns="quantity", values="sd_hz"
@@ -303,7 +304,8 @@ def hits(values: pd.DataFrame, table: pd.DataFrame, population: pd.DataFrame) ->
                 values[f"{name}_hz"], table[f"{name}_hz"].replace(0, np.nan), sd[name].to_numpy()
             )
             for name in QUANTITIES
-        }
+        },
+        index=table.index,
     )
 
 

@@ -171,6 +171,12 @@ def test_accuracy_is_drawn_by_speaker_and_led_over_chance():
     assert found[f"{OURS}/chance-speaker"]["value"] == 25
 
 
+def test_of_each_speaker_as_many_is_no_certainty():
+    found = speaker_bands.accuracy_records(np.tile([True, False], 3), list("aabbcc"), 6.25)
+    low, high = found["raw-waveform/accuracy/speaker-utterance"]["interval"]
+    assert low < 25 and high > 75  # of three
+
+
 def test_all_right_is_no_certainty():
     found = speaker_bands.accuracy_records(np.ones(16, bool), range(16), 6.25)
     value = found["raw-waveform/accuracy/speaker-utterance"]
