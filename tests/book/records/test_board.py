@@ -386,6 +386,19 @@ def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last
     assert sum(records.tally(board).values()) == board["id"].nunique()
 
 
+def test_more_masks_do_not_lead_before_fewer_clips(checkout):
+    accuracy = {"id": "toy/accuracy", "value": 90, "corpus": "studio"}
+    rows = [("old", 6276, ""), ("new", 216, "clips"), ("small", 40, "clips")]
+    executed(
+        checkout,
+        "real",
+        [{**accuracy, "protocol": name, "n": n, "of": of} for name, n, of in rows],
+    )
+    assert records.leading(records.scoreboard()).set_index("id")["protocol"]["toy/accuracy"] == (
+        "new"
+    )
+
+
 @pytest.mark.parametrize("name", ["..", "../..", "a/b", "/"])
 def test_a_profile_that_is_a_path_is_refused(checkout, monkeypatch, name):
     monkeypatch.setenv("EARWITNESS_PROFILE", name)
