@@ -337,9 +337,13 @@ def cosines(pictures: torch.Tensor, width: int = 11) -> torch.Tensor:
     return unit @ unit.T
 
 
-def similarity(alike: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-    """Return the mean cosine of maps within and between words, from :func:`cosines`."""
-    pairs = _pairs(targets)
+def similarity(
+    alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str]
+) -> dict[str, float]:
+    """Return the mean cosine of maps within and between words, from :func:`cosines`; of pairs of
+    speakers, for one person's clips are alike whatever the word.
+    """
+    pairs = _pairs(targets, names)
     return {side: float(alike[pairs[side]].mean()) for side in pairs}
 
 
@@ -367,7 +371,7 @@ def similarity_records(
         "same word": "audiomnist/ours/similarity-within-classes",
         "different words": "audiomnist/ours/similarity-between-classes",
     }
-    n, control = len(set(names)), similarity(spectrograms, targets)
+    n, control = len(set(names)), similarity(spectrograms, targets, names)
     drawn = drawn_similarity(maps, targets, names, n_resamples)
     if not np.isfinite([each[0] for each in drawn.values()]).all():
         return {}
@@ -421,11 +425,11 @@ def drawn_areas(
     alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
 ) -> np.ndarray:
     """Return the area under the ROC curve of all pairs of clips, then of those of each draw of
-    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments as
-    for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
+    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments and
+    pairs as for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
     """
     speaker, members = np.unique(names, return_inverse=True)
-    n, (first, second) = len(speaker), np.triu_indices(len(members), 1)
+    n, (first, second) = len(speaker), np.nonzero(np.less.outer(members, members))
     times = (records.drawn(n, n_resamples, 0)[:, :, None] == np.arange(n)).sum(1)
     _, place = np.unique(alike.numpy()[first, second], return_inverse=True)
     same = (targets[first] == targets[second]).numpy()
@@ -442,7 +446,7 @@ def drawn_similarity(
     alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
 ) -> dict[str, np.ndarray]:
     """Return :func:`similarity` of all clips, then of each draw of speakers, (1 + n_resamples,)
-    each. A clip is never paired with itself, however often it is drawn.
+    each. Nobody is paired with himself, however often he is drawn.
     """
     speaker, members = np.unique(names, return_inverse=True)
     n = len(speaker)
@@ -450,7 +454,7 @@ def drawn_similarity(
     times = (drawn[:, :, None] == np.arange(n)).sum(1).astype(float)  # (draw, speaker)
     of = torch.nn.functional.one_hot(torch.as_tensor(members), n).double()  # (clip, speaker)
     found = {}
-    for side, pairs in _pairs(targets).items():
+    for side, pairs in _pairs(targets, names).items():
         sums, counts = (
             (of.T @ each.double() @ of).numpy() for each in (alike * pairs, pairs)
         )  # (speaker, speaker)
@@ -459,13 +463,11 @@ def drawn_similarity(
     return found
 
 
-def _pairs(targets: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return which pairs of two clips (n, n) are of one word, and which of different ones."""
-    same = targets[:, None] == targets[None, :]
-    return {
-        "same word": same & ~torch.eye(len(targets), dtype=bool),
-        "different words": ~same,
-    }
+def _pairs(targets: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Return which pairs of two speakers' clips (n, n) are of one word, and which of two."""
+    members = torch.as_tensor(np.unique(names, return_inverse=True)[1])
+    same, two = (each[:, None] == each[None, :] for each in (targets, members))
+    return {"same word": same & ~two, "different words": ~same & ~two}
 
 
 def voice_moved(clip, pitch_factor: float, formant_factor: float) -> np.ndarray:
