@@ -218,8 +218,11 @@ def flipping_records(curves: Mapping[str, FlippingCurve], family: str, names: Se
     return records.from_clips(areas, names) | records.from_clips(at_one | untouched, names)
 
 
-def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str) -> dict:
-    """Return in how many fractions the order of Figure 3 holds, with its interval over speakers.
+def order_records(
+    right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str, family: str
+) -> dict[str, dict]:
+    """Return in how many fractions (%) the order of Figure 3 holds, by id, with its control: for
+    the relevance of random weights.
 
     Parameters
     ----------
@@ -229,24 +232,38 @@ def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: st
         The speaker of each clip.
     lrp : str
         The method that stands for the paper's.
+    family : {"digits", "sex"}
     """
-    drawn = {order: _drawn_means(each, names) for order, each in right.items()}
-    whole = {order: each.mean(axis=0) for order, each in right.items()}
+    drawn = {
+        order: np.vstack([each.mean(axis=0), _drawn_means(each, names)])
+        for order, each in right.items()
+    }
+    own, untrained = (
+        flipping_order(drawn[by], drawn["amplitude"], drawn["random"])
+        for by in (lrp, "random-weights")
+    )
+    id, control = f"flipping/{family}-order", f"ours/flipping-{family}-order-untrained"
+    return _over_speakers({id: own, control: untrained}, names)
 
-    def count(of: Mapping[str, np.ndarray], relevance: str) -> np.ndarray:
-        return flipping_order(of[relevance], of["amplitude"], of["random"])
 
-    found = _over_speakers(float(count(whole, lrp)), count(drawn, lrp), names)
-    return found | {"control": float(count(whole, "random-weights"))}
+def _over_speakers(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> dict[str, dict]:
+    """Return what is recorded of a value and its control, each that of all speakers, then of each
+    draw. Counts are rough, so an interval may miss its own value; then it is extended to it.
+    """
+    values = {f"audiomnist/{id}": np.asarray(each, float) for id, each in values.items()}
+    id, control = values
+    found = records.from_draws(values, len(set(names)), "speakers", [(id, control)])
 
+    def with_value(ends: tuple[float, float], value: float) -> tuple[float, float]:
+        return min(ends[0], value), max(ends[1], value)
 
-def _over_speakers(value: float, drawn: Sequence[float], names: Sequence[str]) -> dict:
-    """Return a value with an interval that holds it; of one speaker alone there is none."""
-    found = {"value": value, "n": len(set(names)), "of": "speakers"}
-    if found["n"] == 1:
-        return found
-    low, high = statistics.ends(drawn, found["n"])
-    return found | {"interval": (min(low, value), max(high, value))}
+    for each in found.values():
+        if "interval" in each:
+            each["interval"] = with_value(each["interval"], each["value"])
+    if "against" in found[id]:
+        lead = found[id]["value"] - found[control]["value"]
+        found[id]["against"] = {control: with_value(found[id]["against"][control], lead)}
+    return found
 
 
 def _drawn_means(right: np.ndarray, names: Sequence[str], n_resamples: int = 1000) -> np.ndarray:
@@ -268,21 +285,27 @@ def robust_until(
     return 100 * fractions[broken[0] - 1 if len(broken) else -1]
 
 
-def robust_records(random, amplitude, fractions: Sequence[float], names: Sequence[str]) -> dict:
-    """Return until which fraction (%) flipping at random leaves accuracy, with its interval.
+def robust_records(
+    random: np.ndarray, amplitude: np.ndarray, fractions: Sequence[float], names: Sequence[str]
+) -> dict[str, dict]:
+    """Return until which fraction (%) flipping at random leaves accuracy, by id, with its control:
+    the same by amplitude.
 
     Parameters
     ----------
     random, amplitude : bool ndarray, shape (n_clips, n_fractions)
-        What is classified correctly; the control is the same fraction by amplitude.
+        What is classified correctly.
     fractions : sequence of float
     names : sequence of str
         The speaker of each clip.
     """
-    value = robust_until(random.mean(axis=0), fractions)
-    drawn = [robust_until(each, fractions) for each in _drawn_means(random, names)]
-    control = robust_until(amplitude.mean(axis=0), fractions)
-    return _over_speakers(value, drawn, names) | {"control": control}
+    ids = {"flipping/sex-random-robust": random, "ours/flipping-sex-amplitude-robust": amplitude}
+    drawn = {
+        id: np.vstack([right.mean(axis=0), _drawn_means(right, names)]) for id, right in ids.items()
+    }
+    return _over_speakers(
+        {id: [robust_until(each, fractions) for each in rows] for id, rows in drawn.items()}, names
+    )
 
 
 def speaker_pitch(clips: Sequence) -> pd.DataFrame:

@@ -128,19 +128,33 @@ def test_the_share_of_ordered_fractions_stands_beside_that_of_random_weights():
         "amplitude": np.array([[1, 0, 0, 0], [1, 0, 0, 0]], bool),
         "random": np.array([[1, 1, 1, 0], [1, 1, 1, 0]], bool),
     }
-    found = audiomnist.order_records(right, ["a", "b"], "lrp")
-    assert found["value"] == 50 and found["control"] == 0
-    assert found["interval"] == (50, 100)  # speaker a drawn twice: 100
-    alone = audiomnist.order_records(right, ["a", "a"], "lrp")
-    assert alone == {"value": 50, "control": 0, "n": 1, "of": "speakers"}
+    found = audiomnist.order_records(right, ["a", "b"], "lrp", "sex")
+    own, control = (
+        found["audiomnist/flipping/sex-order"],
+        "audiomnist/ours/flipping-sex-order-untrained",
+    )
+    assert (own["value"], found[control]["value"]) == (50, 0)
+    low, high = own["interval"]
+    assert low <= 50 and high >= 100  # speaker a drawn twice: 100
+    low, high = own["against"][control]
+    assert low <= 50 <= high and (own["n"], own["of"]) == (2, "speakers")
+    alone = audiomnist.order_records(right, ["a", "a"], "lrp", "sex")
+    assert alone["audiomnist/flipping/sex-order"] == {"value": 50, "n": 1, "of": "speakers"}
 
 
-def test_robustness_has_an_interval_over_speakers_and_amplitude_beside_it():
-    random = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
-    found = audiomnist.robust_records(random, random[:, [0, 3, 3, 3]], [0, 0.1, 0.5, 1], ["a", "b"])
-    assert found["value"] == 10 and found["interval"] == (10, 50) and found["control"] == 0
-    alone = audiomnist.robust_records(random, random, [0, 0.1, 0.5, 1], ["a", "a"])
-    assert alone == {"value": 10, "control": 10, "n": 1, "of": "speakers"}
+def test_robustness_has_an_interval_over_speakers_and_amplitude_for_a_control():
+    random, fractions = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool), [0, 0.1, 0.5, 1]
+    found = audiomnist.robust_records(random, random[:, [0, 3, 3, 3]], fractions, ["a", "b"])
+    own, control = found.values()
+    assert (own["value"], control["value"]) == (10, 0)
+    assert own["interval"][0] <= 10 and own["interval"][1] >= 50
+    same = audiomnist.robust_records(random, random, fractions, ["a", "b"])
+    low, high = same["audiomnist/flipping/sex-random-robust"]["against"][
+        "audiomnist/ours/flipping-sex-amplitude-robust"
+    ]
+    assert low <= 0 <= high  # drawn together: the same speakers for both
+    alone = audiomnist.robust_records(random, random, fractions, ["a", "a"])
+    assert not any("interval" in each for each in alone.values())
 
 
 @given(st.integers(1, 5))
