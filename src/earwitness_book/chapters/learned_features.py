@@ -22,8 +22,8 @@ def census_records(
     Parameters
     ----------
     networks : sequence of pair
-        The model and one with random weights: outputs for each clip, (n_segments, n_units), and
-        for silence, (n_units,).
+        The model and then networks with random weights: outputs for each clip, (n_segments,
+        n_units), and for silence, (n_units,).
     drawn : ndarray of int, shape (n_draws, n_clips)
         Which clips, of :func:`earwitness_book.records.drawn`.
     """
@@ -103,18 +103,36 @@ def drawn_focus(shares: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 def beside_untrained(
     values: Mapping[str, Sequence[np.ndarray]], drawn: np.ndarray
 ) -> dict[str, dict]:
-    """Return what is recorded of counts of features: of the model, and of random weights.
+    """Return what is recorded of counts of features, by id: of the model, and the mean of networks
+    with random weights, which are drawn, too.
 
     Parameters
     ----------
-    values : mapping from the end of an id to pair of array_like, shape (n_draws,)
+    values : mapping from the end of an id to sequence of array_like, shape (n_draws,)
+        Of the model, then of each network with random weights.
     drawn : ndarray of int, shape (n_draws, n_clips)
     """
-    pairs = {
-        (f"speech-quality/features/{word}", f"speech-quality/ours/{word}-random-weights"): pair
-        for word, pair in values.items()
-    }
-    return _recorded(pairs, drawn.shape[1])
+    found = {}
+    for word, (own, *untrained) in values.items():
+        ids = f"speech-quality/features/{word}", f"speech-quality/ours/{word}-random-weights"
+        found |= _beside_networks(ids, own, np.stack(untrained), drawn.shape[1])
+    return found
+
+
+def _beside_networks(
+    ids: tuple[str, str], own: np.ndarray, untrained: np.ndarray, n: int
+) -> dict[str, dict]:
+    """Return what is recorded of a value, and of the mean of networks with random weights,
+    (n_networks, n_draws); the lead is as wide as so few networks leave it.
+    """
+    found = _recorded({ids: (own, over_networks(untrained))}, n)
+    if "against" in found.get(ids[0], {}):
+        wide = _recorded({ids: (own, _widened(untrained))}, n)
+        found[ids[0]]["against"] = wide[ids[0]]["against"]
+    if ids[1] in found:
+        spread = float(np.std(untrained[:, 0], ddof=1)) if len(untrained) > 1 else None
+        found[ids[1]] |= {"std": spread, "seeds": len(untrained)}
+    return found
 
 
 def method_records(cosine, other, lift, gradients, drawn: np.ndarray) -> dict[str, dict]:
@@ -252,19 +270,11 @@ def further_records(
             for values, unit in zip(outputs, best, strict=True)
         ]
     )
-    untrained = counts[1:]
     ids = (
         "speech-quality/features/no-voice-in-others",
         "speech-quality/ours/no-voice-in-others-random-weights",
     )
-    found = _recorded({ids: (counts[0], over_networks(untrained))}, len(np.unique(clips)))
-    if "against" in found.get(ids[0], {}):
-        wide = _recorded({ids: (counts[0], _widened(untrained))}, len(np.unique(clips)))
-        found[ids[0]]["against"] = wide[ids[0]]["against"]
-    if ids[1] in found:
-        spread = float(np.std(untrained[:, 0], ddof=1)) if len(untrained) > 1 else None
-        found[ids[1]] |= {"std": spread, "seeds": len(untrained)}
-    return found
+    return _beside_networks(ids, counts[0], counts[1:], len(np.unique(clips)))
 
 
 def further(outputs: np.ndarray, no_voice: np.ndarray, clips: Sequence) -> np.ndarray:
@@ -316,14 +326,9 @@ def _times(drawn: np.ndarray) -> np.ndarray:
 
 
 def _recorded(pairs: Mapping[tuple[str, str], Sequence], n: int) -> dict[str, dict]:
-    """Return what is recorded of values and their controls over draws of clips; of a single clip
-    there is no interval.
-    """
+    """Return what is recorded of values and their controls over draws of clips."""
     values = {id: each for ids, both in pairs.items() for id, each in zip(ids, both, strict=True)}
-    found = records.from_draws(values, n, "clips", list(pairs))
-    if n > 1:
-        return found
-    return {id: {"value": each["value"], "n": n, "of": "clips"} for id, each in found.items()}
+    return records.from_draws(values, n, "clips", list(pairs))
 
 
 def role_records(

@@ -209,3 +209,15 @@ def test_stripes_are_what_stays_the_same_in_time():
     silent = np.concatenate([stripes, 0 * stripes], axis=0)  # features without an explanation
     assert learned_features.horizontal_structure(silent) == pytest.approx(1)
     assert np.isnan(learned_features.horizontal_structure(np.zeros((2, 0, 3, 5))))
+
+
+def test_counts_of_networks_with_random_weights_are_drawn_with_the_networks():
+    drawn = records.drawn(16, 400, 0)
+    own, *untrained = (np.full(401, count) for count in (20, 0, 5, 10, 15))
+    found = learned_features.beside_untrained({"always": [own, *untrained]}, drawn)
+    value, control = found[f"{FEATURES}/always"], found[f"{OURS}/always-random-weights"]
+    assert (value["value"], control["value"], control["seeds"]) == (20, 7.5, 4)
+    assert value["interval"] == (20, 20) and control["std"] == pytest.approx(6.455, abs=1e-3)
+    assert control["interval"][0] < 5 and control["interval"][1] > 10
+    low, high = value["against"][f"{OURS}/always-random-weights"]
+    assert low < 4 and high > 21  # t of four: 12.5 -+ 10.3
