@@ -114,6 +114,54 @@ def widened(
 
 
 @checked
+def lead_over_networks(
+    values: np.ndarray,
+    others: np.ndarray,
+    groups: Sequence,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 4000,
+    seed: int = 0,
+) -> Interval:
+    """Return how far the mean of networks leads that of others, of the same clips.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_clips,) or (n_networks, n_clips)
+        Of one network, or of the same network trained from several seeds.
+    others : array_like, shape (n_others, n_clips)
+        Of networks with random weights, or of others that are led.
+    groups : sequence, length n_clips
+        The speaker of each clip: speakers are drawn with all their clips, and networks with all
+        that they were asked. Few networks make the interval as wide as so few leave it
+        (:func:`widened`).
+    level : float
+    n_resamples : int
+    seed : int
+
+    Returns
+    -------
+    Interval
+        ``n`` counts groups; of a single one nothing is known, and the interval is infinite.
+    """
+    members = np.unique(groups, return_inverse=True)[1]
+    n_groups, rng = int(members.max()) + 1, np.random.default_rng(seed)
+    drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
+    sizes = np.bincount(members)[drawn].sum(axis=1)
+    means = []
+    for each in (np.atleast_2d(np.asarray(those, float)) for those in (others, values)):
+        sums = np.stack([each[:, members == m].sum(axis=1) for m in range(n_groups)])
+        by_net = sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
+        nets = rng.integers(len(each), size=(n_resamples, len(each)))
+        anew = np.take_along_axis(by_net, nets, axis=1).mean(axis=1)
+        means.append(widened(anew, by_net.mean(axis=1), len(each), level=level))
+    lead = float(np.mean(values) - np.mean(others))
+    if n_groups == 1:
+        return Interval(lead, -np.inf, np.inf, 1)
+    return Interval(lead, *ends(means[1] - means[0], n_groups, level=level, value=lead), n_groups)
+
+
+@checked
 def bootstrap(
     values: Sequence[float],
     groups: Sequence | None = None,

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from earwitness.evaluation import units
+from earwitness.evaluation import statistics, units
 from earwitness_book import records
 
 REGION = 0.1  # share of the cells that are a map's region: those of largest magnitude
@@ -127,27 +127,31 @@ def inverted_maps(attributions: torch.Tensor, below: float = -0.8) -> np.ndarray
     return (np.array(lowest) <= below).mean(axis=0)
 
 
-def map_records(
-    measures: Mapping[str, np.ndarray], clips: Sequence, seeds: Mapping[str, int]
-) -> dict[str, dict]:
+def map_records(measures: Mapping[str, np.ndarray], clips: Sequence) -> dict[str, dict]:
     """Return what is recorded of measures, by id, clips drawn with all their segments.
 
     Parameters
     ----------
-    measures : mapping from id to ndarray, shape (n_segments,)
-        NaN where a segment has none: it is left out of all of them. Nothing is recorded where no
-        segment is left.
+    measures : mapping from id to ndarray, shape (n_segments,) or (n_networks, n_segments)
+        The second of networks with random weights: their mean is recorded, and they are drawn with
+        the clips where the first measure leads them. NaN where a segment has none: it is left out
+        of all of them. Nothing is recorded where no segment is left.
     clips : sequence, length n_segments
-    seeds : mapping from id to int
-        Of networks with random weights: how many are behind the value.
     """
-    known = np.isfinite(list(measures.values())).all(axis=0)
+    rows = {f"speech-quality/{id}": np.atleast_2d(each) for id, each in measures.items()}
+    known = np.isfinite(np.concatenate(list(rows.values()))).all(axis=0)
     if not known.any():
         return {}
-    kept = {f"speech-quality/{id}": each[known] for id, each in measures.items()}
-    found = records.from_clips(kept, np.asarray(clips)[known], of="clips")
-    for id, n in seeds.items():
-        found[f"speech-quality/{id}"]["seeds"] = n
+    kept, groups = {id: each[:, known] for id, each in rows.items()}, np.asarray(clips)[known]
+    found = records.from_clips({id: each.mean(0) for id, each in kept.items()}, groups, of="clips")
+    own = next(iter(kept))
+    for id, each in measures.items():
+        if np.ndim(each) == 2:
+            id = f"speech-quality/{id}"
+            found[id]["seeds"] = len(each)
+            if "against" in found[own]:
+                lead = statistics.lead_over_networks(kept[own], kept[id], groups)
+                found[own]["against"][id] = lead.ends
     return found
 
 
@@ -156,8 +160,9 @@ def comparisons(regions, like, following, deeper, pairs, of_maps) -> list[dict[s
 
     Parameters
     ----------
-    regions, pairs, of_maps : mapping to ndarray, shape (n_segments,)
-        The model's first, then the mean of networks with random weights.
+    regions, pairs, of_maps : mapping to ndarray
+        The model's first, (n_segments,), then those of networks with random weights, (n_networks,
+        n_segments).
     like, following : mapping to ndarray
         With the explanation of its own segment first, then of another.
     deeper : mapping from layer to ndarray

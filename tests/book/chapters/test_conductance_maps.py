@@ -64,9 +64,9 @@ def test_inverted_pairs_and_maps():
 
 
 def test_records_draw_clips_and_name_the_networks_behind_a_control():
-    own, blank = np.array([0.1, 0.2, np.nan, 0.3]), np.array([0.5, 0.6, 0.7, 0.7])
+    own, blank = np.array([0.1, 0.2, np.nan, 0.3]), np.array([[0.5, 0.6, 0.7, 0.7]] * 5)
     measures = {"ours/own": own, "ours/blank": blank}
-    found = conductance_maps.map_records(measures, ["a", "a", "b", "c"], {"ours/blank": 5})
+    found = conductance_maps.map_records(measures, ["a", "a", "b", "c"])
     assert found["speech-quality/ours/own"]["value"] == pytest.approx(0.2)
     assert found["speech-quality/ours/blank"]["value"] == pytest.approx((0.5 + 0.6 + 0.7) / 3)
     assert found["speech-quality/ours/blank"]["seeds"] == 5
@@ -76,7 +76,21 @@ def test_records_draw_clips_and_name_the_networks_behind_a_control():
     assert ends == pytest.approx((0.15, 0.3))  # of both segments of a alone, of c alone
     against = found["speech-quality/ours/own"]["against"]["speech-quality/ours/blank"]
     assert min(against) == pytest.approx(-0.4)  # in each segment: only pairs know
-    assert conductance_maps.map_records({"ours/own": [np.nan]}, ["a"], {}) == {}
+    assert conductance_maps.map_records({"ours/own": [np.nan]}, ["a"]) == {}
+
+
+def test_networks_with_random_weights_are_drawn_with_the_clips():
+    rng, clips = np.random.default_rng(0), list("abcdefghijkl")
+    own, few = rng.normal(1, 0.1, 12), np.array([0.0, 0.8, 1.6])[:, None] + np.zeros(12)
+    measures = {"ours/own": own, "ours/blank": few}
+    found = conductance_maps.map_records(measures, clips)
+    low, high = found["speech-quality/ours/own"]["against"]["speech-quality/ours/blank"]
+    assert low < 0 < high  # 1 against 0.8, and another network could as well have 1.6
+    alike = measures | {"ours/blank": np.full((3, 12), 0.8)}
+    low, high = conductance_maps.map_records(alike, clips)["speech-quality/ours/own"]["against"][
+        "speech-quality/ours/blank"
+    ]
+    assert low > 0
 
 
 def test_every_measure_stands_beside_its_control():
