@@ -204,7 +204,7 @@ def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
 
 def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judgement) -> Judgement:
     """Return the judgement, or what the control makes of it."""
-    value, control = _compared(claim, entry, beside)
+    values, control = _compared(claim, entry, beside)
     if control is None:
         lost = [step for step in claim.steps if claim.control in step[::2]]
         lost = [step for step in lost if not step_holds(beside[step[0]], step[1], beside[step[2]])]
@@ -213,6 +213,11 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
         return Judgement("not specific", f"not so: {_words(lost[0], beside)}, which is the control")
     if not is_number(control.get("value")):
         return Judgement("undecided", "the control was not measured")
+    judged = [_beside_control(claim, value, control, found) for value in values]
+    return next((each for each in judged if each != found), found)
+
+
+def _beside_control(claim: Claim, value: Mapping, control: Mapping, found: Judgement) -> Judgement:
     up = _direction(claim)
     gained = difference(value, control)
     shown = f"control {number(control['value'])}"
@@ -227,22 +232,25 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
     return found
 
 
-def _compared(claim: Claim, entry: Mapping, beside: Mapping) -> tuple[Mapping, Mapping | None]:
+def _compared(
+    claim: Claim, entry: Mapping, beside: Mapping
+) -> tuple[list[Mapping], Mapping | None]:
     """Return what is held against the control, and the control; ``None`` if there is none to beat.
 
-    Of an order it is the last id, unless the control is one of its steps already.
+    Of an order it is every id that is below no other, unless the control is one of its steps.
     """
     own = entry.get("control")
     if claim.beside or not (claim.control or is_number(own)):
-        return entry, None
+        return [entry], None
     if claim.order:
         named = {id for step in claim.steps for id in step[::2]}
         is_step = claim.control in named or "/" not in claim.control or " " in claim.control
-        last = beside.get(claim.steps[-1][2], entry)
-        return last, None if is_step else beside.get(claim.control, {})
+        highest = dict.fromkeys(named - {low for low, *_ in claim.steps})
+        ahead = [beside.get(id, entry) for id in sorted(highest)]
+        return ahead, None if is_step else beside.get(claim.control, {})
     if claim.control in beside:
-        return entry, beside[claim.control]
-    return entry, {"value": own} if is_number(own) else {}
+        return [entry], beside[claim.control]
+    return [entry], {"value": own} if is_number(own) else {}
 
 
 def _direction(claim: Claim) -> int:

@@ -260,6 +260,19 @@ def test_at_least_as_much_is_certain_where_no_part_of_the_interval_is_below(ends
     assert verdicts.step_holds(lower, "<", upper) is above
 
 
+@pytest.mark.parametrize("untrained, expected", [(40, "reproduced"), (85, "not specific")])
+def test_each_end_of_an_order_beats_a_control_outside_of_it(checkout, untrained, expected):
+    """50 < 80 and 50 < 100: a control of 85 is below the second alone."""
+    order = "toy/chance < toy/accuracy | toy/chance < toy/ceiling"
+    claim = replace(records.published("toy")["toy/above"], order=order, control="toy/share")
+    values = {"toy/chance": 50, "toy/accuracy": 80, "toy/ceiling": 100, "toy/share": untrained}
+    beside = {
+        id: {"id": id, "value": value, "corpus": "street", "interval": [value - 1, value + 1]}
+        for id, value in values.items()
+    }
+    assert records.judge(claim, {"value": True, "corpus": "street"}, beside) == expected
+
+
 def test_an_open_step_is_named(checkout):
     for id, value in (("toy/chance", 50), ("toy/accuracy", 80), ("toy/ceiling", 100)):
         executed(checkout, "demo", [{"id": id, "value": value, "corpus": "street"}], name=id[4:])
