@@ -16,7 +16,7 @@ from torch import nn
 
 from earwitness import audio, audition, corpora, evaluation, figures
 from earwitness.arguments import checked
-from earwitness.evaluation import planted
+from earwitness.evaluation import planted, statistics
 from earwitness.html import html, in_script
 from earwitness_book.chapters import known_answers as known
 from earwitness_book.licences import withheld
@@ -259,18 +259,17 @@ def area(
         first, second = values[chosen[0]][:, :, None], values[chosen[1]][:, None]
         return 100 * ((first > second) + 0.5 * (first == second)).mean((1, 2))
 
-    def ends(values) -> tuple[float, float]:
-        low, high = np.quantile(values, [0.025, 0.975])
-        return float(low), float(high)
-
-    drawn = areas(score, draws)
-    found = {
-        "value": float(areas(score, [side[None] for side in sides])[0]),
-        "interval": ends(drawn),
-        "n": len(table),
-        "of": "networks",
-    }
-    differences = {id: ends(drawn - areas(other, draws)) for other, id in (against or {}).items()}
+    everyone = [side[None] for side in sides]
+    value, drawn = float(areas(score, everyone)[0]), areas(score, draws)
+    found, fewest = {"value": value, "n": len(table), "of": "networks"}, min(map(len, sides))
+    if fewest < 2:  # of one alone nothing is drawn
+        return found
+    differences = {}
+    for other, id in (against or {}).items():
+        lead = value - float(areas(other, everyone)[0])
+        ends = statistics.ends(drawn - areas(other, draws), fewest, value=lead)
+        differences[id] = max(-100.0, ends[0]), min(100.0, ends[1])
+    found["interval"] = statistics.ends(drawn, fewest)
     return found | ({"against": differences} if differences else {})
 
 

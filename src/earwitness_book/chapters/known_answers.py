@@ -403,8 +403,11 @@ def agreement(
         return np.mean(found, axis=0)
 
     value = float(mean_over_networks(0)[0])
-    low, high = np.quantile(mean_over_networks(n_resamples), [0.025, 0.975])
-    return value, min(value, float(low)), max(value, float(high))
+    n = min(right.shape[1] for right, _ in pairs)
+    if n < 2:  # of one sound alone nothing is known
+        return value, -1.0, 1.0
+    low, high = statistics.ends(mean_over_networks(n_resamples), n)
+    return value, min(value, low), max(value, high)
 
 
 def agreements(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

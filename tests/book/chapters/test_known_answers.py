@@ -115,6 +115,8 @@ def test_agreement_is_one_for_the_truth_and_minus_one_for_its_opposite():
     assert known.agreement(hand_made(values, values), "score") == pytest.approx((1, 1, 1))
     assert known.agreement(hand_made(values, values[::-1]), "score") == pytest.approx((-1, -1, -1))
     assert known.agreement(hand_made(values, [0.5] * 4), "score") == (0, 0, 0)
+    alone = hand_made(values, values).query("clip == clip.min()")
+    assert known.agreement(alone, "score") == (1, -1, 1)
 
 
 def test_rank_correlation_is_scipys():
