@@ -20,7 +20,7 @@ from earwitness.models import evaluation_mode, layout
 from earwitness.models.inference import agree
 from earwitness.training import checkpoints
 from earwitness.training.experiment import Experiment
-from earwitness.training.processes import ALONE, Processes
+from earwitness.training.processes import ALONE, Processes, check_importable
 
 N_CHECKPOINTS = 6
 HISTORY = "history.json"  # beside the checkpoints: what processes of their own hand back
@@ -180,8 +180,10 @@ def train(
     Raises
     ------
     EarwitnessError
-        If the loss stops being a number.
+        If the loss stops being a number, or a process cannot import the network.
     """
+    if processes.strategy == "ddp_spawn":
+        check_importable(network)
     every = experiment.every or max(1, experiment.n_epochs // N_CHECKPOINTS)
     owner = cache.digest({**experiment.specification, "torch": torch.__version__})
     learner = Learner(_form(network, experiment), experiment, every)

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from earwitness.errors import ParameterError, check_choice
 
@@ -37,8 +38,8 @@ def checked_processes(
     devices : int
         Processes on a processor, or GPUs, a process each.
     strategy : str
-        One of :data:`STRATEGIES`; ``"auto"`` forks on processors under Linux, and starts afresh
-        (``"ddp_spawn"``) otherwise.
+        One of :data:`STRATEGIES`; ``"auto"`` forks on processors under Linux where a fork of this
+        process can take gradients, and starts afresh (``"ddp_spawn"``) otherwise.
     device : torch.device
     batch_size : int
         Of the recipe.
@@ -62,14 +63,62 @@ def checked_processes(
     if devices > batch_size:
         raise ParameterError(f"A batch of {batch_size} cannot be shared by {devices} processes.")
     forks = sys.platform == "linux" and device.type == "cpu"  # on macOS forks are not safe
-    if strategy == "auto":
-        strategy = "ddp_fork" if forks else "ddp_spawn"
-    if strategy != "ddp_spawn" and not forks:
+    if strategy not in ("auto", "ddp_spawn") and not forks:
         raise ParameterError(
             f"Strategy {strategy!r} forks, which works on processors and on Linux alone; use "
             "'ddp_spawn'."
         )
-    return Processes(devices, strategy)
+    if strategy == "ddp_spawn" or not forks:
+        return Processes(devices, "ddp_spawn")
+    if _a_fork_learns():
+        return Processes(devices, "ddp_fork" if strategy == "auto" else strategy)
+    if strategy != "auto":
+        raise ParameterError(
+            f"Strategy {strategy!r} forks, and torch has started threads for gradients in this "
+            "process (torch.export does), which a fork does not have; use 'ddp_spawn', or train "
+            "in a new process."
+        )
+    return Processes(devices, "ddp_spawn")
+
+
+def _a_fork_learns() -> bool:
+    """Try whether a fork of this process can take a gradient; torch has no name for the question.
+
+    It cannot once torch has started threads for gradients: for one nested sixty deep, or for the
+    first one after ``torch.export``.
+    """
+    context = torch.multiprocessing.get_context("fork")
+    child = context.Process(target=_take_a_gradient, daemon=True)
+    child.start()
+    child.join(timeout=60)
+    child.kill()  # one that hangs does not learn either
+    return child.exitcode == 0
+
+
+def _take_a_gradient() -> None:
+    try:
+        torch.ones(1, requires_grad=True).sum().backward()
+    except RuntimeError:
+        sys.exit(1)  # without a traceback: the parent says it in its own words
+
+
+def check_importable(network: nn.Module) -> None:
+    """Raise ``ParameterError`` unless a process that starts afresh can import a network's classes.
+
+    Parameters
+    ----------
+    network : Module
+    """
+    for kind in {type(module) for module in network.modules()}:
+        in_a_notebook = kind.__module__ == "__main__" and not hasattr(
+            sys.modules["__main__"], "__file__"
+        )
+        if in_a_notebook or "<locals>" in kind.__qualname__:
+            raise ParameterError(
+                f"Several processes that start afresh must import {kind.__qualname__}, which is "
+                "defined in a notebook or a function; define it in a module, or train with one "
+                "device."
+            )
 
 
 def _check_devices(devices: int, device: torch.device) -> None:

@@ -101,6 +101,46 @@ def _more_of_table1(network: str, family: str, folds: Sequence) -> dict[str, dic
     return found
 
 
+def recipe_records(network: str, family: str, by_recipe: Mapping) -> dict[str, dict]:
+    """Return how accurate a network is on one fold by each recipe it was trained by, by id.
+
+    Parameters
+    ----------
+    network : str
+    family : str
+        Of the task: digits or sex.
+    by_recipe : mapping from name to Trained
+        On the same fold. Each is led by, or leads, those before it: its ``against`` is as
+        :func:`records.record` takes it.
+    """
+    one = next(iter(by_recipe.values()))
+    ids = {name: f"audiomnist/ours/{name}-recipe-{network.lower()}-{family}" for name in by_recipe}
+    right = {ids[name]: hits(each, one.fold.test) for name, each in reversed(by_recipe.items())}
+    found = records.from_clips(right, speakers([one]))
+    for name, trained in by_recipe.items():
+        iterations = trained.specification["recipe"]["iterations"]
+        found[ids[name]]["note"] = (
+            f"first fold, {len(one.fold.test)} clips, {iterations} iterations"
+        )
+    return {id: found[id] for id in ids.values()}
+
+
+def recipe_table(found: Mapping[str, dict]) -> dict[str, dict[str, str]]:
+    """Return what :func:`recipe_records` found as a reader wants it: accuracy, and the lead over
+    the first recipe, each with its interval.
+    """
+    (first, base), *_ = found.items()
+    rows = {}
+    for id, one in found.items():
+        low, high = one.get("interval", (np.nan, np.nan))
+        row = {"accuracy (%)": f"{one['value']:.1f} [{low:.1f}, {high:.1f}]", "lead (points)": "–"}
+        if id != first:
+            low, high = one.get("against", {}).get(first, (np.nan, np.nan))
+            row["lead (points)"] = f"{one['value'] - base['value']:+.1f} [{low:+.1f}, {high:+.1f}]"
+        rows[id.rsplit("/", 1)[1]] = row | {"on": one["note"]}
+    return rows
+
+
 def worst_speaker(wrong: np.ndarray, names: Sequence[str], seed: int = 0) -> dict:
     """Return which share of the errors (%) falls on one speaker, and what chance would put there.
 
@@ -334,11 +374,68 @@ def similarity_records(
     found = records.from_draws(
         {ids[side]: drawn[side] for side in ids}, n, "speakers", [(*ids.values(),)]
     )
-    if n == 1:  # of one speaker alone there is no interval
-        found = {
-            id: {name: each[name] for name in ("value", "n", "of")} for id, each in found.items()
-        }
     return {id: found[id] | {"control": control[side]} for side, id in ids.items()}
+
+
+def pattern_records(
+    maps: torch.Tensor,
+    untrained: Sequence[torch.Tensor],
+    spectrograms: torch.Tensor,
+    targets: torch.Tensor,
+    names: Sequence[str],
+    n_resamples: int = 1000,
+) -> dict[str, dict]:
+    """Return what is recorded of how well maps tell words apart, by id: the area under the ROC
+    curve of taking two clips for one word if their maps are alike.
+
+    Parameters
+    ----------
+    maps, spectrograms : Tensor, shape (n, n)
+        :func:`cosines` of the same clips.
+    untrained : sequence of Tensor, shape (n, n)
+        Of the maps of networks with random weights; they are drawn, too.
+    targets : Tensor of int, shape (n,)
+    names : sequence of str
+        The speaker of each clip; speakers are drawn.
+    n_resamples : int
+
+    Notes
+    -----
+    Cosines of spectrograms and of relevance have scales of their own; an area has none.
+    """
+    id = "audiomnist/ours/pattern-area"
+    own, sounds = (drawn_areas(each, targets, names, n_resamples) for each in (maps, spectrograms))
+    blank = np.stack([drawn_areas(each, targets, names, n_resamples) for each in untrained], 1)
+    chosen = records.drawn(len(untrained), n_resamples, 1)
+    blank = np.take_along_axis(blank, chosen, axis=1).mean(1)
+    values = {id: own, f"{id}-random-weights": blank, f"{id}-spectrogram": sounds}
+    against = [(id, other) for other in values if other != id]
+    found = records.from_draws(values, len(set(names)), "speakers", against)
+    for each in found:
+        if each.endswith("random-weights"):
+            found[each]["seeds"] = len(untrained)
+    return found
+
+
+def drawn_areas(
+    alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
+) -> np.ndarray:
+    """Return the area under the ROC curve of all pairs of clips, then of those of each draw of
+    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments as
+    for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
+    """
+    speaker, members = np.unique(names, return_inverse=True)
+    n, (first, second) = len(speaker), np.triu_indices(len(members), 1)
+    times = (records.drawn(n, n_resamples, 0)[:, :, None] == np.arange(n)).sum(1)
+    _, place = np.unique(alike.numpy()[first, second], return_inverse=True)
+    same = (targets[first] == targets[second]).numpy()
+    areas = np.full(len(times), np.nan)
+    for draw, drawn in enumerate(times):
+        weights = drawn[members[first]] * drawn[members[second]]
+        of_one, of_two = (np.bincount(place, weights * kind) for kind in (same, ~same))
+        if n_pairs := of_one.sum() * of_two.sum():
+            areas[draw] = of_one @ (of_two.cumsum() - of_two / 2) / n_pairs
+    return areas
 
 
 def drawn_similarity(

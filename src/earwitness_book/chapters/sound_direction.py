@@ -10,6 +10,7 @@ from torch import nn
 
 from earwitness import attribution, audition, corpora, evaluation, features, models, training
 from earwitness.acoustics import sphere
+from earwitness.errors import ParameterError
 from earwitness_book import records
 
 METHOD = "lrp-kiyan2022"
@@ -58,6 +59,29 @@ def bin_errors(parts) -> tuple[np.ndarray, np.ndarray]:
 def inputs_of(scenes: corpora.Corpus, rows: Sequence[int], kind: str) -> torch.Tensor:
     """Return the inputs (n, channels, frames, bins) of a network of that kind for some scenes."""
     return features.network_input(torch.from_numpy(scenes.mixtures(rows)), kind).float()
+
+
+def seeds_of(kinds: Sequence[str], n_trained: Sequence[int]) -> dict[str, int]:
+    """Return how many networks of each kind are trained anew; kinds without any are left out.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+    n_trained : sequence of int
+        One number for all kinds, or one for each.
+
+    Raises
+    ------
+    ParameterError
+        If there are more numbers than one, and not one for each.
+    """
+    each = [*n_trained] * len(kinds) if len(n_trained) == 1 else [*n_trained]
+    if len(each) != len(kinds):
+        raise ParameterError(
+            f"n_trained has {len(each)} numbers for {len(kinds)} kinds of network "
+            f"({', '.join(kinds)}); give one for all, or one for each."
+        )
+    return {kind: n for kind, n in zip(kinds, each, strict=True) if n}
 
 
 def train(kind: str, source: str, seed: int, recipe: str = "fast") -> nn.Module:

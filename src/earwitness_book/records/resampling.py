@@ -77,25 +77,22 @@ def from_draws(
     -------
     dict
         By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``. What is not defined
-        for everything together is left out; what no draw defines has no interval.
+        for everything together is left out; what no draw defines has no interval, nor has what
+        was found of one alone.
     """
     known = {id: np.asarray(each, float) for id, each in values.items()}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
     found = {id: {"value": float(each[0]), "n": n, "of": of} for id, each in known.items()}
+    if n < 2:
+        return found
+    from earwitness.evaluation.statistics import ends  # and with it torch: to record needs none
+
     for id, each in known.items():
         if np.isfinite(each[1:]).any():
-            found[id]["interval"] = _ends(each[1:], n)
+            found[id]["interval"] = ends(each[1:], n)
     for id, other in against:
         if id in known and other in known:
             leads = known[id] - known[other]
             if np.isfinite(leads[1:]).any():
-                found[id].setdefault("against", {})[other] = _ends(leads[1:], n, leads[0])
+                found[id].setdefault("against", {})[other] = ends(leads[1:], n, value=leads[0])
     return found
-
-
-def _ends(draws: np.ndarray, n: int, value: float | None = None) -> tuple[float, float]:
-    from earwitness.evaluation import statistics  # and with it torch: to record needs none
-
-    if n < 2:  # every draw is the same
-        return tuple(np.nanquantile(draws, [0, 1]).tolist())
-    return statistics.ends(draws, n, value=value)

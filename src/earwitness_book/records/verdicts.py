@@ -4,7 +4,7 @@
 ``reproduced``      the criterion is met, and the value beats its control: the 95 % interval of
                     the difference excludes zero
 ``not specific``    the criterion is met, or its weaker form, and the control does as well: it
-                    needs no learning
+                    needs no learning; so, too, an order that holds but for the step of its control
 ``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
                     of the steps), and the value beats its control
 ``undecided``       no interval was recorded, or it leaves open which of two values is larger; or
@@ -194,7 +194,11 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
     """Return the judgement, or what the control makes of it."""
     value, control = _compared(claim, entry, beside)
     if control is None:
-        return found
+        lost = [step for step in claim.steps if claim.control in step[::2]]
+        lost = [step for step in lost if not step_holds(beside[step[0]], step[1], beside[step[2]])]
+        if not lost:
+            return found
+        return Judgement("not specific", f"not so: {_words(lost[0], beside)}, which is the control")
     if not is_number(control.get("value")):
         return Judgement("undecided", "the control was not measured")
     up = _direction(claim)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from earwitness import features
-from earwitness.evaluation import FlippingCurve
+from earwitness.evaluation import FlippingCurve, roc_area
 from earwitness_book import records
 from earwitness_book.chapters import audiomnist
 
@@ -190,6 +190,40 @@ def test_similarity_of_drawn_speakers_is_that_of_all_pairs_of_their_clips():
             assert found[side][draw] == expected
 
 
+def test_the_area_of_drawn_speakers_is_that_of_all_pairs_of_their_clips():
+    rng = np.random.default_rng(0)
+    alike = torch.tensor(rng.integers(5, size=(6, 6)) / 4.0)  # with ties
+    alike = torch.maximum(alike, alike.T)
+    targets, names = torch.tensor([0, 1, 0, 0, 1, 1]), list("aabbcc")
+    found = audiomnist.drawn_areas(alike, targets, names, 20)
+    for draw, speakers in enumerate(records.drawn(3, 20, 0)):
+        clips = [clip for speaker in speakers for clip in (2 * speaker, 2 * speaker + 1)]
+        pairs = [(i, j) for i in clips for j in clips if i != j]
+        same = [bool(targets[i] == targets[j]) for i, j in pairs]
+        if len(set(same)) == 2:
+            expected = roc_area([float(alike[pair]) for pair in pairs], same)
+        else:
+            expected = np.nan
+        assert found[draw] == pytest.approx(expected, nan_ok=True)
+
+
+def test_patterns_are_told_from_those_of_random_weights_on_the_same_draws():
+    targets, names = torch.tensor([0, 1] * 12), np.repeat(np.arange(12), 2)
+    same = (targets[:, None] == targets[None, :]).double()
+    rng = np.random.default_rng(0)
+    blank = []
+    for _ in range(3):
+        noise = torch.tensor(rng.random((24, 24)))
+        blank.append(noise + noise.T)
+    found = audiomnist.pattern_records(same, blank, blank[0] + same / 4, targets, names, 200)
+    own, untrained, sounds = found.values()
+    assert own["value"] == 1 and 0.4 < untrained["value"] < sounds["value"] < 1
+    assert own["against"]["audiomnist/ours/pattern-area-random-weights"][0] > 0
+    assert (untrained["seeds"], own["n"], own["of"]) == (3, 12, "speakers")
+    alone = audiomnist.pattern_records(same, blank, same, targets, ["a"] * 24, 9)
+    assert all("interval" not in each and "against" not in each for each in alone.values())
+
+
 def test_patterns_of_words_are_compared_on_the_same_draws_of_speakers():
     targets, names = torch.tensor([0, 1] * 12), np.repeat(np.arange(12), 2)
     same = targets[:, None] == targets[None, :]
@@ -226,3 +260,19 @@ def test_speakers_are_sorted_by_their_pitch():
     table = audiomnist.speaker_pitch(clips)
     assert list(table["speaker"]) == ["low", "high"]
     np.testing.assert_allclose(table["f0_hz"], [110, 220], rtol=0.02)
+
+
+def test_recipes_are_compared_on_the_same_clips_and_the_later_leads_the_first():
+    networks = {"fast": Turned(), "paper": Trained()}  # 1 and 3 of 4 clips right
+    for each, iterations in zip(networks.values(), (400, 10_000), strict=True):
+        each.specification = {"recipe": {"iterations": iterations}}
+    found = audiomnist.recipe_records("AlexNet", "sex", networks)
+    first, second = (f"audiomnist/ours/{name}-recipe-alexnet-sex" for name in networks)
+    assert [found[id]["value"] for id in (first, second)] == [25, 75]
+    low, high = found[second]["against"][first]
+    assert low <= 50 <= high and found[second]["n"] == 2 and found[second]["of"] == "speakers"
+    assert found[second]["note"] == "first fold, 4 clips, 10000 iterations"
+    table = audiomnist.recipe_table(found)
+    assert table["fast-recipe-alexnet-sex"]["lead (points)"] == "–"
+    assert table["paper-recipe-alexnet-sex"]["lead (points)"].startswith("+50.0 [")
+    assert list(audiomnist.recipe_table({first: found[first]})) == ["fast-recipe-alexnet-sex"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from earwitness import models
 from earwitness.acoustics import sphere
+from earwitness.errors import ParameterError
 from earwitness_book.chapters import sound_direction
 
 SHARES = np.array([[50.0, 20, 5, 15, 7, 3], [30, 40, 5, 10, 12, 3]])  # a source on x, one on y
@@ -228,3 +229,11 @@ def test_bins_are_ranked_by_the_flipped_channels_where_that_is_asked(monkeypatch
     torch.testing.assert_close(active + reactive, by_all)
     handed_on = ranks[4][0]  # conserved: as much as is explained, and more than what biases keep
     assert not torch.allclose(handed_on, by_all)
+
+
+def test_networks_are_trained_as_many_of_each_kind_as_was_asked():
+    assert sound_direction.seeds_of(["intensity", "order1"], [0]) == {}
+    assert sound_direction.seeds_of(["intensity", "order1"], [4]) == {"intensity": 4, "order1": 4}
+    assert sound_direction.seeds_of(["intensity", "order3"], [0, 1]) == {"order3": 1}
+    with pytest.raises(ParameterError, match="3 numbers for 2 kinds.*one for each"):
+        sound_direction.seeds_of(["intensity", "order3"], [1, 1, 1])

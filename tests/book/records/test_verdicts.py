@@ -1,5 +1,7 @@
 """Verdicts follow from criterion, control and interval, and from nothing else."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from toy_claims import DECLARATION, declare, executed, verdict
@@ -194,6 +196,24 @@ def order_verdict(values, corpus="street", claim="toy/above"):
 def test_a_step_of_an_order_counts_only_if_the_difference_is_certain(checkout, values, expected):
     """Chance < accuracy <= ceiling: equal is enough for the second step, not for the first."""
     assert order_verdict(values) == expected
+
+
+@pytest.mark.parametrize(
+    "control, expected", [("toy/ceiling", "not specific"), ("toy/chance", "partly")]
+)
+def test_an_order_that_holds_but_for_the_step_of_its_control_is_not_specific(
+    checkout, control, expected
+):
+    """103 <= 100 is the step that is lost, 50 < 103 the one that holds."""
+    claim = replace(records.published("toy")["toy/above"], control=control)
+    values = {"toy/chance": 50, "toy/accuracy": 103, "toy/ceiling": 100}
+    beside = {
+        id: {"id": id, "value": value, "corpus": "street", "interval": [value - 1, value + 1]}
+        for id, value in values.items()
+    }
+    judged = records.judgement(claim, {"value": True, "corpus": "street"}, beside)
+    assert judged.verdict == expected
+    assert (judged.why == "not so: 103 <= 100, which is the control") == (control == "toy/ceiling")
 
 
 def test_an_open_step_is_named(checkout):
