@@ -29,6 +29,24 @@ def test_a_lead_of_few_speakers_covers_the_truth_as_often_as_it_says(n):
     assert 0.92 < np.mean(held) < 0.99  # plain percentiles of four: 0.80
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 9])
+def test_a_few_that_agree_by_luck_are_no_result(n):
+    """What is right for the one is wrong for the other, by the toss of a coin: of n clips all fall
+    on one side in 2 of 2 ** n cases, for n up to five in more than one of twenty.
+    """
+    tosses = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 * 100.0  # every case once
+    found = [statistics.paired_bootstrap(one, 100 - one, n_resamples=200) for one in tosses]
+    assert np.mean([one.excludes(0) for one in found]) <= 0.05
+
+
+def test_a_few_alike_leave_open_what_the_rule_of_clopper_and_pearson_does():
+    low, high = statistics.ends([1.0] * 50, 6, value=1.0)
+    assert high == 1 and low == pytest.approx(2 * 0.025 ** (1 / 6) - 1)
+    assert statistics.ends([-1.0] * 50, 4, value=-1.0)[1] == pytest.approx(1 - 2 * 0.025**0.25)
+    assert statistics.ends([0.0] * 50, 3, value=0.0) == (0, 0)
+    assert statistics.ends([1.0] * 50, 10, value=1.0) == (1, 1)  # many
+
+
 def test_ends_are_plain_percentiles_where_there_are_many_and_the_extremes_where_there_are_few():
     draws = np.linspace(0, 1, 100_001)
     assert statistics.ends(draws, 1_000_000) == pytest.approx((0.025, 0.975), abs=1e-4)
@@ -51,6 +69,19 @@ def test_ends_are_plain_percentiles_where_there_are_many_and_the_extremes_where_
 def test_one_alone_and_draws_of_nothing_have_no_ends(draws, n, said):
     with pytest.raises(ParameterError, match=said):
         statistics.ends(draws, n)
+
+
+def test_what_few_networks_leave_open_is_as_wide_as_students_t_and_clips_stay_as_they_were():
+    rng = np.random.default_rng(0)
+    of_clips, nets = rng.normal(0, 1, 4000), np.array([-1.0, 0.0, 1.0])
+    anew = nets[rng.integers(3, size=(4000, 3))].mean(1)
+    found = statistics.widened(anew, np.zeros(4000), 3)
+    reach = 4.303 * nets.std(ddof=1) / 3**0.5  # t of two degrees of freedom, standard error
+    assert 1.96 * found.std() == pytest.approx(reach, rel=0.05)
+    assert statistics.widened(of_clips, of_clips, 3) == pytest.approx(of_clips)
+    assert statistics.widened(anew, of_clips, 1) == pytest.approx(anew)  # one was not drawn
+    with pytest.raises(ParameterError):
+        statistics.widened(anew, of_clips, 0)
 
 
 def test_clips_of_one_speaker_are_drawn_together():

@@ -258,6 +258,9 @@ def further_records(
         "speech-quality/ours/no-voice-in-others-random-weights",
     )
     found = _recorded({ids: (counts[0], over_networks(untrained))}, len(np.unique(clips)))
+    if "against" in found.get(ids[0], {}):
+        wide = _recorded({ids: (counts[0], _widened(untrained))}, len(np.unique(clips)))
+        found[ids[0]]["against"] = wide[ids[0]]["against"]
     if ids[1] in found:
         spread = float(np.std(untrained[:, 0], ddof=1)) if len(untrained) > 1 else None
         found[ids[1]] |= {"std": spread, "seeds": len(untrained)}
@@ -289,6 +292,11 @@ def over_networks(values: np.ndarray, seed: int = 0) -> np.ndarray:
     n_networks, n_draws = values.shape
     which = records.drawn(n_networks, n_draws - 1, seed)  # (draw, network)
     return np.take_along_axis(values.T, which, axis=1).mean(1)
+
+
+def _widened(values: np.ndarray) -> np.ndarray:
+    """Return :func:`over_networks` as wide as so few networks leave it."""
+    return statistics.widened(over_networks(values), values.mean(0), len(values))
 
 
 def _areas(outputs: np.ndarray, truth: np.ndarray, clips: Sequence) -> np.ndarray:
@@ -343,7 +351,8 @@ def role_records(
         ]
     )  # (network, resample)
     areas = [one.area for one in best[1:]]
-    mean, *floor = over_networks(np.column_stack([areas, drawn[1:]]))
+    untrained = np.column_stack([areas, drawn[1:]])  # (network, 1 + resample)
+    mean, *floor = over_networks(untrained)
     own, n_clips = drawn[0], len(np.unique(clips))
     control = f"speech-quality/ours/{claim}-random-weights"
     counted = {"n": n_clips, "of": "clips"}
@@ -352,7 +361,8 @@ def role_records(
         for value, draws in ((best[0].area, own), (float(mean), floor))
     )
     if n_clips > 1:
-        lead = statistics.ends(own - floor, n_clips, value=best[0].area - float(mean))
+        leads = own - _widened(untrained)[1:]
+        lead = statistics.ends(leads, n_clips, value=best[0].area - float(mean))
         value["against"] = {control: lead}
     return {f"speech-quality/features/{claim}": value, control: blank | {"seeds": len(best) - 1}}
 

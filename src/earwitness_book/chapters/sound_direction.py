@@ -11,6 +11,7 @@ from torch import nn
 from earwitness import attribution, audition, corpora, evaluation, features, models, training
 from earwitness.acoustics import sphere
 from earwitness.errors import ParameterError
+from earwitness.evaluation import statistics
 from earwitness_book import records
 
 METHOD = "lrp-kiyan2022"
@@ -144,13 +145,23 @@ def hit_records(hits: dict[str, np.ndarray], seed: int, n_resamples: int = 2000)
     """
     n_scenes = next(iter(hits.values())).shape[1]
     rows, rng = records.drawn(n_scenes, n_resamples, seed), np.random.default_rng(seed + 1)
-    values = {}
+    values, wide = {}, {}
     for id, found in hits.items():
         networks = _drawn_networks(len(found), n_resamples, rng)
         of_each = np.stack([one[rows].mean(1) for one in 100.0 * found], axis=1)
         values[id] = np.take_along_axis(of_each, networks, axis=1).mean(1)
-    made = records.from_draws(values, n_scenes, "scenes", list(permutations(hits, 2)))
+        wide[id] = statistics.widened(values[id], of_each.mean(1), len(found)).clip(0, 100)
+    made = _with_leads(values, wide, n_scenes, list(permutations(hits, 2)))
     return _with_seeds(made, {id: len(found) for id, found in hits.items()})
+
+
+def _with_leads(values: dict, wide: dict, n: int, pairs: Sequence) -> dict[str, dict]:
+    """Return the records of draws, with leads of the same draws widened for few networks."""
+    found = records.from_draws(values, n, "scenes")
+    for id, each in records.from_draws(wide, n, "scenes", pairs).items():
+        if "against" in each:
+            found[id]["against"] = each["against"]
+    return found
 
 
 def _drawn_networks(n: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -285,29 +296,41 @@ def figure3_records(
     seed, n_resamples : int
     """
     (n_trained, n, _), (n_untrained, n_few, _) = shares.shape, untrained.shape
-    rng, columns = np.random.default_rng(seed), {}
+    rng, columns, fixed = np.random.default_rng(seed), {}, {}
     for rows in records.drawn(n, n_resamples, seed):
         few, nets, blanks = np.arange(n_few), slice(None), slice(None)
         if columns:  # the same scenes where all were asked of the untrained networks, too
             few = rows if n_few == n else rng.integers(n_few, size=n_few)
             nets = rng.integers(n_trained, size=n_trained)
             blanks = rng.integers(n_untrained, size=n_untrained)
-        trained = _figure3_values(shares[nets][:, rows], direction[rows])
-        control = _figure3_values(untrained[blanks][:, few], direction[few])
-        by_energy = _figure3_values(energy[None, rows], direction[rows])
-        row = {id: trained[name] for id, name in _FIGURE3_IDS.items()}
-        row |= {id: control[name] for id, name in _FIGURE3_UNTRAINED.items()}
-        row |= {
-            f"{_OURS}/active-matches-energy": by_energy["active-matches"],
-            f"{_OURS}/share-active-energy": by_energy["share-active"],
-        }
-        for id, value in row.items():
-            columns.setdefault(id, []).append(value)
-    values = {id: np.array(each) for id, each in columns.items()}
-    found = records.from_draws(values, n, "scenes", _FIGURE3_PAIRS)
+        energies = _figure3_values(energy[None, rows], direction[rows])
+        for found, some, others in ((columns, nets, blanks), (fixed, slice(None), slice(None))):
+            trained = _figure3_values(shares[some][:, rows], direction[rows])
+            control = _figure3_values(untrained[others][:, few], direction[few])
+            for id, value in _figure3_row(trained, control, energies).items():
+                found.setdefault(id, []).append(value)
+    values, fixed = ({id: np.array(each) for id, each in of.items()} for of in (columns, fixed))
+    n_networks = dict.fromkeys(_FIGURE3_IDS, n_trained) | dict.fromkeys(
+        _FIGURE3_UNTRAINED, n_untrained
+    )
+    wide = {
+        id: statistics.widened(each, fixed[id], n_networks.get(id, 1))
+        for id, each in values.items()
+    }
+    found = _with_leads(values, wide, n, _FIGURE3_PAIRS)
     for id in _FIGURE3_UNTRAINED:
         found[id] |= {"n": n_few, "seeds": n_untrained}
     return _with_seeds(found, dict.fromkeys(_FIGURE3_IDS, n_trained))
+
+
+def _figure3_row(trained: Mapping, control: Mapping, by_energy: Mapping) -> dict[str, float]:
+    """Return :func:`_figure3_values` of networks, of untrained ones and of energy, by id."""
+    row = {id: trained[name] for id, name in _FIGURE3_IDS.items()}
+    row |= {id: control[name] for id, name in _FIGURE3_UNTRAINED.items()}
+    return row | {
+        f"{_OURS}/active-matches-energy": by_energy["active-matches"],
+        f"{_OURS}/share-active-energy": by_energy["share-active"],
+    }
 
 
 def _figure3_values(shares: np.ndarray, direction: np.ndarray) -> dict[str, float]:
@@ -369,10 +392,33 @@ def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> di
     n_networks, n, _ = next(iter(scores.values())).shape
     drawn, tenth = records.drawn(n, n_resamples, seed), list(fractions).index(0.1)
     networks = _drawn_networks(n_networks, n_resamples, np.random.default_rng(seed + 1))
-    means = {name: _mean_curves(each, drawn, networks) for name, each in scores.items()}
+    values, fixed = (
+        _figure4_values(
+            {name: _mean_curves(each, drawn, which) for name, each in scores.items()},
+            fractions,
+            tenth,
+        )
+        for which in (networks, np.tile(networks[0], (len(networks), 1)))
+    )
+    wide = {id: statistics.widened(values[id], fixed[id], n_networks) for id in values}
+    pairs = [
+        ("sound-direction/figure4/reactive-is-mild", f"{_OURS}/tenth-active"),
+        ("sound-direction/figure4/reactive-alone-insufficient", f"{_OURS}/all-reactive-flipped"),
+        *(
+            (f"{_OURS}/area-all", f"{_OURS}/area-all-{k}")
+            for k in ("random", "energy", "untrained")
+        ),
+        (f"{_OURS}/area-active", f"{_OURS}/area-reactive"),
+    ]
+    found = _with_leads(values, wide, n, pairs)
+    return _with_seeds(found, dict.fromkeys(values, n_networks))
+
+
+def _figure4_values(means: Mapping[str, np.ndarray], fractions, tenth: int) -> dict:
+    """Return what Figure 4 says of mean curves (n_draws, n_fractions), by id, (n_draws,) each."""
     area = {name: _areas(each, fractions) for name, each in means.items()}
     left = {name: each / each[:, :1] for name, each in means.items()}
-    values = {
+    return {
         f"{_OURS}/area-all": area["all channels"],
         f"{_OURS}/area-active": area["active only"],
         f"{_OURS}/area-reactive": area["reactive only"],
@@ -386,17 +432,6 @@ def figure4_records(scores, fractions, seed: int, n_resamples: int = 2000) -> di
         "sound-direction/figure4/reactive-is-mild": left["reactive only"][:, tenth],
         "sound-direction/figure4/reactive-alone-insufficient": left["active only"][:, -1],
     }
-    pairs = [
-        ("sound-direction/figure4/reactive-is-mild", f"{_OURS}/tenth-active"),
-        ("sound-direction/figure4/reactive-alone-insufficient", f"{_OURS}/all-reactive-flipped"),
-        *(
-            (f"{_OURS}/area-all", f"{_OURS}/area-all-{k}")
-            for k in ("random", "energy", "untrained")
-        ),
-        (f"{_OURS}/area-active", f"{_OURS}/area-reactive"),
-    ]
-    found = records.from_draws(values, n, "scenes", pairs)
-    return _with_seeds(found, dict.fromkeys(values, n_networks))
 
 
 RANKINGS = {  # name: (by the flipped channels alone, how much relevance of biases is handed on)

@@ -254,14 +254,14 @@ def accuracy_records(right: np.ndarray, speakers: Sequence, chance: float) -> di
 
     Notes
     -----
-    Where all are right, or none, drawing speakers knows no doubt: then the interval is Wilson's for
-    so many speakers.
+    Where all are right, or none, or of each speaker as many, drawing speakers knows no doubt: then
+    the interval is Wilson's for so many speakers.
     """
     own, blank = f"{_CHAPTER}/accuracy/speaker-utterance", f"{_CHAPTER}/ours/chance-speaker"
     n = len(set(speakers))
     ends = statistics.bootstrap(100.0 * right, speakers).ends
     if ends[0] == ends[1]:
-        ends = tuple(100 * end for end in statistics.share(n if right.all() else 0, n).ends)
+        ends = tuple(100 * end for end in statistics.share(round(n * right.mean()), n).ends)
     counted = {"n": n, "of": "speakers"}
     lead = {blank: (ends[0] - chance, ends[1] - chance)}
     value = {"value": 100 * right.mean(), "interval": ends, "against": lead}

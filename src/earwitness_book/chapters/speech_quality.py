@@ -121,16 +121,14 @@ def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
     silent, raised = own["speech"] == 0, 100.0 * (own["change"] > 0.01)
     noise, clean = own["kind"].isin(["white noise", "babble"]), own["kind"] == "clean"
     few = {"hiding-noise-sometimes-helps": silent & noise, "hiding-silence-helps": silent & clean}
-    values |= {name: _share(own, raised, kept, drawn) for name, kept in few.items()}
     controls = ("random-weights", "silence-helps")
     ids = {
         name: f"speech-quality/{'ours' if name.endswith(controls) else 'occlusion'}/{name}"
-        for name in values
+        for name in (*values, *few)
     }
     pairs = [
         ("empty-regions", "empty-regions-random-weights"),
         ("effect-against-quality", "effect-against-quality-random-weights"),
-        ("hiding-noise-sometimes-helps", "hiding-silence-helps"),
     ]
     found = records.from_draws(
         {ids[name]: each for name, each in values.items()},
@@ -138,21 +136,26 @@ def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
         "clips",
         [(ids[one], ids[other]) for one, other in pairs],
     )
-    counts = {ids[name]: int(own["clip"][kept].nunique()) for name, kept in few.items()}
-    fewest = min(counts.values())
-    return found | {id: _of_few(found[id], n, fewest) for id, n in counts.items() if id in found}
+    shares = {ids[name]: _share(own, raised, kept, drawn) for name, kept in few.items()}
+    return found | _of_few(
+        shares, {ids[name]: int(own["clip"][kept].nunique()) for name, kept in few.items()}
+    )
 
 
-def _of_few(entry: dict, n: int, fewest: int) -> dict:
-    """Return what is recorded of the clips that have such masks; of a single clip there is no
-    interval, and none of a difference from it.
+def _of_few(shares: Mapping[str, np.ndarray], counts: Mapping[str, int]) -> dict[str, dict]:
+    """Return what is recorded of two shares of masks that only so many clips have, as wide as so
+    few make it; of a single clip there is no interval, and none of a difference from it.
     """
-    entry = entry | {"n": n}
-    if n == 1:
-        del entry["interval"]
-    if fewest == 1:
-        entry.pop("against", None)
-    return entry
+    found = {}
+    for id, each in shares.items():
+        found |= records.from_draws({id: each}, counts[id], "clips")
+        if counts[id] == 1:
+            found[id].pop("interval", None)
+    if (fewest := min(counts.values())) > 1:
+        leads = records.from_draws(shares, fewest, "clips", [(*shares,)])
+        for id, each in leads.items():
+            found[id] |= {name: each[name] for name in ("against",) if name in each}
+    return found
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -291,7 +291,8 @@ def hits(values: pd.DataFrame, table: pd.DataFrame, population: pd.DataFrame) ->
     Returns
     -------
     DataFrame
-        ``f0``, ``f1``, ``f2``; false where the table has no value, see :func:`known`.
+        ``f0``, ``f1``, ``f2``, indexed as ``table``; false where that has no value, see
+        :func:`known`.
     """
     groups = group_statistics(population).pivot_table(
         index=["sex", "vowel"], columns="quantity", values="sd_hz"
@@ -303,7 +304,8 @@ def hits(values: pd.DataFrame, table: pd.DataFrame, population: pd.DataFrame) ->
                 values[f"{name}_hz"], table[f"{name}_hz"].replace(0, np.nan), sd[name].to_numpy()
             )
             for name in QUANTITIES
-        }
+        },
+        index=table.index,
     )
 
 
@@ -343,12 +345,13 @@ def lead_over_networks(
         sums = np.stack([right[:, members == m].sum(axis=1) for m in range(n_talkers)])
         by_net = 100 * sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
         nets = rng.integers(len(right), size=(n_resamples, len(right)))
-        means.append(np.take_along_axis(by_net, nets, axis=1).mean(axis=1))
+        anew = np.take_along_axis(by_net, nets, axis=1).mean(axis=1)
+        means.append(statistics.widened(anew, by_net.mean(axis=1), len(right), level=level))
     lead, n = 100 * float(np.mean(trained) - np.mean(untrained)), int(n_talkers)
     if n == 1:  # of others nothing is known
         return statistics.Interval(lead, -100.0, 100.0, n)
     ends = statistics.ends(means[1] - means[0], n, level=level, value=lead)
-    return statistics.Interval(lead, *ends, n)
+    return statistics.Interval(lead, *np.clip(ends, -100, 100).tolist(), n)
 
 
 def changed_cells(trained: pd.DataFrame, untrained: Sequence, table: pd.DataFrame) -> pd.DataFrame:

@@ -85,17 +85,19 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
 def leading(board: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each claim: the paper's corpus before others, generated voices last.
 
-    Among equals the row that counts most speakers or clips leads; it gives the claim its verdict.
+    Among equals the row that counts most speakers or clips leads; it gives the claim its verdict. A
+    number that does not say of what, of masks for instance, comes after them.
     """
     claims = {id: claim for chapter in chapters() for id, claim in published(chapter).items()}
     own = [
         row["corpus"] == getattr(claims.get(row["id"]), "corpus", None)
         for row in board.to_dict("records")
     ]
+    n = board["n"].fillna(0).astype(float)
     ranked = board.assign(
-        _own=own, _real=board["corpus"] != GENERATED, _n=board["n"].fillna(0).astype(float)
-    ).sort_values(["_own", "_real", "_n"], ascending=False, kind="stable")
-    return ranked.drop_duplicates("id").drop(columns=["_own", "_real", "_n"]).sort_index()
+        _own=own, _real=board["corpus"] != GENERATED, _said=n * (board["of"].fillna("") != ""), _n=n
+    ).sort_values(["_own", "_real", "_said", "_n"], ascending=False, kind="stable")
+    return ranked.drop_duplicates("id")[board.columns].sort_index()
 
 
 def tally(board: pd.DataFrame, chapter: str = "") -> dict[str, int]:
@@ -196,13 +198,13 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
     holds = all(_as_claimed(*step) for step in compared)  # of the values; see judgement
     drawn = [entry for step in compared for entry in step[::2] if entry.get("n")]
     fewest = min(drawn, key=lambda entry: entry["n"], default={})
-    shared = {
-        key: some.get(key) for key in ("corpus", "protocol", "profile", "seeds", "provenance")
-    }
+    seeds = min(entry.get("seeds") or 1 for step in compared for entry in step[::2])
+    shared = {key: some.get(key) for key in ("corpus", "protocol", "profile", "provenance")}
     unsure, lead = least_sure(claim, entries) or ("", None)
     return shared | {
         "id": claim.id, "value": holds, "note": "; ".join(said),
-        "n": fewest.get("n"), "of": fewest.get("of"), "interval": lead and list(lead.interval),
+        "n": fewest.get("n"), "of": fewest.get("of"), "seeds": seeds if seeds > 1 else None,
+        "interval": lead and list(lead.interval),
         "unit": entries[unsure]["unit"] if lead else "",
     }  # fmt: skip
 

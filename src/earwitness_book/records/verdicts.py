@@ -39,6 +39,7 @@ RESULTS = (
 OWN = {"reproduced": "held", "not reproduced": "not held"}  # nobody published it
 VERDICTS = (*RESULTS, *OWN.values(), "design")
 GENERATED = "voices"
+FEWEST = 6  # of six, all lie on one side by luck in one case of 32
 
 
 class Judgement(NamedTuple):
@@ -114,9 +115,11 @@ def _judged(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping]) 
 def difference(first: Mapping, second: Mapping) -> Difference:
     """Return how much the value of one entry is above that of another.
 
-    A recorded interval of the difference (``against``) decides; else the two intervals together,
-    as for independent estimates; else nothing does. One value without an interval, such as chance,
-    counts as known exactly.
+    A recorded interval of the difference (``against``) decides, if it holds the difference: that of
+    a value that was measured again since does not. Else the two intervals together, as for
+    independent estimates; else nothing does. One value without an interval, such as chance, counts
+    as known exactly. Without pairs fewer than six speakers or clips decide nothing: five that all
+    lie on one side do so by luck in one case of sixteen.
 
     Notes
     -----
@@ -124,17 +127,26 @@ def difference(first: Mapping, second: Mapping) -> Difference:
     those of its parts. For values of the same clips it is too wide, seldom too narrow.
     """
     value = first["value"] - second["value"]
-    if ends := first.get("against", {}).get(second.get("id")):
-        return Difference(value, tuple(ends))
-    if ends := second.get("against", {}).get(first.get("id")):
-        return Difference(value, (-ends[1], -ends[0]))
-    if not (first.get("interval") or second.get("interval")):
+    if ends := _paired(first, second):
+        return Difference(value, ends)
+    known = [entry for entry in (first, second) if entry.get("interval")]
+    if not known or min(entry.get("n") or FEWEST for entry in known) < FEWEST:
         return Difference(value)
     low, high = first.get("interval") or (first["value"],) * 2
     other_low, other_high = second.get("interval") or (second["value"],) * 2
     below = ((first["value"] - low) ** 2 + (other_high - second["value"]) ** 2) ** 0.5
     above = ((high - first["value"]) ** 2 + (second["value"] - other_low) ** 2) ** 0.5
     return Difference(value, (value - below, value + above))
+
+
+def _paired(first: Mapping, second: Mapping) -> tuple[float, float] | None:
+    """Return the recorded interval of a difference; None if there is none of these two values."""
+    low, high = first.get("against", {}).get(second.get("id")) or (None, None)
+    if low is None and (ends := second.get("against", {}).get(first.get("id"))):
+        low, high = -ends[1], -ends[0]
+    value = first["value"] - second["value"]
+    slack = 1e-9 * max(1.0, abs(first["value"]), abs(second["value"]))
+    return (low, high) if low is not None and low - slack <= value <= high + slack else None
 
 
 def least_sure(claim: Claim, beside: Mapping[str, Mapping]) -> tuple[str, Difference] | None:
@@ -185,8 +197,8 @@ def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
     if decided is None:
         against = found.value < 0 or (sign == "<" and found.value == 0)
         return False if against else None
-    if decided == 0:
-        return True if sign == "<=" and found.value >= 0 else None
+    if decided == 0:  # as much, or more: even the lower end is not less
+        return True if sign == "<=" and found.interval[0] >= 0 else None
     return decided > 0
 
 
@@ -206,11 +218,9 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
     shown = f"control {number(control['value'])}"
     if up * gained.value <= 0:
         return Judgement("not specific", f"{shown} does as well")
-    paired = control.get("id") in value.get("against", {}) or value.get("id") in control.get(
-        "against", {}
-    )
-    if not (value.get("interval") or paired):
-        return Judgement("undecided", f"{shown}; no interval recorded")
+    if gained.interval is None or not (value.get("interval") or _paired(value, control)):
+        why = "too few to say" if value.get("interval") else "no interval recorded"
+        return Judgement("undecided", f"{shown}; {why}")
     if gained.sign() != up:
         ends = interval(sorted(up * end for end in gained.interval), claim.unit)
         return Judgement("not specific", f"{shown} may do as well: ahead of it by {ends}")

@@ -115,7 +115,7 @@ def test_flipping_records_areas_and_one_per_cent_with_leads_over_speakers():
     curves = {"lrp": curve(*[[1, 0, 0, 0]] * 4), "untrained": curve(*[[1, 1, 1, 0]] * 4)}
     found = audiomnist.flipping_records(curves, "sex", ["a", "a", "b", "b"])
     lead = found["audiomnist/ours/flipping-sex-auc-lrp"]["against"]
-    assert lead["audiomnist/ours/flipping-sex-auc-untrained"] == pytest.approx((-74.5, -74.5))
+    assert min(lead["audiomnist/ours/flipping-sex-auc-untrained"]) == pytest.approx(-74.5)
     assert found["audiomnist/ours/flipping-sex-1pct-untrained"]["value"] == 100
     assert found["audiomnist/ours/flipping-sex-1pct-lrp"]["value"] == 0
     assert found["audiomnist/ours/flipping-sex-0pct"]["value"] == 100

@@ -19,7 +19,7 @@ def test_a_sentence_without_voice_is_left_out_of_value_and_control():
     value = found["raw-waveform/figure4/f0-contour"]
     assert value["value"] == 75 and value["n"] == 3 and value["of"] == "speakers"
     lead = value["against"]["raw-waveform/ours/f0-contour-random-weights-phone"]
-    assert lead == pytest.approx((10, 10))  # in each sentence: only pairs know
+    assert max(lead) == pytest.approx(10)  # in each sentence: only pairs know
 
 
 def vowels(envelope):
@@ -53,9 +53,9 @@ def test_vowels_are_drawn_by_speakers_who_have_some():
     assert envelope["value"] == 0.8 and envelope["n"] == 2  # c has no such vowel
     assert envelope["interval"] == pytest.approx((0.65, 0.9))  # of b alone, of a alone
     lead = envelope["against"]
-    assert lead["raw-waveform/ours/envelope-random-weights"] == pytest.approx((0.1, 0.1))
+    assert max(lead["raw-waveform/ours/envelope-random-weights"]) == pytest.approx(0.1)
     # of a alone, of b alone and of both: only pairs know
-    assert lead["raw-waveform/ours/envelope-other-vowel"] == pytest.approx((0.6, 0.6))
+    assert max(lead["raw-waveform/ours/envelope-other-vowel"]) == pytest.approx(0.6)
     assert found["raw-waveform/ours/envelope-other-vowel"]["value"] == pytest.approx(0.2)
     assert found["raw-waveform/figure5/f1"]["value"] == pytest.approx(100 / 3)
     assert found["raw-waveform/figure5/f1"]["interval"] == pytest.approx((0, 100))

@@ -149,7 +149,8 @@ def test_figure_4_by_hand():
     assert ratio["value"] == pytest.approx(area_active / area_all)
     mild = found["sound-direction/figure4/reactive-is-mild"]
     assert mild["value"] == 1
-    assert mild["against"]["sound-direction/ours/tenth-active"] == pytest.approx((0.75, 0.75))
+    low, high = mild["against"]["sound-direction/ours/tenth-active"]
+    assert high == pytest.approx(0.75) and low < 0  # four that are alike decide nothing
     assert found["sound-direction/figure4/reactive-alone-insufficient"]["value"] == 0
 
 
@@ -187,9 +188,37 @@ def test_a_kind_of_network_is_ahead_only_if_its_seeds_are():
     ]
     assert found[one]["interval"] == (0, 100)
     low, high = found[other]["against"][one]
-    assert low == 0 and high == 100  # it may be ahead, and may not
+    assert low <= 0 and high == 100  # it may be ahead, and may not
     assert found[other]["against"]["formula"][0] > 25
     assert found[one]["against"][other] == (-100, 0)
+
+
+def test_a_few_networks_of_two_like_kinds_seldom_differ():
+    rng, ahead = np.random.default_rng(0), []
+    for seed in range(100):
+        kinds = {  # three of each, which find about 75 of 100 scenes, more or less by their seed
+            kind: rng.random((3, 200)) < np.clip(rng.normal(0.75, 0.1, (3, 1)), 0, 1)
+            for kind in ("a", "b")
+        }
+        low, high = sound_direction.hit_records(kinds, seed, 200)["a"]["against"]["b"]
+        ahead.append(low > 0 or high < 0)
+    assert np.mean(ahead) <= 0.05  # by plain draws of three: 0.16
+
+
+def test_leads_of_figures_3_and_4_know_how_few_networks_there_are():
+    """Two networks that disagree, one with random weights: nothing is certain of the kind."""
+    direction, fractions = np.tile([0, 1], 20), [0, 0.1, 1.0]
+    apart = np.stack([np.vstack([SHARES] * 20), np.full((40, 6), 100 / 6)])
+    found = sound_direction.figure3_records(apart, apart[1:], apart[0], direction, 0, 200)
+    ours = "sound-direction/ours"
+    low, high = found[f"{ours}/share-active"]["against"][f"{ours}/share-active-untrained"]
+    assert low < 0 < found[f"{ours}/share-active"]["value"] - 50 < high
+
+    curves = np.array([[[1.0, 0.5, 0.0]] * 40, [[1.0, 0.9, 0.8]] * 40])
+    scores = dict.fromkeys(sound_direction.FLIPPED, np.ones_like(curves))
+    scores["all channels"] = curves
+    area = sound_direction.figure4_records(scores, fractions, 0, 200)[f"{ours}/area-all"]
+    assert area["against"][f"{ours}/area-all-random"][1] > 0
 
 
 def test_networks_and_the_formula_locate_every_scene_once():

@@ -27,7 +27,7 @@ def test_levels_are_those_of_mean_power_and_compared_within_the_same_draws():
     assert level["value"] == pytest.approx(10 * np.log10(given["speaker"][:, inside].mean()))
     assert level["n"] == 3 and level["interval"][0] < level["value"] < level["interval"][1]
     against = level["against"]
-    assert against[f"{OURS}/random-weights-2000-3500hz"] == pytest.approx((10, 10))
+    assert max(against[f"{OURS}/random-weights-2000-3500hz"]) == pytest.approx(10)
     low, high = against[f"{OURS}/phone-2000-3500hz"]
     assert low < high and f"{OURS}/speaker-1000-2000hz" in against
 
@@ -53,7 +53,7 @@ def test_high_bands_of_dictionary_and_relevance_are_of_the_same_sentences():
     own = found[f"{OURS}/relevance-2000-5000hz-speaker"]
     assert own["value"] == 60 and own["n"] == 3
     lead = own["against"][f"{OURS}/dictionary-2000-5000hz-speaker"]
-    assert lead == pytest.approx((20, 20))
+    assert max(lead) == pytest.approx(20)
     assert found[f"{OURS}/dictionary-2000-5000hz-phone"]["value"] == 40
 
 
@@ -134,7 +134,7 @@ def test_agreement_is_recorded_beside_that_of_other_profiles():
     found = speaker_bands.agreement_records(by_band, ratio, ratio, "abc")
     value = found["raw-waveform/section4-3/f-ratio-agrees"]
     assert value["value"] == pytest.approx(1) and value["n"] == 3  # speakers, not bands
-    assert value["against"][f"{OURS}/f-ratio-phone"] == pytest.approx((2, 2))
+    assert max(value["against"][f"{OURS}/f-ratio-phone"]) == pytest.approx(2)
     assert found[f"{OURS}/band-loss-phone"]["value"] == pytest.approx(-1)
 
 
@@ -169,6 +169,12 @@ def test_accuracy_is_drawn_by_speaker_and_led_over_chance():
     assert value["interval"] == pytest.approx((low, high))
     assert value["against"][f"{OURS}/chance-speaker"] == pytest.approx((low - 25, high - 25))
     assert found[f"{OURS}/chance-speaker"]["value"] == 25
+
+
+def test_of_each_speaker_as_many_is_no_certainty():
+    found = speaker_bands.accuracy_records(np.tile([True, False], 3), list("aabbcc"), 6.25)
+    low, high = found["raw-waveform/accuracy/speaker-utterance"]["interval"]
+    assert low < 25 and high > 75  # of three
 
 
 def test_all_right_is_no_certainty():

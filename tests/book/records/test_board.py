@@ -70,6 +70,19 @@ def test_a_control_that_nobody_declared_is_named_and_leaves_the_claim_undecided(
     assert (row["control"], row["verdict"]) == (f"not measured ({control})", "undecided")
 
 
+@pytest.mark.parametrize("seeds, said", [(None, None), (1, None), (5, 5), (30, 20)])
+def test_an_order_rests_on_the_fewest_networks_that_it_compares(checkout, seeds, said):
+    """Twenty networks with random weights make no twenty of the one that was trained."""
+    values = {"toy/chance": (50, 20), "toy/accuracy": (90, seeds), "toy/ceiling": (95, 20)}
+    entries = [
+        {"id": id, "value": value, "corpus": "studio", "seeds": n}
+        for id, (value, n) in values.items()
+    ]
+    executed(checkout, "real", entries)
+    found = records.scoreboard().set_index("id")["seeds"]["toy/above"]
+    assert (None if found != found else found) == said
+
+
 def test_what_was_to_stand_beside_a_value_is_named_only_where_a_verdict_waits_for_it(checkout):
     rows = yaml.safe_load(DECLARATION)
     rows["ours"].append({"id": "toy/new", "claim": "More.", "unit": "%", "beside": "toy/chance"})
@@ -371,6 +384,19 @@ def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last
     assert len(board.query("id == 'toy/accuracy'")) == 2
     assert records.leading(board).set_index("id").loc["toy/accuracy", "corpus"] == "studio"
     assert sum(records.tally(board).values()) == board["id"].nunique()
+
+
+def test_more_masks_do_not_lead_before_fewer_clips(checkout):
+    accuracy = {"id": "toy/accuracy", "value": 90, "corpus": "studio"}
+    rows = [("old", 6276, ""), ("new", 216, "clips"), ("small", 40, "clips")]
+    executed(
+        checkout,
+        "real",
+        [{**accuracy, "protocol": name, "n": n, "of": of} for name, n, of in rows],
+    )
+    assert records.leading(records.scoreboard()).set_index("id")["protocol"]["toy/accuracy"] == (
+        "new"
+    )
 
 
 @pytest.mark.parametrize("name", ["..", "../..", "a/b", "/"])

@@ -141,6 +141,38 @@ def test_an_interval_of_the_difference_decides_before_the_intervals_of_the_two(
     assert verdict("toy/accuracy", 90, beside={"toy/chance": turned}) == expected
 
 
+def test_the_interval_of_a_difference_that_was_measured_anew_since_decides_nothing(checkout):
+    """A control that was recorded again leaves the interval of its old difference behind."""
+    stale = {"toy/chance": [38, 42]}  # of a control of 50, which is 87 now
+    again = {"id": "toy/chance", "value": 87, "interval": [84, 90]}
+    assert verdict("toy/accuracy", 90, beside={"toy/chance": again}, against=stale) == (
+        "not specific"
+    )
+    assert (
+        verdict("toy/accuracy", 90, beside={"toy/chance": again}, against=stale, interval=None)
+        == "undecided"
+    )
+    lower = {"id": "toy/chance", "value": 95}
+    upper = {"id": "toy/accuracy", "value": 90, "against": stale}
+    assert verdicts.step_holds(lower, "<", upper) is False, "90 is not above 95"
+    assert verdicts.difference(lower, upper) == (5, None)
+
+
+@pytest.mark.parametrize("n, expected", [(2, None), (5, None), (6, (2, 6))])
+def test_without_pairs_fewer_than_six_decide_nothing(n, expected):
+    """All of n lie above chance by luck in one case of 2 ** n, and below it as often."""
+    found = verdicts.difference({"value": 54.0, "interval": [52, 56], "n": n}, {"value": 50.0})
+    assert found == (4, expected)
+
+
+def test_a_control_that_is_known_exactly_is_not_beaten_by_four_clips(checkout):
+    declare(checkout, at_least=50, measure="A share.", control="guessing")
+    claim = records.published("toy")["toy/new"]
+    entry = {"value": 60, "corpus": "studio", "interval": [55, 65], "control": 50, "n": 4}
+    assert records.judgement(claim, entry) == ("undecided", "control 50; too few to say")
+    assert records.judge(claim, entry | {"n": 6}) == "reproduced"
+
+
 def test_an_error_rate_beats_its_control_from_below(checkout):
     declare(checkout, value=20, tolerance=2, lower=True, control="untrained", corpus="studio")
     assert verdict("toy/new", 20, control=70) == "reproduced"
@@ -183,7 +215,8 @@ def order_verdict(values, corpus="street", claim="toy/above"):
     "values, expected",
     [
         ([(50, 1), (80, 1), (100, 1)], "reproduced"),
-        ([(50, 1), (100, 1), (100, 1)], "reproduced"),
+        ([(50, 1), (100, 1), (100, 1)], "undecided"),
+        ([(50, 1), (80, 30), (81, 30)], "undecided"),
         ([(50, 1), (103, 1), (100, 1)], "partly"),
         ([(50, 1), (40, 1), (30, 1)], "not reproduced"),
         ([(50, 0), (80, 0), (100, 0)], "undecided"),
@@ -194,7 +227,7 @@ def order_verdict(values, corpus="street", claim="toy/above"):
     ],
 )
 def test_a_step_of_an_order_counts_only_if_the_difference_is_certain(checkout, values, expected):
-    """Chance < accuracy <= ceiling: equal is enough for the second step, not for the first."""
+    """Chance < accuracy <= ceiling: for the second step the lower end of the lead may be zero."""
     assert order_verdict(values) == expected
 
 
@@ -214,6 +247,17 @@ def test_an_order_that_holds_but_for_the_step_of_its_control_is_not_specific(
     judged = records.judgement(claim, {"value": True, "corpus": "street"}, beside)
     assert judged.verdict == expected
     assert (judged.why == "not so: 103 <= 100, which is the control") == (control == "toy/ceiling")
+
+
+@pytest.mark.parametrize(
+    "ends, at_least, above",
+    [((0, 0), True, None), ((0, 2), True, None), ((-1, 3), None, None), ((1, 3), True, True)],
+)
+def test_at_least_as_much_is_certain_where_no_part_of_the_interval_is_below(ends, at_least, above):
+    upper = {"value": 80 + sum(ends) / 2, "against": {"low": ends}}
+    lower = {"id": "low", "value": 80}
+    assert verdicts.step_holds(lower, "<=", upper) is at_least
+    assert verdicts.step_holds(lower, "<", upper) is above
 
 
 def test_an_open_step_is_named(checkout):
