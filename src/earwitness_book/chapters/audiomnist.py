@@ -218,8 +218,11 @@ def flipping_records(curves: Mapping[str, FlippingCurve], family: str, names: Se
     return records.from_clips(areas, names) | records.from_clips(at_one | untouched, names)
 
 
-def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str) -> dict:
-    """Return in how many fractions the order of Figure 3 holds, with its interval over speakers.
+def order_records(
+    right: Mapping[str, np.ndarray], names: Sequence[str], lrp: str, family: str
+) -> dict[str, dict]:
+    """Return in how many fractions (%) the order of Figure 3 holds, by id, with its control: for
+    the relevance of random weights.
 
     Parameters
     ----------
@@ -229,24 +232,38 @@ def order_records(right: Mapping[str, np.ndarray], names: Sequence[str], lrp: st
         The speaker of each clip.
     lrp : str
         The method that stands for the paper's.
+    family : {"digits", "sex"}
     """
-    drawn = {order: _drawn_means(each, names) for order, each in right.items()}
-    whole = {order: each.mean(axis=0) for order, each in right.items()}
+    drawn = {
+        order: np.vstack([each.mean(axis=0), _drawn_means(each, names)])
+        for order, each in right.items()
+    }
+    own, untrained = (
+        flipping_order(drawn[by], drawn["amplitude"], drawn["random"])
+        for by in (lrp, "random-weights")
+    )
+    id, control = f"flipping/{family}-order", f"ours/flipping-{family}-order-untrained"
+    return _over_speakers({id: own, control: untrained}, names)
 
-    def count(of: Mapping[str, np.ndarray], relevance: str) -> np.ndarray:
-        return flipping_order(of[relevance], of["amplitude"], of["random"])
 
-    found = _over_speakers(float(count(whole, lrp)), count(drawn, lrp), names)
-    return found | {"control": float(count(whole, "random-weights"))}
+def _over_speakers(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> dict[str, dict]:
+    """Return what is recorded of a value and its control, each that of all speakers, then of each
+    draw. Counts are rough, so an interval may miss its own value; then it is extended to it.
+    """
+    values = {f"audiomnist/{id}": np.asarray(each, float) for id, each in values.items()}
+    id, control = values
+    found = records.from_draws(values, len(set(names)), "speakers", [(id, control)])
 
+    def with_value(ends: tuple[float, float], value: float) -> tuple[float, float]:
+        return min(ends[0], value), max(ends[1], value)
 
-def _over_speakers(value: float, drawn: Sequence[float], names: Sequence[str]) -> dict:
-    """Return a value with an interval that holds it; of one speaker alone there is none."""
-    found = {"value": value, "n": len(set(names)), "of": "speakers"}
-    if found["n"] == 1:
-        return found
-    low, high = statistics.ends(drawn, found["n"])
-    return found | {"interval": (min(low, value), max(high, value))}
+    for each in found.values():
+        if "interval" in each:
+            each["interval"] = with_value(each["interval"], each["value"])
+    if "against" in found[id]:
+        lead = found[id]["value"] - found[control]["value"]
+        found[id]["against"] = {control: with_value(found[id]["against"][control], lead)}
+    return found
 
 
 def _drawn_means(right: np.ndarray, names: Sequence[str], n_resamples: int = 1000) -> np.ndarray:
@@ -268,21 +285,27 @@ def robust_until(
     return 100 * fractions[broken[0] - 1 if len(broken) else -1]
 
 
-def robust_records(random, amplitude, fractions: Sequence[float], names: Sequence[str]) -> dict:
-    """Return until which fraction (%) flipping at random leaves accuracy, with its interval.
+def robust_records(
+    random: np.ndarray, amplitude: np.ndarray, fractions: Sequence[float], names: Sequence[str]
+) -> dict[str, dict]:
+    """Return until which fraction (%) flipping at random leaves accuracy, by id, with its control:
+    the same by amplitude.
 
     Parameters
     ----------
     random, amplitude : bool ndarray, shape (n_clips, n_fractions)
-        What is classified correctly; the control is the same fraction by amplitude.
+        What is classified correctly.
     fractions : sequence of float
     names : sequence of str
         The speaker of each clip.
     """
-    value = robust_until(random.mean(axis=0), fractions)
-    drawn = [robust_until(each, fractions) for each in _drawn_means(random, names)]
-    control = robust_until(amplitude.mean(axis=0), fractions)
-    return _over_speakers(value, drawn, names) | {"control": control}
+    ids = {"flipping/sex-random-robust": random, "ours/flipping-sex-amplitude-robust": amplitude}
+    drawn = {
+        id: np.vstack([right.mean(axis=0), _drawn_means(right, names)]) for id, right in ids.items()
+    }
+    return _over_speakers(
+        {id: [robust_until(each, fractions) for each in rows] for id, rows in drawn.items()}, names
+    )
 
 
 def speaker_pitch(clips: Sequence) -> pd.DataFrame:
@@ -337,9 +360,13 @@ def cosines(pictures: torch.Tensor, width: int = 11) -> torch.Tensor:
     return unit @ unit.T
 
 
-def similarity(alike: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-    """Return the mean cosine of maps within and between words, from :func:`cosines`."""
-    pairs = _pairs(targets)
+def similarity(
+    alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str]
+) -> dict[str, float]:
+    """Return the mean cosine of maps within and between words, from :func:`cosines`; of pairs of
+    speakers, for one person's clips are alike whatever the word.
+    """
+    pairs = _pairs(targets, names)
     return {side: float(alike[pairs[side]].mean()) for side in pairs}
 
 
@@ -367,7 +394,7 @@ def similarity_records(
         "same word": "audiomnist/ours/similarity-within-classes",
         "different words": "audiomnist/ours/similarity-between-classes",
     }
-    n, control = len(set(names)), similarity(spectrograms, targets)
+    n, control = len(set(names)), similarity(spectrograms, targets, names)
     drawn = drawn_similarity(maps, targets, names, n_resamples)
     if not np.isfinite([each[0] for each in drawn.values()]).all():
         return {}
@@ -421,11 +448,11 @@ def drawn_areas(
     alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
 ) -> np.ndarray:
     """Return the area under the ROC curve of all pairs of clips, then of those of each draw of
-    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments as
-    for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
+    speakers, (1 + n_resamples,): pairs of one word should be more alike than others. Arguments and
+    pairs as for :func:`drawn_similarity`; NaN where a draw has no pair of either kind.
     """
     speaker, members = np.unique(names, return_inverse=True)
-    n, (first, second) = len(speaker), np.triu_indices(len(members), 1)
+    n, (first, second) = len(speaker), np.nonzero(np.less.outer(members, members))
     times = (records.drawn(n, n_resamples, 0)[:, :, None] == np.arange(n)).sum(1)
     _, place = np.unique(alike.numpy()[first, second], return_inverse=True)
     same = (targets[first] == targets[second]).numpy()
@@ -442,7 +469,7 @@ def drawn_similarity(
     alike: torch.Tensor, targets: torch.Tensor, names: Sequence[str], n_resamples: int
 ) -> dict[str, np.ndarray]:
     """Return :func:`similarity` of all clips, then of each draw of speakers, (1 + n_resamples,)
-    each. A clip is never paired with itself, however often it is drawn.
+    each. Nobody is paired with himself, however often he is drawn.
     """
     speaker, members = np.unique(names, return_inverse=True)
     n = len(speaker)
@@ -450,7 +477,7 @@ def drawn_similarity(
     times = (drawn[:, :, None] == np.arange(n)).sum(1).astype(float)  # (draw, speaker)
     of = torch.nn.functional.one_hot(torch.as_tensor(members), n).double()  # (clip, speaker)
     found = {}
-    for side, pairs in _pairs(targets).items():
+    for side, pairs in _pairs(targets, names).items():
         sums, counts = (
             (of.T @ each.double() @ of).numpy() for each in (alike * pairs, pairs)
         )  # (speaker, speaker)
@@ -459,13 +486,11 @@ def drawn_similarity(
     return found
 
 
-def _pairs(targets: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return which pairs of two clips (n, n) are of one word, and which of different ones."""
-    same = targets[:, None] == targets[None, :]
-    return {
-        "same word": same & ~torch.eye(len(targets), dtype=bool),
-        "different words": ~same,
-    }
+def _pairs(targets: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Return which pairs of two speakers' clips (n, n) are of one word, and which of two."""
+    members = torch.as_tensor(np.unique(names, return_inverse=True)[1])
+    same, two = (each[:, None] == each[None, :] for each in (targets, members))
+    return {"same word": same & ~two, "different words": ~same & ~two}
 
 
 def voice_moved(clip, pitch_factor: float, formant_factor: float) -> np.ndarray:

@@ -83,20 +83,24 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
 
 
 def leading(board: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each claim: the paper's corpus before others, generated voices last.
+    """Return one row for each claim: the paper's corpus before others, generated voices last, and
+    then the paper's own protocol or network before others.
 
     Among equals the row that counts most speakers or clips leads; it gives the claim its verdict. A
     number that does not say of what, of masks for instance, comes after them.
     """
     claims = {id: claim for chapter in chapters() for id, claim in published(chapter).items()}
-    own = [
-        row["corpus"] == getattr(claims.get(row["id"]), "corpus", None)
-        for row in board.to_dict("records")
-    ]
+    own = {
+        f"_{key}": [
+            row[key] == getattr(claims.get(row["id"]), key, None)
+            for row in board.to_dict("records")
+        ]
+        for key in ("corpus", "protocol")
+    }
     n = board["n"].fillna(0).astype(float)
     ranked = board.assign(
-        _own=own, _real=board["corpus"] != GENERATED, _said=n * (board["of"].fillna("") != ""), _n=n
-    ).sort_values(["_own", "_real", "_said", "_n"], ascending=False, kind="stable")
+        **own, _real=board["corpus"] != GENERATED, _said=n * (board["of"].fillna("") != ""), _n=n
+    ).sort_values(["_corpus", "_real", "_protocol", "_said", "_n"], ascending=False, kind="stable")
     return ranked.drop_duplicates("id")[board.columns].sort_index()
 
 

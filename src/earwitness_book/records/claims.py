@@ -43,6 +43,8 @@ class Claim:
         training: one of each is two draws, however many clips they were asked.
     anywhere : bool
         Holds whatever the recordings are.
+    corpus, protocol : str
+        The paper's own, by default those of the file: measured there, a row leads all others.
     history : tuple of mappings
         Every change of the criterion after a measurement: ``date``, ``old``, ``new``, ``reason``.
     """
@@ -67,6 +69,7 @@ class Claim:
     anywhere: bool = False
     design: bool = False
     corpus: str = ""
+    protocol: str = ""
     history: tuple = ()
     ours: bool = False
 
@@ -182,8 +185,8 @@ def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
     problems += _own_problems(row) if ours else _claim_problems(row)
     if problems:
         raise DamagedDataError(f"{where} {'; '.join(problems)}.")
-    corpus = {"corpus": content.get("corpus", "")}  # a paper may use several
-    return Claim(**corpus | dict(row) | {"history": tuple(row.get("history") or ())}, ours=ours)
+    own = {key: content.get(key, "") for key in ("corpus", "protocol")}  # a paper may use several
+    return Claim(**own | dict(row) | {"history": tuple(row.get("history") or ())}, ours=ours)
 
 
 def _own_problems(row: Mapping) -> list[str]:

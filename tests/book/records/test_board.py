@@ -386,6 +386,18 @@ def test_one_row_leads_a_claim_the_papers_corpus_first_and_generated_voices_last
     assert sum(records.tally(board).values()) == board["id"].nunique()
 
 
+def test_the_papers_own_network_leads_before_more_clips_of_another(checkout):
+    toy = checkout / "data/published/toy.yaml"
+    declared = toy.read_text()
+    toy.write_text(declared.replace("chapter: toy\n", "chapter: toy\nprotocol: theirs\n", 1))
+    assert toy.read_text() != declared
+    accuracy = {"id": "toy/accuracy", "value": 90, "corpus": "street", "of": "clips"}
+    rows = [("theirs", 20), ("another", 216)]
+    executed(checkout, "real", [{**accuracy, "protocol": name, "n": n} for name, n in rows])
+    lead = records.leading(records.scoreboard()).set_index("id")
+    assert lead.loc["toy/accuracy", "protocol"] == "theirs"
+
+
 def test_more_masks_do_not_lead_before_fewer_clips(checkout):
     accuracy = {"id": "toy/accuracy", "value": 90, "corpus": "studio"}
     rows = [("old", 6276, ""), ("new", 216, "clips"), ("small", 40, "clips")]
