@@ -355,7 +355,6 @@ WAITING = {
     "audiomnist/flipping/envelope",
     "audiomnist/flipping/sex-order",
     "audiomnist/flipping/sex-random-robust",
-    "audiomnist/table1/one-speaker",
     "speech-quality/end-to-end/like-occlusion",
     "speech-quality/end-to-end/points-at-disturbances",
     "speech-quality/end-to-end/whole-above-part",
