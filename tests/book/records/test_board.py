@@ -351,10 +351,6 @@ def test_nothing_recorded_is_reproduced_with_its_control_inside_its_interval(cha
 
 # recorded before intervals were, and to be measured again: strike out what has been
 WAITING = {
-    "audiomnist/flipping/digits-order",
-    "audiomnist/flipping/envelope",
-    "audiomnist/flipping/sex-order",
-    "audiomnist/flipping/sex-random-robust",
     "speech-quality/end-to-end/like-occlusion",
     "speech-quality/end-to-end/points-at-disturbances",
     "speech-quality/end-to-end/whole-above-part",
