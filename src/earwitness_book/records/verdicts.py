@@ -210,7 +210,9 @@ def _against_control(claim: Claim, entry: Mapping, beside: Mapping, found: Judge
         lost = [step for step in lost if not step_holds(beside[step[0]], step[1], beside[step[2]])]
         if not lost:
             return found
-        return Judgement("not specific", f"not so: {_words(lost[0], beside)}, which is the control")
+        return Judgement(
+            "not specific", f"the step of its control is not so: {_words(lost[0], beside)}"
+        )
     if not is_number(control.get("value")):
         return Judgement("undecided", "the control was not measured")
     judged = [_beside_control(claim, value, control, found) for value in values]
@@ -245,8 +247,8 @@ def _compared(
     if claim.order:
         named = {id for step in claim.steps for id in step[::2]}
         is_step = claim.control in named or "/" not in claim.control or " " in claim.control
-        highest = dict.fromkeys(named - {low for low, *_ in claim.steps})
-        ahead = [beside.get(id, entry) for id in sorted(highest)]
+        highest = sorted(named - {low for low, *_ in claim.steps})
+        ahead = [beside.get(id, entry) for id in highest]
         return ahead, None if is_step else beside.get(claim.control, {})
     if claim.control in beside:
         return [entry], beside[claim.control]
