@@ -31,7 +31,8 @@ def from_clips(
 
     Notes
     -----
-    Of one speaker alone there is no interval: the verdict is then left open.
+    Of one speaker alone there is no interval: the verdict is then left open. Draws of what was
+    right everywhere, or nowhere, know no doubt: its interval is Wilson's.
     """
     from earwitness.evaluation import statistics  # and with it torch: to record needs none
 
@@ -43,8 +44,13 @@ def from_clips(
     for id, other in combinations(arrays, 2) if n > 1 else ():
         lead = statistics.paired_bootstrap(arrays[id], arrays[other], groups)
         found[id].setdefault("against", {})[other] = lead.ends
+    are_shares = np.isin(list(arrays.values()), (0, 100)).all() and np.any(list(arrays.values()))
     for id, each in arrays.items() if n > 1 else ():
-        found[id]["interval"] = statistics.bootstrap(each, groups).ends
+        if are_shares and np.ptp(each) == 0:
+            share = statistics.share(round(n * each[0] / 100), n)
+            found[id]["interval"] = (100 * share.low, 100 * share.high)
+        else:
+            found[id]["interval"] = statistics.bootstrap(each, groups).ends
     return found
 
 

@@ -117,7 +117,8 @@ def test_accuracy_is_recorded_beside_the_share_of_the_most_frequent_digit():
     assert said["alexnet"].tolist() == [0, 1, 1, 0] * 6
     found = chapter.accuracy_records(networks, said, "brief")
     best = found["audible-explanations/accuracy/audionet-digits"]
-    assert best["value"] == 100 and best["interval"] == (100, 100)
+    low, high = best["interval"]
+    assert best["value"] == 100 == high and 75 < low < 76  # of twelve speakers
     assert (best["n"], best["of"], best["control"]) == (12, "speakers", 75)
     assert best["note"] == "recipe brief, one fold, 24 clips"
     chance = "audible-explanations/ours/chance-digits"

@@ -354,7 +354,6 @@ WAITING = {
     "speech-quality/end-to-end/like-occlusion",
     "speech-quality/end-to-end/points-at-disturbances",
     "speech-quality/end-to-end/whole-above-part",
-    "speech-quality/occlusion/empty-regions",
 }
 
 

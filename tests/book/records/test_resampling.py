@@ -60,3 +60,16 @@ def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
     assert bare["b"] == {"value": 1, "n": 20, "of": "scenes"} and "against" not in bare["a"]
     undefined = {"a": means["a"], "c": np.full(401, np.nan)}
     assert list(records.from_draws(undefined, 20, "scenes", [("a", "c")])) == ["a"]
+
+
+def test_what_was_right_everywhere_is_no_certainty():
+    always, mixed = [100.0] * 21, [100.0, 0.0, 100.0] * 7
+    found = records.from_clips({"always": always, "never": [0.0] * 21, "mixed": mixed})
+    low, high = found["always"]["interval"]
+    assert low == pytest.approx(84.5, abs=0.1) and high == pytest.approx(100)
+    low, high = found["never"]["interval"]
+    assert low == pytest.approx(0) and high == pytest.approx(15.5, abs=0.1)
+    assert found["mixed"]["interval"][0] < 67 < found["mixed"]["interval"][1]
+    by_speaker = records.from_clips({"always": always}, ["a", "b", "c"] * 7)["always"]
+    assert by_speaker["interval"][0] == pytest.approx(43.9, abs=0.1)  # three of three
+    assert records.from_clips({"correlation": [0.0] * 21})["correlation"]["interval"] == (0, 0)
