@@ -304,6 +304,8 @@ def main(profile: str = "demo") -> int:
     bad pages.
     """
     html, folder = site.folder(profile) / "html", site.folder(profile) / "look"
+    if not (html / "index.html").is_file():
+        sys.exit(f"There is no site in {html}; build it with: make book PROFILE={profile}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     server = make_server(html, 0)
