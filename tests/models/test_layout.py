@@ -58,3 +58,45 @@ def test_pooling_takes_the_largest_of_each_window_with_and_without_gradients(
     with torch.no_grad():
         assert torch.equal(fast(x), slow(x))
     assert torch.equal(fast(x.requires_grad_()), slow(x))
+
+
+def normed(*more) -> nn.Sequential:
+    """A convolution and a batch norm that has seen data."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), *more).double()
+    for _ in range(3):
+        net[:2](3 + 2 * torch.randn(8, 1, 6, 6, dtype=torch.float64))
+    with torch.no_grad():
+        net[1].weight.copy_(torch.tensor([2.0, -1.0, 0.0])), net[1].bias.fill_(0.5)
+    return net.eval()
+
+
+def test_norms_are_folded_into_the_convolutions_before_them_and_gradients_are_the_same():
+    net, x = normed(), torch.randn(2, 1, 6, 6, dtype=torch.float64, requires_grad=True)
+    wanted = net(x)
+    folded = layout.fold_norms(layout.channels_last(net))
+    torch.testing.assert_close(folded(x), wanted)
+    (slow,), (quick,) = (torch.autograd.grad(f(x).square().sum(), x) for f in (net, folded))
+    torch.testing.assert_close(quick, slow)
+    assert type(folded[1]) is nn.Identity and type(net[1]) is nn.BatchNorm2d
+
+
+def test_over_time_norms_are_folded_as_well():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3)).double()
+    net(2 + torch.randn(8, 2, 9, dtype=torch.float64))
+    x = torch.randn(2, 2, 9, dtype=torch.float64)
+    folded = layout.fold_norms(layout.channels_last(net))
+    assert type(folded[1]) is nn.Identity
+    torch.testing.assert_close(folded(x), net.eval()(x))
+
+
+def test_norms_stay_that_have_hooks_or_no_statistics_or_stand_elsewhere():
+    hooked = normed()
+    hooked[1].register_forward_hook(lambda *_: None)
+    without = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, track_running_stats=False))
+    behind = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.BatchNorm2d(3))
+    twice = normed()
+    twice.append(nn.Sequential(nn.Conv2d(3, 1, 1), twice[0])).double()
+    for net in (hooked, without, behind, twice):
+        assert any(isinstance(layer, nn.BatchNorm2d) for layer in layout.fold_norms(net).modules())

@@ -111,7 +111,11 @@ def for_prediction(model: nn.Module, probe: torch.Tensor) -> nn.Module:
 
 
 def _faster(model: nn.Module, probe: torch.Tensor) -> nn.Module:
-    fast = layout.channels_last(model) if device_of(model).type == "cpu" else copy.deepcopy(model)
+    fast = (
+        layout.fold_norms(layout.channels_last(model))
+        if device_of(model).type == "cpu"
+        else copy.deepcopy(model)
+    )
     if layout.differs(fast, model) and not agree(fast, model, probe[:1]):
         fast = copy.deepcopy(model)
     # autocast casts weights that need no gradient anew at every call

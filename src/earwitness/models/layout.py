@@ -1,9 +1,11 @@
 """The same network in a faster layout: one dimension as two, channels innermost in memory."""
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class _Conv1dAs2d(nn.Conv2d):
@@ -120,6 +122,47 @@ def channels_last(model: nn.Module) -> nn.Module:
         if isinstance(parent, nn.Sequential):
             _pool_first(parent)
     return fast.to(memory_format=torch.channels_last)
+
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, _Conv1dAs2d)
+
+
+def fold_norms(model: nn.Module) -> nn.Module:
+    """Multiply every batch norm right behind a convolution into its weights; change ``model`` and
+    return it.
+
+    In evaluation mode a batch norm is a scale and a shift for each channel, which a convolution
+    can apply as it goes: a pass over the values less on the way there, and one less on the way
+    back. An ``nn.Identity`` stays in its place. Layers with hooks, and those whose weights are
+    used twice, stay as they are.
+    """
+    model.eval()
+    if _uses_weights_twice(model):
+        return model
+    for parent in model.modules():
+        if type(parent).forward is nn.Sequential.forward:
+            _fold_in(parent)
+    return model
+
+
+def _fold_in(layers: nn.Sequential) -> None:
+    for (first, convolution), (second, norm) in pairwise(list(layers._modules.items())):
+        if _foldable(convolution, norm):
+            setattr(layers, first, fuse_conv_bn_eval(convolution, norm))
+            setattr(layers, second, nn.Identity())
+
+
+def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
+    return (
+        type(convolution) in _CONVOLUTIONS
+        and type(norm) in _NORMS
+        and norm.running_mean is not None
+        and not any(
+            layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
+            for layer in (convolution, norm)
+        )
+    )
 
 
 def _uses_weights_twice(model: nn.Module) -> bool:
