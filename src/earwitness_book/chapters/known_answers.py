@@ -18,6 +18,7 @@ from earwitness.arguments import checked
 from earwitness.attribution import registry
 from earwitness.errors import ParameterError, UnsupportedOperationError, check_choice
 from earwitness.evaluation import planted, statistics
+from earwitness_book import records
 
 RATE, N_SAMPLES = 8000, 4000  # half a second
 WINDOW, HOP = 256, 128  # of the spectrogram, in samples
@@ -387,26 +388,20 @@ def agreement(
     """Return the rank correlation, over methods, of what a score says of them and how well they
     point at the cue; mean over networks, with its 95 % interval over sounds.
 
-    Each network's sounds are drawn anew, its methods ranked by their means over the drawn ones.
+    Sounds are drawn anew, the same for every network, whose methods are ranked by their means over
+    the drawn ones: networks that heard the same sounds do not make more of them.
     """
-    rng, pairs = np.random.default_rng(seed), []
+    found, drawn = [], {}
     for _, rows in _methods_only(table).groupby(["cue", "kind", "seed"]):
         wide = rows.pivot(index="method", columns="clip", values=[truth, score])
-        pairs.append((wide[truth].to_numpy(), wide[score].to_numpy()))
-
-    def mean_over_networks(n_draws: int) -> np.ndarray:
-        found = []
-        for right, said in pairs:
-            n = right.shape[1]
-            clips = rng.integers(0, n, (n_draws, n)) if n_draws else np.arange(n)[None]
-            found.append(rank_correlation(right[:, clips].mean(-1), said[:, clips].mean(-1)))
-        return np.mean(found, axis=0)
-
-    value = float(mean_over_networks(0)[0])
-    n = min(right.shape[1] for right, _ in pairs)
-    if n < 2:  # of one sound alone nothing is known
+        n = wide[truth].shape[1]
+        clips = drawn.setdefault(n, records.drawn(n, n_resamples, seed))
+        means = (wide[column].to_numpy()[:, clips].mean(-1) for column in (truth, score))
+        found.append(rank_correlation(*means))
+    value, *anew = np.mean(found, axis=0).tolist()
+    if min(drawn) < 2:  # of one sound alone nothing is known
         return value, -1.0, 1.0
-    low, high = statistics.ends(mean_over_networks(n_resamples), n)
+    low, high = statistics.ends(anew, min(drawn))
     return value, min(value, low), max(value, high)
 
 

@@ -119,6 +119,15 @@ def test_agreement_is_one_for_the_truth_and_minus_one_for_its_opposite():
     assert known.agreement(alone, "score") == (1, -1, 1)
 
 
+def test_networks_that_heard_the_same_sounds_make_no_more_of_them():
+    """What a sound does to a score it does in every network: ten of them know it no better."""
+    rng = np.random.default_rng(0)
+    one = hand_made([0.9, 0.8, 0.7, 0.6], [0] * 4).query("cue == 'tone'")
+    one = one.assign(score=one["area"] + rng.normal(0, 0.2, len(one)))
+    ten = pd.concat([one.assign(seed=seed) for seed in range(10)])
+    assert known.agreement(ten, "score") == pytest.approx(known.agreement(one, "score"))
+
+
 def test_rank_correlation_is_scipys():
     rng = np.random.default_rng(0)
     first, second = rng.integers(0, 5, (2, 9, 3))
