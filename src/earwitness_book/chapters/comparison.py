@@ -351,16 +351,26 @@ def costs(found: Mapping[str, Compared]) -> pd.DataFrame:
 def recorded(rows: pd.DataFrame, method: str, of: str = "faithful", against: str = "") -> dict:
     """Return what ``records.record_many`` takes of a method: mean over clips of all networks with
     its interval, and that of its difference to another method, on the clips of both.
+
+    Networks are drawn, each with all its clips; of a single one the clips are.
     """
     own = rows[rows["method"] == method].set_index(["network", "clip"])[of]
-    found = statistics.bootstrap(own.to_numpy())
-    made = {"value": found.value, "interval": found.ends, "n": found.n}
+    found = statistics.bootstrap(own.to_numpy(), _networks(own))
+    counted = {"n": found.n, "of": "clips" if _networks(own) is None else "networks"}
+    made = {"value": found.value, "interval": found.ends, **counted}
     if against in ("", method):
         return made
     other = rows[rows["method"] == against].set_index(["network", "clip"])[of]
     both = own.index.intersection(other.index)
-    rest = statistics.paired_bootstrap(own[both].to_numpy(), other[both].to_numpy())
+    pairs = own[both].to_numpy(), other[both].to_numpy()
+    rest = statistics.paired_bootstrap(*pairs, _networks(own[both]))
     return made | {"against": {f"known-answers/side-by-side/{of}-{against}": rest.ends}}
+
+
+def _networks(values: pd.Series) -> np.ndarray | None:
+    """Return whose values (network, clip) are, if they are those of several networks."""
+    names = values.index.get_level_values("network")
+    return names.to_numpy() if names.nunique() > 1 else None
 
 
 # --- pictures

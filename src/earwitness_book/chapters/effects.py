@@ -200,13 +200,21 @@ def moves(table: pd.DataFrame) -> pd.Series:
 def recorded(rows: pd.DataFrame, name: str, against: Mapping[str, str] | None = None) -> dict:
     """Return what ``records.record_many`` takes of a column of :func:`correlations`: mean over
     clips with its interval, and those of its difference to other columns by record id.
+
+    Of several networks each is drawn with all its clips, of a single one the clips are.
     """
-    value = statistics.bootstrap(rows[name].to_numpy())
+    several = rows["network"].nunique() > 1
+    networks = rows["network"].to_numpy() if several else None
+    value = statistics.bootstrap(rows[name].to_numpy(), networks)
     rest = {
-        id: statistics.paired_bootstrap(rows[name].to_numpy(), rows[other].to_numpy()).ends
+        id: statistics.paired_bootstrap(rows[name].to_numpy(), rows[other].to_numpy(), networks)
         for id, other in (against or {}).items()
     }
-    return {"value": value.value, "interval": value.ends, "against": rest, "n": value.n}
+    return {
+        "value": value.value, "interval": value.ends, "n": value.n,
+        "against": {id: lead.ends for id, lead in rest.items()},
+        "of": "networks" if several else "clips",
+    }  # fmt: skip
 
 
 _LOOKS = dict(zip(KINDS, (("#0072B2", "o"), ("#E69F00", "s"), ("#CC79A7", "^"), ("#009E73", "v")),

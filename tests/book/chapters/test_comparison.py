@@ -87,3 +87,27 @@ def test_agreement_is_over_networks_to_which_both_apply(small):
     assert np.isnan(table.loc["rise", "gradient"]) and table.loc["rise", "rise"] == 1
     pairs = comparison.disagreement(found, ["gradient", "gradient-x-input"])
     np.testing.assert_allclose(pairs, [1, 1])
+
+
+def test_networks_are_drawn_with_all_their_clips():
+    """Forty clips of each of twelve networks tell no more of networks than one clip of each."""
+    rng = np.random.default_rng(0)
+    leads = rng.normal(0.2, 1, 12)
+
+    def rows(n_clips):
+        return pd.DataFrame(
+            {"method": method, "network": str(i), "clip": clip, "faithful": gain * lead}
+            for i, lead in enumerate(leads)
+            for clip in range(n_clips)
+            for method, gain in {"rise": 1.0, "gradient": 0.5}.items()
+        )
+
+    few, many = (comparison.recorded(rows(n), "rise", against="gradient") for n in (1, 40))
+    assert (many["n"], many["of"]) == (12, "networks") and list(many["against"]) == list(
+        few["against"]
+    )
+    assert many["interval"] == pytest.approx(few["interval"])
+    (lead,) = many["against"].values()
+    assert lead == pytest.approx(*few["against"].values())
+    alone = comparison.recorded(rows(40).query("network == '0'"), "rise")
+    assert (alone["n"], alone["of"]) == (40, "clips")

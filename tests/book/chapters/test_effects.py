@@ -104,3 +104,24 @@ def test_interventions_explained_together_get_what_each_gets_alone(voice, method
     ]
     assert np.ptp(alone) > 0
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6 * np.abs(alone).max())
+
+
+def networks_that_differ(n_networks, n_clips):
+    """Return rows of networks that lead by something of their own, and clips of one alike."""
+    rng = np.random.default_rng(0)
+    lead = np.repeat(rng.normal(0.2, 1, n_networks), n_clips)
+    return pd.DataFrame(
+        {"network": np.repeat([*"abcdefghijkl"[:n_networks]], n_clips), "own": lead, "other": 0.0}
+    )
+
+
+def test_clips_of_one_network_are_drawn_together_where_there_are_several():
+    """Forty clips of each of twelve networks tell no more of networks than one clip of each."""
+    few, many = (
+        effects.recorded(networks_that_differ(12, n), "own", {"id": "other"}) for n in (1, 40)
+    )
+    assert many["interval"] == pytest.approx(few["interval"])
+    assert many["against"]["id"] == pytest.approx(few["against"]["id"])
+    assert (many["n"], many["of"]) == (12, "networks")
+    alone = effects.recorded(networks_that_differ(1, 40), "own")
+    assert (alone["n"], alone["of"]) == (40, "clips")
