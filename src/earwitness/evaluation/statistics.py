@@ -147,11 +147,12 @@ def lead_over_networks(
     members = np.unique(groups, return_inverse=True)[1]
     n_groups, rng = int(members.max()) + 1, np.random.default_rng(seed)
     drawn = rng.integers(n_groups, size=(n_resamples, n_groups))
-    sizes = np.bincount(members)[drawn].sum(axis=1)
-    means = []
+    place = np.arange(n_resamples)[:, None] * n_groups + drawn
+    times = np.bincount(place.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
+    sizes, means = times @ np.bincount(members), []
     for each in (np.atleast_2d(np.asarray(those, float)) for those in (others, values)):
         sums = np.stack([each[:, members == m].sum(axis=1) for m in range(n_groups)])
-        by_net = sums[drawn].sum(axis=1) / sizes[:, None]  # (resample, network)
+        by_net = times @ sums / sizes[:, None]  # (resample, network)
         nets = rng.integers(len(each), size=(n_resamples, len(each)))
         anew = np.take_along_axis(by_net, nets, axis=1).mean(axis=1)
         means.append(widened(anew, by_net.mean(axis=1), len(each), level=level))

@@ -11,6 +11,7 @@ import torch
 
 from earwitness import corpora
 from earwitness.errors import AudioError, ParameterError, UnknownNameError
+from earwitness.evaluation import statistics
 from earwitness_book.chapters import vowel_measurements
 
 RATE = 16000
@@ -292,6 +293,31 @@ def test_cells_that_training_changes_are_told_from_those_it_leaves():
     assert found.loc["f0", ["share", "floor", "lead", "low"]].tolist() == [100, 0, 100, 100]
     assert found.loc["f0", "p"] < 1e-9 and found.loc[["f1", "f2"], "p"].tolist() == [1, 1]
     assert found.loc["f1", "share"] == pytest.approx(100 * 20 / 39)  # of those with a table value
+
+
+def test_ends_that_hold_for_all_cells_at_once_are_no_luck_of_the_draws():
+    """Of 48 talkers and 20 networks they vary by a point with the seed, not by five."""
+    rng = np.random.default_rng(0)
+    trained, untrained, level = rng.random(48) < 0.9, rng.random((20, 48)) < 0.7, 1 - 0.05 / 30
+    lows = [
+        statistics.lead_over_networks(
+            100.0 * trained, 100.0 * untrained, np.arange(48), level=level, seed=seed,
+            n_resamples=vowel_measurements.AT_ONCE,
+        ).low
+        for seed in range(8)
+    ]  # fmt: skip
+    assert np.ptp(lows) < 2
+    table = pd.DataFrame({"sex": "female", "vowel": "ah", "speaker": np.arange(48)})
+    table = table.assign(f0_hz=200.0, f1_hz=700.0, f2_hz=1200.0)
+    nothing = np.zeros(48, bool)
+    right, *blank = (
+        pd.DataFrame({"f0": each, "f1": nothing, "f2": nothing}) for each in (trained, *untrained)
+    )
+    found = vowel_measurements.changed_cells(right, blank, table).set_index("quantity")
+    at_once = vowel_measurements.lead_over_networks(
+        trained, untrained, np.arange(48), 1 - 0.05 / 3, vowel_measurements.AT_ONCE
+    )
+    assert found.loc["f0", ["low", "high"]].tolist() == [at_once.low, at_once.high]
 
 
 def test_recipes_are_chosen_by_speakers_who_do_not_test(monkeypatch):
