@@ -248,22 +248,10 @@ def order_records(
 
 def _over_speakers(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> dict[str, dict]:
     """Return what is recorded of a value and its control, each that of all speakers, then of each
-    draw. Counts are rough, so an interval may miss its own value; then it is extended to it.
+    draw.
     """
     values = {f"audiomnist/{id}": np.asarray(each, float) for id, each in values.items()}
-    id, control = values
-    found = records.from_draws(values, len(set(names)), "speakers", [(id, control)])
-
-    def with_value(ends: tuple[float, float], value: float) -> tuple[float, float]:
-        return min(ends[0], value), max(ends[1], value)
-
-    for each in found.values():
-        if "interval" in each:
-            each["interval"] = with_value(each["interval"], each["value"])
-    if "against" in found[id]:
-        lead = found[id]["value"] - found[control]["value"]
-        found[id]["against"] = {control: with_value(found[id]["against"][control], lead)}
-    return found
+    return records.from_draws(values, len(set(names)), "speakers", [(*values,)])
 
 
 def _drawn_means(right: np.ndarray, names: Sequence[str], n_resamples: int = 1000) -> np.ndarray:

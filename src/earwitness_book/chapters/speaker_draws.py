@@ -94,26 +94,11 @@ def from_speakers(
     Returns
     -------
     dict
-        As :func:`earwitness_book.records.from_draws` returns it; of one speaker alone there is no
-        interval. Where draws with a speaker twice lie aside of what all speakers give, as those of
-        a rank correlation near 1 do, an interval is widened until it holds that.
+        As :func:`earwitness_book.records.from_draws` returns it.
     """
-    n = len(set(speakers))
     named = {f"{chapter}/{id}": each for id, each in values.items()}
     pairs = [(f"{chapter}/{id}", f"{chapter}/{other}") for id, other in against]
-    found = records.from_draws(named, n, "speakers", pairs)
-    if n < 2:
-        counted = ("value", "n", "of")
-        return {id: {key: row[key] for key in counted} for id, row in found.items()}
-    for row in found.values():
-        if "interval" in row:  # some draw defined it
-            row["interval"] = _holding(row["interval"], row["value"])
-        leads = row.get("against", {})
-        leads |= {
-            other: _holding(ends, row["value"] - found[other]["value"])
-            for other, ends in leads.items()
-        }
-    return found
+    return records.from_draws(named, len(set(speakers)), "speakers", pairs)
 
 
 def median_records(
@@ -133,7 +118,3 @@ def median_records(
     weights = speaker_weights(speakers)
     values = {id: weighted_median(each, weights) for id, each in columns.items()}
     return from_speakers(values, speakers, against)
-
-
-def _holding(ends: tuple[float, float], value: float) -> tuple[float, float]:
-    return min(ends[0], value), max(ends[1], value)

@@ -84,7 +84,8 @@ def from_draws(
     dict
         By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``. What is not defined
         for everything together is left out; what no draw defines has no interval, nor has what
-        was found of one alone.
+        was found of one alone. Where draws lie aside of what everything gives, as those of a rank
+        correlation near 1 or of a small count do, an interval is widened until it holds that.
     """
     known = {id: np.asarray(each, float) for id, each in values.items()}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
@@ -95,10 +96,15 @@ def from_draws(
 
     for id, each in known.items():
         if np.isfinite(each[1:]).any():
-            found[id]["interval"] = ends(each[1:], n)
+            found[id]["interval"] = _holding(ends(each[1:], n), each[0])
     for id, other in against:
         if id in known and other in known:
             leads = known[id] - known[other]
             if np.isfinite(leads[1:]).any():
-                found[id].setdefault("against", {})[other] = ends(leads[1:], n, value=leads[0])
+                lead = _holding(ends(leads[1:], n, value=leads[0]), leads[0])
+                found[id].setdefault("against", {})[other] = lead
     return found
+
+
+def _holding(ends: tuple[float, float], value: float) -> tuple[float, float]:
+    return min(ends[0], float(value)), max(ends[1], float(value))

@@ -62,6 +62,14 @@ def test_intervals_are_those_of_the_drawn_scenes_and_leads_are_paired():
     assert list(records.from_draws(undefined, 20, "scenes", [("a", "c")])) == ["a"]
 
 
+def test_an_interval_of_draws_that_lie_aside_is_widened_to_what_everything_gives():
+    """Else the record is refused, or its lead falls back on intervals without pairs, unsaid."""
+    aside = {"a": np.append(1.0, np.full(50, 0.9)), "b": np.append(0.0, np.full(50, 0.1))}
+    found = records.from_draws(aside, 20, "clips", [("a", "b")])
+    assert found["a"]["interval"] == (0.9, 1) and found["b"]["interval"] == (0, 0.1)
+    assert found["a"]["against"]["b"] == (0.8, 1)
+
+
 def test_what_was_right_everywhere_is_no_certainty():
     always, mixed = [100.0] * 21, [100.0, 0.0, 100.0] * 7
     found = records.from_clips({"always": always, "never": [0.0] * 21, "mixed": mixed})
