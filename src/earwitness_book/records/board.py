@@ -11,7 +11,7 @@ import pandas as pd
 
 from earwitness.errors import DamagedDataError, ParameterError
 from earwitness_book import project
-from earwitness_book.records.claims import Claim, chapters, meant, published
+from earwitness_book.records.claims import Claim, chapters, is_id, meant, published
 from earwitness_book.records.measurements import lacking, recorded
 from earwitness_book.records.numbers import interval, missing, noun, number, quantity
 from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement, least_sure
@@ -265,7 +265,7 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         if claim.design or not claim.is_judged:
             return ""
         return "the lower value of each step" if claim.order else "nothing to beat"
-    if not _is_id(named):
+    if not is_id(named):
         return named
     return f"not measured ({_words(named)})" if claim.control else ""
 
@@ -280,10 +280,6 @@ def _words(id: str) -> str:
         return id
     words = claim.claim.partition(". ")[0].removesuffix(".")
     return words[0].lower() + words[1:] if words.partition(" ")[0][1:].islower() else words
-
-
-def _is_id(control: str) -> bool:
-    return "/" in control and " " not in control
 
 
 def _criterion(claim: Claim) -> str:

@@ -210,11 +210,33 @@ def _claim_problems(row: Mapping) -> list[str]:
         problems.append("needs 'unit' (\"1\" for pure numbers)")
     if {"at_least", "at_most"} & set(given) and not row.get("measure"):
         problems.append("needs 'measure': what the threshold is compared with")
+    problems += [
+        f"has no 'order' and so no {key!r}"
+        for key in ("seeds", "every_step")
+        if key in row and given != ["order"]
+    ]
+    if "partly" in row and not _is_weaker(row):
+        problems.append("has a 'partly' that is no weaker form of 'at_least' or 'at_most'")
+    if "order" in row and row.get("control") and not is_id(row["control"]):
+        problems.append("is an order, whose 'control' is an id: words beat nothing")
     if row.get("control") and row.get("beside"):
         problems.append("has both 'control', to be beaten, and 'beside', only to be shown")
     if any(set(change) != _CHANGE_KEYS for change in row.get("history") or []):
         problems.append("needs 'date', 'old', 'new' and 'reason' for each change in its history")
     return problems
+
+
+def _is_weaker(row: Mapping) -> bool:
+    """Tell whether what is ``partly`` enough lies on the near side of the threshold."""
+    weaker, asked = row["partly"], row.get("at_least", row.get("at_most"))
+    if not (is_number(weaker) and is_number(asked)):
+        return False
+    return weaker <= asked if "at_least" in row else weaker >= asked
+
+
+def is_id(words: str) -> bool:
+    """Tell whether what stands for a control is an id, and not a sentence."""
+    return "/" in words and " " not in words
 
 
 def _check_order(claim: Claim, claims: Mapping[str, Claim], file: str) -> None:

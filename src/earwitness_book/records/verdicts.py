@@ -7,9 +7,10 @@
                     needs no learning; so, too, an order that holds but for the step of its control
 ``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
                     of the steps), and the value beats its control
-``undecided``       no interval was recorded, or it leaves open which of two values is larger; or
-                    kinds of training are compared, and too few networks of each were trained
-``not reproduced``  neither form is met
+``undecided``       no interval was recorded of values that lie as is claimed, or it leaves open
+                    which of two is larger; or kinds of training are compared, and too few networks
+                    of each were trained
+``not reproduced``  neither form is met; of an order without intervals, the values lie the other way
 ``not run``         nothing was measured
 ``other data``      a published value beside one from another corpus: no verdict
 ``design``          a constant of the design, as published; listed apart and not counted
@@ -246,10 +247,9 @@ def _compared(
         return [entry], None
     if claim.order:
         named = {id for step in claim.steps for id in step[::2]}
-        is_step = claim.control in named or "/" not in claim.control or " " in claim.control
         highest = sorted(named - {low for low, *_ in claim.steps})
         ahead = [beside.get(id, entry) for id in highest]
-        return ahead, None if is_step else beside.get(claim.control, {})
+        return ahead, None if claim.control in named else beside.get(claim.control, {})
     if claim.control in beside:
         return [entry], beside[claim.control]
     return [entry], {"value": own} if is_number(own) else {}

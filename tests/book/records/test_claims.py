@@ -86,6 +86,14 @@ def test_constants_of_the_design_have_a_value_and_no_control(chapter):
         ({"order": "toy/new"}, "is not 'id < id'"),
         ({"tolerance": 1, "value": 3, "control": "a", "beside": "b"}, "both 'control'"),
         (
+            {"order": "toy/new < toy/gone", "control": "The lead, by speakers."},
+            "words beat nothing",
+        ),
+        ({"tolerance": 1, "value": 3, "seeds": 5}, "no 'order' and so no 'seeds'"),
+        ({"at_least": 1, "measure": "x", "partly": 2}, "no weaker form"),
+        ({"at_most": 2, "measure": "x", "partly": 1}, "no weaker form"),
+        ({"tolerance": 1, "value": 3, "partly": 2}, "no weaker form"),
+        (
             {"tolerance": 1, "value": 3, "history": [{"date": "2026-11-21", "old": "1"}]},
             "'new' and 'reason'",
         ),
