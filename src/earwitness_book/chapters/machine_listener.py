@@ -2,24 +2,28 @@
 digit. What it says is about machines, not about people.
 """
 
+import copy
+
 import numpy as np
 import pandas as pd
 import torch
 
-from earwitness import attribution, audition, evaluation, models, training
+from earwitness import attribution, audition, cache, corpora, models, training
 from earwitness.training import clips
 from earwitness_book.chapters.listening_study import difference, score_table, with_outcome
 
 NAME = "machine"
 FORMS = ("signal-heard", "explanation-heard", "untrained-heard", "random-heard")
 _IDS = "audible-explanations/ours/machine"
+_EVERY = 5
 
 
 def recogniser(explained, recipe: str = "brief", **settings):
-    """Return a DigitNet that has heard none of the clips that a study's network is tested on.
+    """Return a DigitNet that has heard none of the clips that a study's network learnt from or is
+    tested on.
 
     The network that travels with the book, if it was trained on nobody of that corpus; otherwise
-    one that is trained on the same fold, whose test part neither has heard.
+    one that is trained on the clips that the study's network was validated on.
 
     Parameters
     ----------
@@ -39,16 +43,27 @@ def recogniser(explained, recipe: str = "brief", **settings):
     if shipped.card["corpus"] != given["corpus"]:
         classes = [int(name) for name in shipped.classes]
         return shipped.model, lambda seconds: clips.represent("DigitNet", seconds), classes
-    other = training.fit(
-        "DigitNet",
-        given["corpus"],
-        "digit",
-        given["fold"],
-        protocol=given["protocol"],
-        recipe=recipe,
-        **settings,
-    )
+    other = training.fit("DigitNet", set_aside(explained), "digit", recipe=recipe, **settings)
     return other.model, other.prepare, [int(name) for name in other.classes]
+
+
+def set_aside(explained):
+    """Return the corpus of a network with one fold, in which it learns from what the network was
+    validated on: every fifth clip of that chooses, and the same are tested on.
+
+    Parameters
+    ----------
+    explained : Trained
+    """
+    view, part = copy.copy(explained.corpus), explained.fold
+    chooses = np.arange(len(part.validation)) % _EVERY == 0
+    fold = corpora.Fold(
+        part.validation[~chooses], part.validation[chooses], part.test, f"set aside, {part.name}"
+    )
+    digits = cache.digest({"corpus": explained.corpus.fingerprint(), "learns from": fold.name})
+    view.folds = lambda task, protocol="speaker": [fold]
+    view.fingerprint = lambda: digits[:16]
+    return view
 
 
 def stimuli(explained, rows, method: str, seed: int) -> dict[str, np.ndarray]:
@@ -75,7 +90,7 @@ def stimuli(explained, rows, method: str, seed: int) -> dict[str, np.ndarray]:
     seconds = explained.seconds(rows)
     inputs = explained.prepare(seconds)
     predicted = models.logits(explained.model, inputs).argmax(1)
-    untrained = evaluation.randomised(explained.model, seed)
+    untrained = training.untrained(explained, seed + 1)
     drawn = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed))
     relevance = {
         FORMS[1]: attribution.attribute(explained.model, inputs, predicted, method=method),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from earwitness.corpora import Corpus, Fold
 from earwitness_book.chapters import machine_listener
 from earwitness_book.chapters.listening_study import with_outcome
 
@@ -79,7 +80,7 @@ def _explained(seconds, corpus="voices"):
 
 def test_stimuli_are_as_loud_as_their_signal_and_the_explanation_is_the_formula(monkeypatch):
     turned = _Rule(-1).eval()  # stands for the untrained network: it has no weights to draw
-    monkeypatch.setattr(machine_listener.evaluation, "randomised", lambda model, seed: turned)
+    monkeypatch.setattr(machine_listener.training, "untrained", lambda trained, seed: turned)
     rng = np.random.default_rng(0)
     seconds = (rng.standard_normal((3, 8000)) + [[0.2], [-0.2], [0.1]]).astype(np.float32)
     sounds = machine_listener.stimuli(_explained(seconds), [0, 1, 2], "gradient-x-input", 0)
@@ -111,6 +112,33 @@ def test_the_network_of_the_book_listens_only_to_a_corpus_it_has_not_met(monkeyp
 
     monkeypatch.setattr(machine_listener.training, "fit", fit)
     met = _explained(np.zeros((1, 8000)), "fsdd")
-    met.specification |= {"fold": 3, "protocol": "speaker"}
+    met.corpus, met.fold = _Words(), Fold(np.arange(20), np.arange(20, 30), np.arange(30, 40), "f")
     assert machine_listener.recogniser(met)[0] == "trained"
-    assert asked["given"] == ("DigitNet", "fsdd", "digit", 3) and asked["protocol"] == "speaker"
+    (kind, view, task), named = asked["given"], asked
+    assert (kind, task) == ("DigitNet", "digit") and "fold" not in named
+    (fold,) = view.folds("digit")
+    assert set(fold.train) | set(fold.validation) == set(met.fold.validation)
+    assert set(fold.validation) == {20, 25} and not set(fold.train) & set(met.fold.train)
+    assert list(fold.test) == list(met.fold.test)
+
+
+class _Words(Corpus):
+    """Forty clips."""
+
+    def fingerprint(self):
+        return "words"
+
+    def folds(self, task, protocol="speaker"):
+        return []
+
+
+def test_what_is_set_aside_is_kept_apart_in_the_cache_and_leaves_the_corpus_as_it_was():
+    words = _Words()
+    folds = [
+        Fold(np.arange(20), np.arange(start, start + 10), np.arange(60, 70), f"fold {start}")
+        for start in (20, 40)
+    ]
+    met = [SimpleNamespace(corpus=words, fold=fold) for fold in folds]
+    prints = {machine_listener.set_aside(each).fingerprint() for each in met}
+    assert len(prints | {words.fingerprint()}) == 3
+    assert words.folds("digit") == []
