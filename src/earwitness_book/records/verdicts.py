@@ -93,7 +93,7 @@ def judgement(
 def _judged(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping]) -> Judgement:
     if entry is None:
         return Judgement("not run")
-    if claim.tolerance is not None and not claim.anywhere and entry["corpus"] != claim.corpus:
+    if claim.value is not None and not claim.anywhere and entry["corpus"] != claim.corpus:
         return Judgement("other data", f"published on {claim.corpus}")
     found = _order(claim, beside) if claim.order else _criterion(claim, entry)
     behind = min(
