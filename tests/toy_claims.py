@@ -41,15 +41,16 @@ def declare(checkout, **row):
 
 
 def verdict(id, value, corpus="studio", beside=None, **entry):
-    """Return the verdict on a value, beside a control of 50 +- 1 and with an interval of +- 3."""
+    """Return the verdict on a value of 20 clips, +- 3, beside a control of 50 +- 1."""
     entry = {
         "id": id,
         "value": value,
         "corpus": corpus,
         "interval": [value - 3, value + 3],
+        "n": 20,
         **entry,
     }
-    chance = {"id": "toy/chance", "value": 50, "interval": [49, 51]}
+    chance = {"id": "toy/chance", "value": 50, "interval": [49, 51], "n": 20}
     beside = {"toy/chance": chance} if beside is None else beside
     return records.judge(records.published("toy")[id], entry, beside)
 

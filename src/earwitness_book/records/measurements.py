@@ -64,7 +64,7 @@ def record(
     corpus, protocol : str
         What it was measured on. The same id may be recorded on several; orders compare within one.
     n : int, optional
-        How many speakers or clips were resampled.
+        How many speakers or clips were resampled. Without it an interval decides nothing.
     of : str, optional
         What they are: ``"speakers"``, ``"clips"``.
     seeds : int, optional

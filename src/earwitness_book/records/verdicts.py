@@ -8,8 +8,8 @@
 ``partly``          the weaker form is met (twice the tolerance, the ``partly`` threshold, some
                     of the steps), and the value beats its control
 ``undecided``       no interval was recorded of values that lie as is claimed, or it leaves open
-                    which of two is larger; or kinds of training are compared, and too few networks
-                    of each were trained
+                    which of two is larger, or rests on fewer than six; or kinds of training are
+                    compared, and too few networks of each were trained
 ``not reproduced``  neither form is met; of an order without intervals, the values lie the other way
 ``not run``         nothing was measured
 ``other data``      a published value beside one from another corpus: no verdict
@@ -22,11 +22,11 @@ A claim without a control speaks neither of what a network learnt nor of what a 
 criterion decides alone. Generated voices reach ``partly`` at most.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from earwitness_book.records.claims import Claim, is_number
-from earwitness_book.records.numbers import interval, number
+from earwitness_book.records.numbers import interval, noun, number
 
 RESULTS = (
     "reproduced",
@@ -51,14 +51,19 @@ class Judgement(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How much one value is above another, with its 95 % interval where one is known."""
+    """How much one value is above another, with its 95 % interval where one is known, and how many
+    stand behind that where they are too few.
+    """
 
     value: float
     interval: tuple[float, float] | None = None
+    few: str = ""
 
     def sign(self) -> int | None:
-        """Return 1 or -1 if the interval excludes zero, 0 if it does not, None without one."""
-        if self.interval is None:
+        """Return 1 or -1 if the interval excludes zero, 0 if it does not, None without one or where
+        too few stand behind it.
+        """
+        if self.interval is None or self.few:
             return None
         low, high = self.interval
         return 1 if low > 0 else -1 if high < 0 else 0
@@ -116,11 +121,12 @@ def _judged(claim: Claim, entry: Mapping | None, beside: Mapping[str, Mapping]) 
 def difference(first: Mapping, second: Mapping) -> Difference:
     """Return how much the value of one entry is above that of another.
 
-    A recorded interval of the difference (``against``) decides, if it holds the difference: that of
-    a value that was measured again since does not. Else the two intervals together, as for
-    independent estimates; else nothing does. One value without an interval, such as chance, counts
-    as known exactly. Without pairs fewer than six speakers or clips decide nothing: five that all
-    lie on one side do so by luck in one case of sixteen.
+    A recorded interval of the difference (``against``) decides, if one run measured both values and
+    it holds their difference: that of a value that was measured again since does not. Else the two
+    intervals together, as for independent estimates; else nothing does. One value without an
+    interval, such as chance, counts as known exactly. Fewer than six speakers or clips decide
+    nothing, paired or not: five that all lie on one side do so by luck in one case of sixteen. Nor
+    does an interval that does not say how many stand behind it.
 
     Notes
     -----
@@ -128,26 +134,44 @@ def difference(first: Mapping, second: Mapping) -> Difference:
     those of its parts. For values of the same clips it is too wide, seldom too narrow.
     """
     value = first["value"] - second["value"]
+    both = (first, second)
     if ends := _paired(first, second):
-        return Difference(value, ends)
-    known = [entry for entry in (first, second) if entry.get("interval")]
-    if not known or min(entry.get("n") or FEWEST for entry in known) < FEWEST:
+        return Difference(value, ends, _few([entry for entry in both if entry.get("n")]))
+    known = [entry for entry in both if entry.get("interval")]
+    if not known:
         return Difference(value)
     low, high = first.get("interval") or (first["value"],) * 2
     other_low, other_high = second.get("interval") or (second["value"],) * 2
     below = ((first["value"] - low) ** 2 + (other_high - second["value"]) ** 2) ** 0.5
     above = ((high - first["value"]) ** 2 + (second["value"] - other_low) ** 2) ** 0.5
-    return Difference(value, (value - below, value + above))
+    return Difference(value, (value - below, value + above), _few(known))
+
+
+def _few(drawn: Sequence[Mapping]) -> str:
+    """Return how many were drawn, in words, if they decide nothing."""
+    fewest = min(drawn, key=lambda entry: entry.get("n") or 0, default={})
+    n = fewest.get("n") or 0
+    if n >= FEWEST:
+        return ""
+    return f"{n} {noun(fewest.get('of') or '', n)}".strip() if n else "an unknown number"
 
 
 def _paired(first: Mapping, second: Mapping) -> tuple[float, float] | None:
     """Return the recorded interval of a difference; None if there is none of these two values."""
+    if _run(first) != _run(second):
+        return None
     low, high = first.get("against", {}).get(second.get("id")) or (None, None)
     if low is None and (ends := second.get("against", {}).get(first.get("id"))):
         low, high = -ends[1], -ends[0]
     value = first["value"] - second["value"]
     slack = 1e-9 * max(1.0, abs(first["value"]), abs(second["value"]))
     return (low, high) if low is not None and low - slack <= value <= high + slack else None
+
+
+def _run(entry: Mapping) -> tuple:
+    """Return what tells the run that made an entry from others; nothing for this build's."""
+    made = entry.get("provenance") or {}
+    return made.get("command"), made.get("commit")
 
 
 def least_sure(claim: Claim, beside: Mapping[str, Mapping]) -> tuple[str, Difference] | None:
@@ -194,6 +218,8 @@ def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
 def step_holds(lower: Mapping, sign: str, upper: Mapping) -> bool | None:
     """Return whether one step of an order holds; ``None`` if its interval leaves it open."""
     found = difference(upper, lower)
+    if found.few:
+        return None
     decided = found.sign()
     if decided is None:
         against = found.value < 0 or (sign == "<" and found.value == 0)
@@ -227,8 +253,9 @@ def _beside_control(claim: Claim, value: Mapping, control: Mapping, found: Judge
     if up * gained.value <= 0:
         return Judgement("not specific", f"{shown} does as well")
     if gained.interval is None or not (value.get("interval") or _paired(value, control)):
-        why = "too few to say" if value.get("interval") else "no interval recorded"
-        return Judgement("undecided", f"{shown}; {why}")
+        return Judgement("undecided", f"{shown}; no interval recorded")
+    if gained.few:
+        return Judgement("undecided", f"{shown}; {gained.few} decide nothing")
     if gained.sign() != up:
         ends = interval(sorted(up * end for end in gained.interval), claim.unit)
         return Judgement("not specific", f"{shown} may do as well: ahead of it by {ends}")
@@ -261,5 +288,7 @@ def _direction(claim: Claim) -> int:
 
 
 def _words(step: tuple[str, str, str], beside: Mapping[str, Mapping]) -> str:
-    lower, sign, upper = step
-    return f"{number(beside[lower]['value'])} {sign} {number(beside[upper]['value'])}"
+    lower, sign, upper = (beside.get(part, part) for part in step)
+    few = difference(upper, lower).few
+    said = f"{number(lower['value'])} {sign} {number(upper['value'])}"
+    return f"{said} ({few} decide{'s' * few.startswith(('1 ', 'an '))} nothing)" if few else said
