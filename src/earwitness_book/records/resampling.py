@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from earwitness_book.records.claims import chapters, published
+
 
 def from_clips(
     values: Mapping[str, Sequence[float]], groups: Sequence | None = None, of: str = ""
@@ -32,7 +34,8 @@ def from_clips(
     Notes
     -----
     Of one speaker alone there is no interval: the verdict is then left open. Draws of what was
-    right everywhere, or nowhere, know no doubt: its interval is Wilson's.
+    right everywhere, or nowhere, know no doubt: its interval is Wilson's. Where nothing is above
+    zero, those declared in per cent are taken to be such shares.
     """
     from earwitness.evaluation import statistics  # and with it torch: to record needs none
 
@@ -44,14 +47,21 @@ def from_clips(
     for id, other in combinations(arrays, 2) if n > 1 else ():
         lead = statistics.paired_bootstrap(arrays[id], arrays[other], groups)
         found[id].setdefault("against", {})[other] = lead.ends
-    are_shares = np.isin(list(arrays.values()), (0, 100)).all() and np.any(list(arrays.values()))
+    are_shares = np.isin(list(arrays.values()), (0, 100)).all()
+    some = bool(np.any(list(arrays.values())))  # zeros alone may be anything
     for id, each in arrays.items() if n > 1 else ():
-        if are_shares and np.ptp(each) == 0:
+        if are_shares and np.ptp(each) == 0 and (some or _in_per_cent(id)):
             share = statistics.share(round(n * each[0] / 100), n)
             found[id]["interval"] = (100 * share.low, 100 * share.high)
         else:
             found[id]["interval"] = statistics.bootstrap(each, groups).ends
     return found
+
+
+def _in_per_cent(id: str) -> bool:
+    chapter = id.partition("/")[0]
+    claim = published(chapter).get(id) if chapter in chapters() else None
+    return claim is not None and claim.unit == "%"
 
 
 def drawn(n: int, n_resamples: int, seed: int) -> np.ndarray:

@@ -81,3 +81,17 @@ def test_what_was_right_everywhere_is_no_certainty():
     by_speaker = records.from_clips({"always": always}, ["a", "b", "c"] * 7)["always"]
     assert by_speaker["interval"][0] == pytest.approx(43.9, abs=0.1)  # three of three
     assert records.from_clips({"correlation": [0.0] * 21})["correlation"]["interval"] == (0, 0)
+
+
+def test_what_was_right_nowhere_is_as_doubtful_as_what_was_right_everywhere(checkout):
+    """Alone, too, where no other share says that these are shares: then their unit does."""
+    nowhere, everywhere = (
+        records.from_clips({"toy/share": [value] * 21})["toy/share"]["interval"]
+        for value in (0.0, 100.0)
+    )
+    assert nowhere == pytest.approx((0, 15.5), abs=0.1)
+    assert nowhere == pytest.approx((100 - everywhere[1], 100 - everywhere[0]))
+    pair = records.from_clips({"toy/share": [0.0] * 21, "toy/silence": [0.0] * 21})
+    assert pair["toy/share"]["interval"] == pair["toy/silence"]["interval"] == nowhere
+    for id in ("toy/unknown", "other/share"):
+        assert records.from_clips({id: [0.0] * 21})[id]["interval"] == (0, 0)
