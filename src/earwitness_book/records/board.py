@@ -32,7 +32,7 @@ _MORE = (
     "ours",
     "controlled",
     "only_beside",
-    "exact",
+    "bare",
     "same",
     "published_std",
     "recorded_std",
@@ -43,6 +43,8 @@ MARKS = {
     "not reproduced": "✗ ", "held": "✓ ", "not held": "✗ ", "not run": "· ",
     "other data": "↔ ", "design": "= ",
 }  # fmt: skip
+
+_STEPS, _NOTHING = "the lower value of each step", "nothing to beat"
 
 
 def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
@@ -232,6 +234,7 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
     judged, beside = (mine, build) if mine else (full, run)
     found = judgement(claim, judged or None, beside)
     provenance = full.get("provenance") or {}
+    control = _control(claim, judged, beside)
     return {
         "id": claim.id, "claim": claim.claim, "source": claim.source or "ours",
         "unit": judged.get("unit", "") if claim.order else claim.unit,
@@ -242,11 +245,12 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "profile": mine.get("profile") or provenance.get("profile"),
         "verdict": found.verdict, "why": found.why, "note": judged.get("note"),
         "n": judged.get("n"), "of": judged.get("of"), "seeds": judged.get("seeds"),
-        "interval": judged.get("interval"), "control": _control(claim, judged, beside),
+        "interval": judged.get("interval"), "control": control,
         "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
-        "exact": claim.is_exact,
+        "bare": claim.bare,
         "date": provenance.get("date"), "ours": claim.ours,
-        "controlled": bool(claim.control), "only_beside": bool(claim.beside),
+        "controlled": bool(claim.control),
+        "only_beside": bool(claim.beside) and control not in (_STEPS, _NOTHING),
     }  # fmt: skip
 
 
@@ -261,13 +265,13 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
         return f"{quantity(other['value'], None, other['unit'])} ({_words(named)})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else quantity(own, None, claim.unit)
-    if not named:
-        if claim.design or not claim.is_judged:
-            return ""
-        return "the lower value of each step" if claim.order else "nothing to beat"
-    if not is_id(named):
+    if named and not is_id(named):
         return named
-    return f"not measured ({_words(named)})" if claim.control else ""
+    if claim.control:
+        return f"not measured ({_words(named)})"
+    if claim.design or not claim.is_judged:
+        return ""
+    return _STEPS if claim.order else _NOTHING
 
 
 def _words(id: str) -> str:
@@ -310,11 +314,11 @@ def _readable(row: Mapping) -> dict:
 
 def ends(row: Mapping) -> str:
     """Return a row's interval with its unit; of an order, that of the lead in its least sure step;
-    of what must hold exactly, that there is none.
+    of what can have none, why.
     """
     said = interval(row["interval"], row["unit"] or "")
-    if row["exact"] and not said:
-        return "none, a largest deviation"
+    if row["bare"] and not said:
+        return f"none, {row['bare']}"
     return f"{said}, of the lead" if said and row["published"] is True else said
 
 

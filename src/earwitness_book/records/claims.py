@@ -43,6 +43,8 @@ class Claim:
         training: one of each is two draws, however many clips they were asked.
     anywhere : bool
         Holds whatever the recordings are.
+    no_interval : str
+        Why there is none: nothing was drawn, and nothing could be drawn anew.
     corpus, protocol : str
         The paper's own, by default those of the file: measured there, a row leads all others.
     history : tuple of mappings
@@ -67,6 +69,7 @@ class Claim:
     every_step: bool = False
     seeds: int = 1
     anywhere: bool = False
+    no_interval: str = ""
     design: bool = False
     corpus: str = ""
     protocol: str = ""
@@ -81,11 +84,12 @@ class Claim:
         )
 
     @property
-    def is_exact(self) -> bool:
-        """Tell whether arithmetic must come out, whatever the recordings are: how far the worst is
-        off has no interval.
+    def bare(self) -> str:
+        """Return why there is no interval, if there can be none: as declared, or because arithmetic
+        must come out, whatever the recordings are, and the worst is shown.
         """
-        return self.anywhere and self.at_most is not None and not self.design
+        is_exact = self.anywhere and self.at_most is not None and not self.design
+        return self.no_interval or ("a largest deviation" if is_exact else "")
 
     @property
     def steps(self) -> list[tuple[str, str, str]]:
