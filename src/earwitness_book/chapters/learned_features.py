@@ -26,25 +26,39 @@ def census_records(
         n_units), and for silence, (n_units,).
     drawn : ndarray of int, shape (n_draws, n_clips)
         Which clips, of :func:`earwitness_book.records.drawn`.
+
+    Notes
+    -----
+    What never reacts is counted over all clips: with fewer it can only become more, so draws of
+    clips would make an interval above the number that it is of. It has none; its lead is that over
+    networks drawn anew, and of a single one there is none either.
     """
     counted = [census(outputs, quiet, drawn) for outputs, quiet in networks]
-    return beside_untrained({word: [each[word] for each in counted] for word in counted[0]}, drawn)
+    words = {word: [each[word] for each in counted] for word in counted[0]}
+    found = beside_untrained(words, drawn)
+    own, control = (
+        f"speech-quality/{id}" for id in ("features/never", "ours/never-random-weights")
+    )
+    found[own].pop("interval", None)
+    if len(networks) == 2:
+        found[own].pop("against", None)
+        found[control].pop("interval", None)
+    return found
 
 
 def census(
     outputs: Sequence[np.ndarray], quiet: np.ndarray, drawn: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return how many features react in nearly all, in few, in none of the clips of each draw,
-    (n_draws,) each.
+    """Return how many features react in nearly all and in few of the clips of each draw, and in
+    none of all clips, (n_draws,) each.
     """
     present = drawn_presence(outputs, quiet, drawn)
     high, low = (np.stack([end(clip, axis=0) for clip in outputs]) for end in (np.max, np.min))
-    span = high.max(0) - low.min(0)  # of all clips: the largest of those drawn would lie below it
-    spans = np.stack([high[rows].max(0) - low[rows].min(0) for rows in drawn], axis=1)
+    span = high.max(0) - low.min(0)
     return {
         "always": (present >= 0.9).sum(0),
         "rare": ((present > 0) & (present <= 0.25)).sum(0),
-        "never": (spans <= units.CONSTANT * span.max()).sum(0),
+        "never": np.full(len(drawn), (span <= units.CONSTANT * span.max()).sum()),
     }
 
 

@@ -41,7 +41,7 @@ def test_a_census_counts_a_clip_as_often_as_it_is_drawn():
     present = learned_features.drawn_presence(OUTPUTS, QUIET, drawn)
     np.testing.assert_array_equal(present[5], [0.125, 1, 0.5, 0])  # it reacts in clip 3 alone
     found = learned_features.census(OUTPUTS, QUIET, drawn)
-    assert found["rare"].tolist() == [1, 0, 0, 0] and found["never"].tolist() == [1, 1, 1, 2]
+    assert found["rare"].tolist() == [1, 0, 0, 0] and found["never"].tolist() == [1, 1, 1, 1]
     assert found["always"].tolist() == [4, 5, 4, 4]
 
 
@@ -60,6 +60,29 @@ def test_the_census_is_recorded_beside_that_of_random_weights_on_the_same_clips(
     assert rare["interval"] == (0, 1) and rare["against"][f"{OURS}/rare-random-weights"] == (0, 1)
     alike = learned_features.census_records([(twice, QUIET)] * 2, drawn)
     assert alike[f"{FEATURES}/rare"]["against"][f"{OURS}/rare-random-weights"] == (0, 0)
+
+
+def test_what_never_reacts_is_counted_over_all_clips_and_drawn_with_the_networks_alone():
+    """Of drawn clips, some react in none of them: their interval would lie above the count."""
+    rng, drawn = np.random.default_rng(0), records.drawn(30, 200, 1)
+
+    def reacting(units_often, units_once):
+        outputs = rng.random((30, 4, 6)) * (np.arange(6) < units_often)
+        for unit in range(units_often, units_often + units_once):
+            outputs[unit, 0, unit] = 1
+        return list(outputs), np.zeros(6)
+
+    own, *untrained = reacting(1, 3), *(reacting(often, 0) for often in (3, 4, 5, 6))
+    found = learned_features.census_records([own, *untrained], drawn)
+    never, control = found[f"{FEATURES}/never"], found[f"{OURS}/never-random-weights"]
+    assert (never["value"], never["n"]) == (2, 30) and "interval" not in never
+    assert (control["value"], control["seeds"]) == (1.5, 4)
+    low, high = never["against"][f"{OURS}/never-random-weights"]
+    assert low < -1 and high > 2  # t of four networks that have none to three
+    single = learned_features.census_records([own, untrained[0]], drawn)
+    never, control = single[f"{FEATURES}/never"], single[f"{OURS}/never-random-weights"]
+    assert not {"interval", "against"} & {*never} and "interval" not in control
+    assert records.published("speech-quality")[f"{FEATURES}/never"].bare
 
 
 def test_near_doubles_of_drawn_clips_are_those_of_a_set_made_of_them():
