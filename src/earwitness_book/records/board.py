@@ -18,16 +18,12 @@ from earwitness_book.records.verdicts import GENERATED, RESULTS, judgement, leas
 
 KEYS = (
     "id", "claim", "source", "published", "recorded", "measured", "unit", "corpus", "profile",
-    "verdict", "n", "interval", "control", "criterion",
+    "verdict", "n", "interval", "control", "criterion", "seeds", "protocol", "of", "why", "history",
 )  # fmt: skip
 _MORE = (
-    "protocol",
     "design",
-    "of",
-    "seeds",
-    "why",
     "note",
-    "history",
+    "folds",
     "date",
     "ours",
     "controlled",
@@ -63,9 +59,10 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then protocol, what
-        ``n`` counts, seeds, why the verdict is what it is, note, the criterion's history and the
-        standard deviations. ``measured`` is this build; orderings are true or false.
+        A row per claim, corpus, protocol and profile: the columns :data:`KEYS`, then note, folds
+        and the standard deviations, among others. ``of`` is what ``n`` counts, ``seeds`` how many
+        networks stand behind a row where that is known, each from a seed of its own. ``measured``
+        is this build; orderings are true or false.
 
     Raises
     ------
@@ -142,9 +139,8 @@ def to_json(board: pd.DataFrame) -> str:
     """Return a scoreboard as a JSON list of objects with :data:`KEYS`; what is missing is null."""
     kept = board[list(KEYS)].astype(object)
     rows = kept.where(kept.notna(), None).to_dict("records")
-    return json.dumps(
-        [{**row, "n": _whole(row["n"])} for row in rows], indent=1, ensure_ascii=False
-    )
+    whole = [row | {key: _whole(row[key]) for key in ("n", "seeds")} for row in rows]
+    return json.dumps(whole, indent=1, ensure_ascii=False, default=str)  # dates of a history
 
 
 def _built(folder: Path) -> Iterable[dict]:
@@ -196,23 +192,34 @@ def _derived(claim: Claim, entries: Mapping[str, Mapping]) -> dict | None:
     """Return an entry for an ordering if every id that it compares was measured."""
     if any(name not in entries for step in claim.steps for name in step[::2]):
         return None
-    some = entries[claim.steps[0][0]]
+    ids = list(dict.fromkeys(id for step in claim.steps for id in step[::2]))
+    some = entries[ids[0]]
     compared = [(entries[low], sign, entries[high]) for low, sign, high in claim.steps]
     said = [
         f"{number(low['value'])} {sign} {number(high['value'])}" for low, sign, high in compared
     ]
     holds = all(_as_claimed(*step) for step in compared)  # of the values; see judgement
-    drawn = [entry for step in compared for entry in step[::2] if entry.get("n")]
+    drawn = [entries[id] for id in ids if entries[id].get("n")]
     fewest = min(drawn, key=lambda entry: entry["n"], default={})
-    seeds = min(entry.get("seeds") or 1 for step in compared for entry in step[::2])
-    shared = {key: some.get(key) for key in ("corpus", "protocol", "profile", "provenance")}
+    seeds = min(entries[id].get("seeds") or 1 for id in ids)
+    shared = {key: some.get(key) for key in ("corpus", "protocol", "profile")}
+    made = [entries[id]["provenance"] for id in ids if entries[id].get("provenance")]
     unsure, lead = least_sure(claim, entries) or ("", None)
     return shared | {
-        "id": claim.id, "value": holds, "note": "; ".join(said),
+        "id": claim.id, "provenance": _together(made), "value": holds, "note": "; ".join(said),
         "n": fewest.get("n"), "of": fewest.get("of"), "seeds": seeds if seeds > 1 else None,
         "interval": lead and list(lead.interval),
         "unit": entries[unsure]["unit"] if lead else "",
     }  # fmt: skip
+
+
+def _together(runs: Iterable[Mapping]) -> dict:
+    """Return what made several entries: under each key all that their provenances say."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        for key, words in run.items():
+            found.setdefault(key, []).append(str(words))
+    return {key: " and ".join(dict.fromkeys(words)) for key, words in found.items()}
 
 
 def _as_claimed(low: Mapping, sign: str, high: Mapping) -> bool:
@@ -244,7 +251,8 @@ def _row(claim: Claim, build: Mapping[str, dict], run: Mapping[str, dict]) -> di
         "corpus": judged.get("corpus"), "protocol": judged.get("protocol"),
         "profile": mine.get("profile") or provenance.get("profile"),
         "verdict": found.verdict, "why": found.why, "note": judged.get("note"),
-        "n": judged.get("n"), "of": judged.get("of"), "seeds": judged.get("seeds"),
+        "n": judged.get("n"), "of": judged.get("of"),
+        "seeds": _networks(claim, judged), "folds": len(judged.get("folds") or []),
         "interval": judged.get("interval"), "control": control,
         "criterion": _criterion(claim), "history": claim.history, "design": claim.design,
         "bare": claim.bare,
@@ -262,7 +270,8 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
     named = claim.control or claim.beside
     if named in beside:
         other = beside[named]
-        return f"{quantity(other['value'], None, other['unit'])} ({_words(named)})"
+        drawn = _of_random_weights(named, other)
+        return f"{quantity(other['value'], None, other['unit'])} ({_words(named)}{drawn})"
     if (own := entry.get("control")) is not None:
         return own if isinstance(own, str) else quantity(own, None, claim.unit)
     if named and not is_id(named):
@@ -272,6 +281,23 @@ def _control(claim: Claim, entry: Mapping, beside: Mapping[str, dict]) -> str:
     if claim.design or not claim.is_judged:
         return ""
     return _STEPS if claim.order else _NOTHING
+
+
+def _networks(claim: Claim, entry: Mapping) -> int | None:
+    """Return how many networks stand behind a row, where that is known: as the entry says, or one,
+    where the chapter says that of what it judges.
+    """
+    one = claim.one_network and claim.is_judged and not (claim.design or claim.anywhere)
+    return entry.get("seeds") or (1 if one and entry and not entry.get("folds") else None)
+
+
+def _of_random_weights(id: str, entry: Mapping) -> str:
+    """Return of how many draws of random weights a control is the mean, where that is known."""
+    if not re.search(r"untrained|random-weights", id):
+        return ""
+    claim = published(id.partition("/")[0])[id]
+    n = entry.get("seeds") or (1 if claim.one_network else None)
+    return f"; {n} {noun('networks', n)}" if n else ""
 
 
 def _words(id: str) -> str:
@@ -323,10 +349,13 @@ def ends(row: Mapping) -> str:
 
 
 def counted(row: Mapping) -> list[str]:
-    """Return how many speakers or clips, and how many seeds, stand behind a row."""
-    n, seeds = _whole(row["n"]), _whole(row["seeds"])
-    found = [f"n = {n} {noun(row['of'] or '', n)}".strip()] if n else []
-    return found + ([f"{seeds} {noun('seeds', seeds)}"] if seeds else [])
+    """Return how many speakers or clips, and how many networks, stand behind a row."""
+    n, seeds, folds = (_whole(row[key]) for key in ("n", "seeds", "folds"))
+    of = "" if missing(row["of"]) else row["of"]
+    found = [f"n = {n} {noun(of, n)}".strip()] if n else []
+    if seeds:
+        return [*found, f"{seeds} {noun('networks', seeds)}"]
+    return [*found, f"{folds} {noun('networks', folds)}, one a fold"] if folds else found
 
 
 def _whole(n) -> int | None:

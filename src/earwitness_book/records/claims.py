@@ -47,6 +47,9 @@ class Claim:
         Why there is none: nothing was drawn, and nothing could be drawn anew.
     corpus, protocol : str
         The paper's own, by default those of the file: measured there, a row leads all others.
+    one_network : bool
+        One network stands behind what is measured, unless an entry says how many: its id begins as
+        the file's ``one_network`` lists.
     history : tuple of mappings
         Every change of the criterion after a measurement: ``date``, ``old``, ``new``, ``reason``.
     """
@@ -71,6 +74,7 @@ class Claim:
     anywhere: bool = False
     no_interval: str = ""
     design: bool = False
+    one_network: bool = False
     corpus: str = ""
     protocol: str = ""
     history: tuple = ()
@@ -181,7 +185,7 @@ def _read_published(path: Path, _changed: int) -> dict[str, Claim]:
 
 def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
     chapter = content.get("chapter")
-    known = {field.name for field in fields(Claim)} - {"ours"}
+    known = {field.name for field in fields(Claim)} - {"ours", "one_network"}
     problems = [f"does not know {key!r}" for key in sorted(set(row) - known)]
     problems += [f"needs {key!r}" for key in ("id", "claim") if not row.get(key)]
     if not str(row.get("id", "")).startswith(f"{chapter}/"):
@@ -190,6 +194,7 @@ def _claim(row: Mapping, where: str, content: Mapping, ours: bool) -> Claim:
     if problems:
         raise DamagedDataError(f"{where} {'; '.join(problems)}.")
     own = {key: content.get(key, "") for key in ("corpus", "protocol")}  # a paper may use several
+    own["one_network"] = row["id"].startswith(tuple(content.get("one_network") or ()))
     return Claim(**own | dict(row) | {"history": tuple(row.get("history") or ())}, ours=ours)
 
 

@@ -75,7 +75,7 @@ def _found(row: Mapping) -> str:
     said = f"{said}: {row['note']}" if isinstance(value, bool) and row["note"] else said
     who = "This build" if here else f"A full run{_when(row)}"
     where = "generated voices" if row["corpus"] == GENERATED else row["corpus"]
-    n = "".join(f", {each}" for each in counted({**row, "seeds": None}))
+    n = "".join(f", {each}" for each in counted({**row, "seeds": None, "folds": None}))
     interval = "" if missing(row["interval"]) else f" (95 % interval {ends(row)})"
     asked = (
         f"; we asked {row['criterion']}" if row["criterion"] and missing(row["published"]) else ""
@@ -84,7 +84,7 @@ def _found(row: Mapping) -> str:
 
 
 def _when(row: Mapping) -> str:
-    return "" if missing(row["date"]) else f", recorded {str(row['date'])[:10]},"
+    return "" if missing(row["date"]) else f", recorded {row['date']},"
 
 
 def _control(row: Mapping) -> str:

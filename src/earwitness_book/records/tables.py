@@ -167,7 +167,7 @@ def _ends(row: Mapping) -> str:
 
 def _made(row: Mapping) -> str:
     """Return when a recorded run was made; of a value of this build, what was recorded before."""
-    when = f"recorded {str(row['date'])[:10]}" if row["date"] else "recorded"
+    when = f"recorded {row['date']}" if row["date"] else "recorded"
     if row["measured"] is None:
         return when
     if row["recorded"] is None:

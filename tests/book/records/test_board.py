@@ -1,5 +1,6 @@
 """Published, recorded and measured values side by side, on the scoreboard and in closing tables."""
 
+import datetime
 import json
 
 import pandas as pd
@@ -93,7 +94,74 @@ def test_what_was_to_stand_beside_a_value_is_named_only_where_a_verdict_waits_fo
     assert rows.loc["toy/accuracy", "control"] == "not measured (guessing)"
     assert rows.loc["toy/new", "control"] == ""
     on = records.readable(records.scoreboard(ours=True))["on"]
-    assert on.iloc[0].endswith("n = 4 1 seed") and on.iloc[-1].endswith("n = 4 2 seeds")
+    assert on.iloc[0].endswith("n = 4 1 network") and on.iloc[-1].endswith("n = 4 2 networks")
+
+
+def test_one_of_nobody_says_what_is_no_reason_to_fail(checkout):
+    rows = [("toy/accuracy", {"n": 1}), ("toy/chance", {"n": 2, "of": "clips"})]
+    entries = [{"id": id, "value": 50, "corpus": "studio", **counted} for id, counted in rows]
+    executed(checkout, "real", entries)
+    on = records.readable(records.scoreboard())["on"]
+    assert list(on[:2]) == ["studio speaker n = 1", "studio speaker n = 2 clips"]
+
+
+def test_json_tells_protocols_apart_and_has_the_dates_of_a_history(checkout):
+    history = [{"date": datetime.date(2026, 11, 29), "old": "a", "new": "b", "reason": "c"}]
+    declare(checkout, at_least=1, measure="A share.", history=history)
+    entry = {"id": "toy/new", "value": 2, "corpus": "fsdd"}
+    executed(checkout, "real", [{**entry, "protocol": name} for name in ("speaker", "repetition")])
+    rows = json.loads(records.to_json(records.scoreboard()))
+    assert {row["protocol"] for row in rows} == {"speaker", "repetition"}
+    assert rows[0]["history"] == [{"date": "2026-11-29", "old": "a", "new": "b", "reason": "c"}]
+
+
+def one_network(checkout, **more):
+    """Declare that one network stands behind a share, a floor of random weights and a sum."""
+    common = {"source": "Figure 1", "unit": "%", "measure": "A share."}
+    share = {"id": "toy/a/share", "claim": "Much.", "at_least": 50, "control": "toy/a/untrained"}
+    sums = {"id": "toy/a/sum", "claim": "It adds up.", "at_most": 1, "anywhere": True}
+    other = {"id": "toy/b/share", "claim": "Much.", "at_least": 50}
+    floor = {"id": "toy/a/untrained", "claim": "The same, random weights.", "unit": "%"}
+    claims = [{**common, **row} for row in (share, sums, other)]
+    declared = {"chapter": "toy", "claims": claims, "ours": [floor], "one_network": ["toy/a/"]}
+    (checkout / "data/published/toy.yaml").write_text(yaml.safe_dump(declared))
+    values = dict.fromkeys(("toy/a/share", "toy/a/sum", "toy/b/share", "toy/a/untrained"), 60)
+    entries = [
+        {"id": id, "value": value, "corpus": "studio", **more} for id, value in values.items()
+    ]
+    executed(checkout, "real", entries)
+    return records.scoreboard(ours=True).set_index("id")
+
+
+def test_one_network_is_said_where_the_chapter_says_so_and_nothing_where_nobody_knows(checkout):
+    board = one_network(checkout)
+    seeds = [None if seeds != seeds else seeds for seeds in board["seeds"]]
+    assert seeds == [1, None, None, None], "not of a sum, of what is not listed, of no claim"
+    assert board["control"].iloc[0] == "60 % (the same, random weights; 1 network)"
+    shown = records.readable(board.reset_index())["on"]
+    assert shown.iloc[0] == "studio speaker 1 network" and shown.iloc[1] == "studio speaker"
+
+
+def test_what_an_entry_says_of_its_networks_goes_before_what_the_chapter_says(checkout):
+    board = one_network(checkout, seeds=20)
+    assert set(board["seeds"]) == {20}
+    assert board["control"].iloc[0] == "60 % (the same, random weights; 20 networks)"
+    folds = records.readable(one_network(checkout, folds=[50, 60, 70]).reset_index())["on"]
+    assert folds.iloc[0] == folds.iloc[2] == "studio speaker 3 networks, one a fold"
+
+
+def test_an_order_of_two_runs_names_both(checkout):
+    for id, value, day in (
+        ("toy/chance", 50, 21),
+        ("toy/accuracy", 80, 22),
+        ("toy/ceiling", 90, 21),
+    ):
+        entry = records.record(id, value, corpus="street")
+        made = PROVENANCE | {"date": f"2026-11-{day}", "profile": "paper" if day == 21 else "full"}
+        records.write_recorded("toy", [entry], made)
+    row = records.scoreboard().set_index("id").loc["toy/above"]
+    assert (row["date"], row["profile"]) == ("2026-11-21 and 2026-11-22", "paper and full")
+    assert "recorded 2026-11-21 and 2026-11-22" in records.to_html(records.scoreboard())
 
 
 def test_our_own_measurements_get_no_verdict_and_stay_out_unless_asked_for(checkout):
@@ -119,7 +187,10 @@ def test_json_has_exactly_the_documented_keys_and_null_for_what_is_missing(check
     executed(
         checkout,
         "real",
-        [{"id": "toy/accuracy", "value": 90, "corpus": "studio", "n": 48, "interval": [86, 94]}],
+        [
+            {"id": "toy/accuracy", "value": 90, "corpus": "studio", "n": 48, "interval": [86, 94]}
+            | {"of": "clips", "seeds": 5}
+        ],
     )
     rows = json.loads(records.to_json(records.scoreboard()))
     assert list(rows[0]) == [
@@ -137,9 +208,17 @@ def test_json_has_exactly_the_documented_keys_and_null_for_what_is_missing(check
         "interval",
         "control",
         "criterion",
+        "seeds",
+        "protocol",
+        "of",
+        "why",
+        "history",
     ]
     assert (rows[0]["n"], rows[0]["interval"], rows[0]["criterion"]) == (48, [86, 94], "± 4 %")
-    assert rows[1]["n"] is None and rows[1]["interval"] is None
+    assert [rows[0][key] for key in ("seeds", "protocol", "of", "why", "history")] == [
+        5, "speaker", "clips", "the control was not measured", []
+    ]  # fmt: skip
+    assert all(rows[1][key] is None for key in ("n", "interval", "seeds", "protocol", "of"))
     assert (rows[0]["published"], rows[0]["measured"], rows[0]["recorded"]) == (90, 90, None)
     assert rows[-1]["published"] is True and rows[-1]["measured"] is None
 
