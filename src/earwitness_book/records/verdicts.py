@@ -208,7 +208,9 @@ def _order(claim: Claim, beside: Mapping[str, Mapping]) -> Judgement:
         (name, "; ".join(_words(step, beside) for step, holds in steps.items() if holds is kind))
         for name, kind in (("not so", False), ("open", None))
     ]
-    why = "; ".join(f"{name}: {words}" for name, words in named if words)
+    few = (difference(beside[step[2]], beside[step[0]]).few for step in steps)
+    kept = [*dict.fromkeys(f"{each} decide nothing" for each in few if each)]
+    why = "; ".join([*(f"{name}: {words}" for name, words in named if words), *kept])
     if False not in held or (True not in held and None in held and not claim.every_step):
         return Judgement("undecided", why)
     some = True in held and not claim.every_step
@@ -288,7 +290,5 @@ def _direction(claim: Claim) -> int:
 
 
 def _words(step: tuple[str, str, str], beside: Mapping[str, Mapping]) -> str:
-    lower, sign, upper = (beside.get(part, part) for part in step)
-    few = difference(upper, lower).few
-    said = f"{number(lower['value'])} {sign} {number(upper['value'])}"
-    return f"{said} ({few} decide{'s' * few.startswith(('1 ', 'an '))} nothing)" if few else said
+    lower, sign, upper = step
+    return f"{number(beside[lower]['value'])} {sign} {number(beside[upper]['value'])}"

@@ -218,7 +218,7 @@ def test_a_lead_of_few_pairs_leaves_a_claim_open_and_says_why(checkout, n, expec
     beside = {id: {**entry, "id": id, **each} for id, each in values.items()}
     claim = records.published("toy")["toy/above"]
     found = records.judgement(claim, {"value": True, "corpus": "street"}, beside)
-    open_steps = "open: 50 < 80 (5 speakers decide nothing); 80 <= 90 (5 speakers decide nothing)"
+    open_steps = "open: 50 < 80; 80 <= 90; 5 speakers decide nothing"
     assert found == (expected, open_steps if n == 5 else "")
     beside["toy/accuracy"] |= {"value": 20, "against": {"toy/chance": (-32, -28)}}
     beside["toy/ceiling"] |= {"value": 10, "against": {"toy/accuracy": (-12, -8)}}
