@@ -2,7 +2,7 @@
 SpeakerCNN.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -225,6 +225,7 @@ class Frames(Classification):
         "paper": _PAPER,
         "fast": _phones(2000),
         "one-speed": _phones(2000, (1.0,)),
+        "plain": replace(_phones(2000, (1.0,)), dropout=0.0),
         "brief": _phones(600),
         "smoke": _phones(2),
     },

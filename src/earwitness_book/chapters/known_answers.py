@@ -389,7 +389,7 @@ def agreement(
     point at the cue; mean over networks, with its 95 % interval over sounds.
 
     Sounds are drawn anew, the same for every network, whose methods are ranked by their means over
-    the drawn ones: networks that heard the same sounds do not make more of them.
+    the drawn ones: asking more networks about the same sounds does not make more of them.
     """
     found, drawn = [], {}
     for _, rows in _methods_only(table).groupby(["cue", "kind", "seed"]):

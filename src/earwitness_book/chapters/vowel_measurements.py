@@ -413,7 +413,7 @@ def one_window(model, sounds, steady_s, targets, method: str) -> np.ndarray:
 def validation_error(trained) -> float:
     """Return a trained phone network's frame error on its validation speakers, in per cent.
 
-    Recipes are chosen by it, not by the speakers that test.
+    What a recipe may be chosen by: speakers that test may not be looked at before.
     """
     rows, task = trained.fold.validation, trained.specification["task"]
     table = frames.measure(trained.model, trained.corpus, task, rows)["confusion"]

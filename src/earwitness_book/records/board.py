@@ -54,7 +54,7 @@ def scoreboard(folder: Path | None = None, ours: bool = False) -> pd.DataFrame:
         ``_build`` but what the profile ``smoke`` left, whose numbers say nothing.
     ours : bool
         With our own measurements, which have no published value, and a verdict only where a
-        criterion was set beforehand.
+        criterion is set.
 
     Returns
     -------

@@ -20,7 +20,8 @@ _CHANGE_KEYS = {"date", "old", "new", "reason"}
 @dataclass(frozen=True)
 class Claim:
     """One statement of a paper, or (``ours``) one measurement of our own; one that has a criterion
-    is an expectation of ours, written down before anything was measured.
+    is an expectation of ours, written down before anything was measured, unless ``history`` says
+    otherwise.
 
     Attributes
     ----------

@@ -231,7 +231,7 @@ def to_html(
     design = board["design"].astype(bool)
     results = _score_table(board[~design], chapters, places or {}, "Every claim, by chapter")
     if len(own):
-        words = "What we expected ourselves, with the criterion set beforehand"
+        words = "What we expected ourselves, criteria set beforehand unless a row says otherwise"
         table = _score_table(own, chapters, places or {}, words)
         results += _more(f"{words} ({own['id'].nunique()})", table)
     constants = ""

@@ -3,6 +3,7 @@ place.
 """
 
 import re
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from toy_claims import declare, verdict
 
 from earwitness.errors import DamagedDataError
-from earwitness_book import records
+from earwitness_book import project, records
 
 
 def test_every_claim_of_the_book_has_a_source_a_criterion_and_a_claim_that_ends_as_a_sentence():
@@ -140,3 +141,36 @@ def test_an_edited_declaration_is_read_again(checkout):
     assert "toy/accuracy" in records.published("toy")
     declare(checkout, tolerance=1, value=3)
     assert list(records.published("toy")) == ["toy/new"]
+
+
+FIRST_RUNS = "ce7dada"  # the commit after the first full runs, of 21 November 2026
+ASKED = ("value", "tolerance", "at_least", "at_most", "partly", "order", "control", "measure")
+
+
+def _told_at_first(chapter):
+    """Return the claims of a chapter as they stood after the first full runs."""
+    path = f"{FIRST_RUNS}:data/published/{chapter}.yaml"
+    told = subprocess.run(
+        ["git", "-C", str(project.root()), "show", path], capture_output=True, text=True
+    )
+    return yaml.safe_load(told.stdout)["claims"] if told.returncode == 0 else []
+
+
+def _asks(row):
+    there = [key for key in ASKED if row.get(key) not in ("", None)]
+    return {key: " ".join(str(row[key]).split()) for key in there}
+
+
+def test_claims_that_changed_or_went_since_the_first_full_runs_have_a_history():
+    told = {chapter: _told_at_first(chapter) for chapter in records.chapters()}
+    if not any(told.values()):
+        pytest.skip("no checkout with its whole history")
+    for chapter, rows in told.items():
+        now = records.published(chapter)
+        histories = str([claim.history for claim in now.values()])
+        for row in rows:
+            claim = now.get(row["id"])
+            if claim is None:
+                assert row["id"].removeprefix(f"{chapter}/") in histories, f"{row['id']} is gone"
+            elif _asks(row) != _asks(vars(claim)):
+                assert claim.history, f"{claim.id} asks something else"
