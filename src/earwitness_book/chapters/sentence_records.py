@@ -40,6 +40,19 @@ _VOWEL_PAIRS = (
     ("figure5/f2", "ours/figure5-f2-random-weights"),
 )
 
+_OF_ONE = (  # of the speaker network, which has heard everybody
+    "figure3/",
+    "figure6/",
+    "section4-3/networks-differ",
+    "ours/envelope-speaker",
+    "ours/harmonics-speaker",
+    "ours/stoi-speaker",
+    "ours/f0-contour-constant",
+    "ours/f0-contour-noise",
+    "ours/period-noise",
+    "ours/stoi-noise",
+)
+
 
 def mean_records(columns: Mapping[str, Sequence[float]], speakers: Sequence) -> dict[str, dict]:
     """Return what is recorded of means over sentences, by id.
@@ -54,6 +67,24 @@ def mean_records(columns: Mapping[str, Sequence[float]], speakers: Sequence) -> 
     kept = table.notna().all(axis=1).to_numpy()
     values = {f"{_CHAPTER}/{id}": column[kept] for id, column in table.items()}
     return records.from_clips(values, groups=np.asarray(speakers)[kept])
+
+
+def of_networks(made: Mapping[str, dict], n_networks: int) -> dict[str, dict]:
+    """Return records with how many networks were asked, where they are not of the one speaker
+    network.
+
+    Parameters
+    ----------
+    made : mapping from id to record
+    n_networks : int
+        Phone networks, one a fold, each asked about people whom it has not heard; and as many
+        with random weights of either kind.
+    """
+    of_one = tuple(f"{_CHAPTER}/{id}" for id in _OF_ONE)
+    return {
+        id: each if id.startswith(of_one) else each | {"seeds": n_networks}
+        for id, each in made.items()
+    }
 
 
 def vowel_records(
@@ -137,7 +168,7 @@ def frame_error(mistakes: pd.DataFrame) -> float:
 
 
 def frame_error_records(
-    tested: Sequence[pd.DataFrame], validated: pd.DataFrame, frequent: pd.DataFrame
+    tested: Sequence[pd.DataFrame], validated: pd.DataFrame, frequent: Sequence[pd.DataFrame]
 ) -> dict[str, dict]:
     """Return what is recorded of frames that are named wrongly, by id.
 
@@ -148,23 +179,22 @@ def frame_error_records(
         mean of the folds' errors, over the folds of which a speaker is drawn.
     validated : DataFrame
         The same on validation speakers.
-    frequent : DataFrame
-        :func:`frequent_mistakes` on the test speakers of the first fold, in the same order.
+    frequent : sequence of DataFrame
+        :func:`frequent_mistakes` on the same speakers, in the same order.
     """
     everyone = pd.concat(tested, ignore_index=True)
     weights = speaker_draws.speaker_weights(everyone["speaker"])
     ends = np.cumsum([len(each) for each in tested])[:-1]
-    by_fold = [
-        _drawn_error(each, drawn)
-        for each, drawn in zip(tested, np.split(weights, ends, axis=1), strict=True)
-    ]
+    parts = np.split(weights, ends, axis=1)
     values = {
-        "ours/frame-error-test": np.nanmean(by_fold, axis=0),
-        "ours/chance-phone-error": _drawn_error(frequent, weights[:, : len(frequent)]),
+        id: np.nanmean([_drawn_error(*each) for each in zip(those, parts, strict=True)], axis=0)
+        for id, those in {
+            "ours/frame-error-test": tested,
+            "ours/chance-phone-error": frequent,
+        }.items()
     }
     pair = ("ours/frame-error-test", "ours/chance-phone-error")
     found = speaker_draws.from_speakers(values, everyone["speaker"], [pair])
-    found[f"{_CHAPTER}/{pair[1]}"]["n"] = frequent["speaker"].nunique()
     weights = speaker_draws.speaker_weights(validated["speaker"])
     on_validation = {"ours/frame-error-dev": _drawn_error(validated, weights)}
     return found | speaker_draws.from_speakers(on_validation, validated["speaker"], [])

@@ -84,7 +84,7 @@ def fold_errors(speakers):
 
 def test_frame_errors_are_drawn_by_speaker_together_with_their_chance():
     tested = [mistakes(["a", "b", "b"], [2, 4, 6]), mistakes(["c", "d"], [5, 5])]
-    frequent = mistakes(["a", "b", "b"], [9, 9, 9])
+    frequent = [mistakes(["a", "b", "b"], [9, 9, 9]), mistakes(["c", "d"], [7, 7])]
     validated = mistakes(["e", "f"], [1, 3])
     found = sentence_records.frame_error_records(tested, validated, frequent)
     test = found["raw-waveform/ours/frame-error-test"]
@@ -94,9 +94,21 @@ def test_frame_errors_are_drawn_by_speaker_together_with_their_chance():
     ends = statistics.ends([np.mean(list(each.values())) for each in errors], 4)
     assert test["interval"] == pytest.approx(ends)
     chance = found["raw-waveform/ours/chance-phone-error"]
-    assert chance["value"] == 90 and chance["interval"] == (90, 90) and chance["n"] == 2
+    assert chance["value"] == 80 and chance["n"] == 4  # mean of 90 % and 70 %
     lead = test["against"]["raw-waveform/ours/chance-phone-error"]
-    known = [np.mean(list(each.values())) - 90 for each in errors if 1 in each]  # chance of fold 1
-    assert lead == pytest.approx(statistics.ends(known, 4, value=-45))
+    by_chance = {1: 90, 2: 70}
+    leads = [np.mean([each[k] - by_chance[k] for k in each]) for each in errors]
+    assert lead == pytest.approx(statistics.ends(leads, 4, value=-35))
     dev = found["raw-waveform/ours/frame-error-dev"]
     assert dev["value"] == 20 and dev["interval"] == (10, 30) and dev["n"] == 2
+
+
+def test_networks_are_counted_where_there_is_one_a_fold():
+    made = {
+        "raw-waveform/figure4/f0-contour": {"value": 1.0},
+        "raw-waveform/figure6/f0-contour": {"value": 2.0},
+    }
+    counted = sentence_records.of_networks(made, 4)
+    assert counted["raw-waveform/figure4/f0-contour"] == {"value": 1.0, "seeds": 4}
+    assert "seeds" not in counted["raw-waveform/figure6/f0-contour"]
+    assert "seeds" not in made["raw-waveform/figure4/f0-contour"]
