@@ -40,7 +40,7 @@ _VOWEL_PAIRS = (
     ("figure5/f2", "ours/figure5-f2-random-weights"),
 )
 
-_OF_ONE = (  # of the speaker network, which has heard everybody
+_OF_ONE = (  # of the one speaker network, or of none
     "figure3/",
     "figure6/",
     "section4-3/networks-differ",
@@ -77,7 +77,7 @@ def of_networks(made: Mapping[str, dict], n_networks: int) -> dict[str, dict]:
     ----------
     made : mapping from id to record
     n_networks : int
-        Phone networks, one a fold, each asked about people whom it has not heard; and as many
+        Phone networks, one a fold, each asked about people it was not trained on; and as many
         with random weights of either kind.
     """
     of_one = tuple(f"{_CHAPTER}/{id}" for id in _OF_ONE)

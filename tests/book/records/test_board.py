@@ -455,7 +455,6 @@ OF_WHAT = {
     "raw-waveform/ours/window-f0",
     "raw-waveform/ours/window-f1",
     "raw-waveform/ours/window-f2",
-    "raw-waveform/section3-2/wirtinger",
     "sound-direction/auralization/reconstruction",
     "sound-direction/lrp/conservation",
     "speech-quality/end-to-end/complete",
