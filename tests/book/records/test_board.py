@@ -444,9 +444,6 @@ WAITING = {
     "raw-waveform/ours/window-f0",
     "raw-waveform/ours/window-f1",
     "raw-waveform/ours/window-f2",
-    "speech-quality/end-to-end/like-occlusion",
-    "speech-quality/end-to-end/points-at-disturbances",
-    "speech-quality/end-to-end/whole-above-part",
 }
 
 
@@ -457,10 +454,6 @@ OF_WHAT = {
     "raw-waveform/ours/window-f2",
     "sound-direction/auralization/reconstruction",
     "sound-direction/lrp/conservation",
-    "speech-quality/end-to-end/complete",
-    "speech-quality/end-to-end/like-occlusion",
-    "speech-quality/end-to-end/points-at-disturbances",
-    "speech-quality/end-to-end/whole-above-part",
 }
 
 
