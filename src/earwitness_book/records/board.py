@@ -355,7 +355,9 @@ def counted(row: Mapping) -> list[str]:
     found = [f"n = {n} {noun(of, n)}".strip()] if n else []
     if seeds:
         return [*found, f"{seeds} {noun('networks', seeds)}"]
-    return [*found, f"{folds} {noun('networks', folds)}, one a fold"] if folds else found
+    if not folds:
+        return found
+    return [*found, "1 network" if folds == 1 else f"{folds} networks, one a fold"]
 
 
 def _whole(n) -> int | None:
