@@ -10,6 +10,7 @@ from toy_claims import DECLARATION, PROVENANCE, declare, executed
 
 from earwitness.errors import DamagedDataError, ParameterError, UnknownNameError
 from earwitness_book import project, records
+from earwitness_book.records.board import counted
 
 
 def test_a_scoreboard_of_nothing_has_every_claim_as_not_run(checkout):
@@ -544,3 +545,11 @@ def test_what_is_no_declaration_is_named(checkout, content, said):
         path.symlink_to(path.name)
     with pytest.raises(DamagedDataError, match=said):
         records.scoreboard()
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"), [(1, "1 network"), (3, "3 networks, one a fold"), (None, None)]
+)
+def test_networks_of_folds_are_counted_and_one_of_them_is_one_network(folds, said):
+    row = {"n": 6, "of": "speakers", "seeds": None, "folds": folds}
+    assert counted(row) == ["n = 6 speakers", *([said] if said else [])]
