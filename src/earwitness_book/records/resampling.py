@@ -11,6 +11,7 @@ from earwitness_book.records.claims import chapters, published
 
 _OF_NETWORKS = 2**20  # where the seeds for drawing networks begin
 
+
 def from_clips(
     values: Mapping[str, Sequence[float]], groups: Sequence | None = None, of: str = ""
 ) -> dict[str, dict]:
@@ -93,7 +94,7 @@ def from_draws(
     values : mapping from id to array_like, shape (1 + n_resamples,)
         The statistic of everything, then of each draw; the same draws for all (:func:`drawn`). A
         draw in which it is not defined is NaN and left out. Of several networks, such as those with
-        random weights, (n_networks, 1 + n_resamples): the mean is recorded, and they are drawn, too.
+        random weights, (n_networks, 1 + n_resamples): their mean is recorded, and they are drawn.
     n : int
         How many were there to draw from.
     of : str
