@@ -15,6 +15,7 @@ from earwitness import attribution, features
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
 from earwitness.training import frames
+from earwitness_book.chapters import speaker_draws
 
 QUANTITIES = ("f0", "f1", "f2")
 _CHUNK = 50  # signals that a worker gets at a time
@@ -314,6 +315,35 @@ def known(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {name: table[f"{name}_hz"].replace(0, np.nan).notna() for name in QUANTITIES}
     )
+
+
+def over_cells(
+    right: pd.DataFrame, table: pd.DataFrame, n_resamples: int = speaker_draws.N_RESAMPLES
+) -> dict[str, np.ndarray]:
+    """Return the share (%) of recordings that are right, mean over the cells of Table 2: of all
+    talkers, then of each draw of them.
+
+    Parameters
+    ----------
+    right : DataFrame
+        As :func:`hits` returns it.
+    table : DataFrame
+        ``sex``, ``vowel``, ``speaker`` and the values in Hz, a row per row of ``right``.
+    n_resamples : int
+
+    Returns
+    -------
+    dict
+        ``f0``, ``f1``, ``f2``: (1 + n_resamples,). NaN in a draw that leaves a cell empty.
+    """
+    weights = speaker_draws.speaker_weights(table["speaker"], n_resamples)
+    cells = table.groupby(["sex", "vowel"]).indices.values()
+    there, shares = known(table), {}
+    for name in QUANTITIES:
+        counted = np.where(there[name], 100.0 * right[name], np.nan)
+        of_cells = [speaker_draws.weighted_mean(counted[c], weights[:, c]) for c in cells]
+        shares[name] = np.mean(of_cells, axis=0)
+    return shares
 
 
 AT_ONCE = 40_000  # draws for an interval that holds for 30 cells: 16 of them lie beyond each end
