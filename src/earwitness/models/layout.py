@@ -159,11 +159,7 @@ def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
         type(convolution) in _CONVOLUTIONS
         and type(norm) in _NORMS
         and norm.running_mean is not None
-        and not any(
-            getattr(layer, hooks)
-            for layer in (convolution, norm)
-            for hooks in _HOOKS
-        )
+        and not any(getattr(layer, hooks) for layer in (convolution, norm) for hooks in _HOOKS)
     )
 
 
