@@ -112,7 +112,8 @@ def occlusion_map(
     boxes = _boxes(tuple(spectrogram.shape), mask, stride)
     with frozen(model), torch.no_grad():
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
-        cnn = for_prediction(model.cnn, whole)
+        cnn = model.cnn  # a method, in networks that are no Nisqa
+        cnn = for_prediction(cnn, whole) if isinstance(cnn, nn.Module) else cnn
 
         def seen(segments: torch.Tensor) -> torch.Tensor:
             return torch.cat([cnn(part) for part in segments.split(batch_size)])
