@@ -94,9 +94,11 @@ def test_over_time_norms_are_folded_as_well():
 def test_norms_stay_that_have_hooks_or_no_statistics_or_stand_elsewhere():
     hooked = normed()
     hooked[1].register_forward_hook(lambda *_: None)
+    asked = normed()
+    asked[1].register_full_backward_pre_hook(lambda *_: None)
     without = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, track_running_stats=False))
     behind = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.BatchNorm2d(3))
     twice = normed()
     twice.append(nn.Sequential(nn.Conv2d(3, 1, 1), twice[0])).double()
-    for net in (hooked, without, behind, twice):
+    for net in (hooked, asked, without, behind, twice):
         assert any(isinstance(layer, nn.BatchNorm2d) for layer in layout.fold_norms(net).modules())

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from earwitness.attribution.registry import method
 from earwitness.attribution.validation import check_positive, frozen, in_batches, original
 from earwitness.errors import ParameterError
 from earwitness.features import mel
+from earwitness.models.inference import for_prediction
 
 
 class OcclusionMap(NamedTuple):
@@ -111,7 +112,13 @@ def occlusion_map(
     boxes = _boxes(tuple(spectrogram.shape), mask, stride)
     with frozen(model), torch.no_grad():
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
-        features = torch.cat([model.cnn(part) for part in whole.split(batch_size)])
+        cnn = model.cnn  # a method, in networks that are no Nisqa
+        cnn = for_prediction(cnn, whole) if isinstance(cnn, nn.Module) else cnn
+
+        def seen(segments: torch.Tensor) -> torch.Tensor:
+            return torch.cat([cnn(part) for part in segments.split(batch_size)])
+
+        features = seen(whole)
         baseline = _output(model, features[None], output)[0]
         touched = _touched(model, spectrogram.shape, boxes).to(
             whole.device
@@ -126,7 +133,7 @@ def occlusion_map(
                     touched[group],
                     level,
                     output,
-                    batch_size,
+                    seen,
                 )
                 for group in _groups(touched.sum(1).tolist(), batch_size)
             ]
@@ -200,7 +207,7 @@ def _groups(sizes: Sequence[int], limit: int) -> list[slice]:
 
 
 def _masked_outputs(
-    model, spectrogram, features, boxes, touched, level, output, batch_size
+    model, spectrogram, features, boxes, touched, level, output, seen: Callable
 ) -> torch.Tensor:
     """Return the outputs (n_masks,) for some masked variants, the CNN computing only the
     segments that they touch.
@@ -212,7 +219,7 @@ def _masked_outputs(
     which = touched.nonzero(as_tuple=True)
     segments = model.segments(variants)[which]  # (n_touched, 1, n_mels, length)
     if len(segments):
-        changed[which] = torch.cat([model.cnn(part) for part in segments.split(batch_size)])
+        changed[which] = seen(segments)
     return _output(model, changed, output)
 
 

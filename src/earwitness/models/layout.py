@@ -126,6 +126,7 @@ def channels_last(model: nn.Module) -> nn.Module:
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, _Conv1dAs2d)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def fold_norms(model: nn.Module) -> nn.Module:
@@ -158,10 +159,7 @@ def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
         type(convolution) in _CONVOLUTIONS
         and type(norm) in _NORMS
         and norm.running_mean is not None
-        and not any(
-            layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
-            for layer in (convolution, norm)
-        )
+        and not any(getattr(layer, hooks) for layer in (convolution, norm) for hooks in _HOOKS)
     )
 
 

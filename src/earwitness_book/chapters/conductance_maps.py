@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from earwitness.evaluation import statistics, units
+from earwitness.evaluation import units
 from earwitness_book import records
 
 REGION = 0.1  # share of the cells that are a map's region: those of largest magnitude
@@ -143,16 +143,7 @@ def map_records(measures: Mapping[str, np.ndarray], clips: Sequence) -> dict[str
     if not known.any():
         return {}
     kept, groups = {id: each[:, known] for id, each in rows.items()}, np.asarray(clips)[known]
-    found = records.from_clips({id: each.mean(0) for id, each in kept.items()}, groups, of="clips")
-    own = next(iter(kept))
-    for id, each in measures.items():
-        if np.ndim(each) == 2:
-            id = f"speech-quality/{id}"
-            found[id]["seeds"] = len(each)
-            if "against" in found[own]:
-                lead = statistics.lead_over_networks(kept[own], kept[id], groups)
-                found[own]["against"][id] = lead.ends
-    return found
+    return records.from_clips(kept, groups, of="clips")
 
 
 def comparisons(regions, like, following, deeper, pairs, of_maps) -> list[dict[str, np.ndarray]]:

@@ -129,23 +129,7 @@ def beside_untrained(
     found = {}
     for word, (own, *untrained) in values.items():
         ids = f"speech-quality/features/{word}", f"speech-quality/ours/{word}-random-weights"
-        found |= _beside_networks(ids, own, np.stack(untrained), drawn.shape[1])
-    return found
-
-
-def _beside_networks(
-    ids: tuple[str, str], own: np.ndarray, untrained: np.ndarray, n: int
-) -> dict[str, dict]:
-    """Return what is recorded of a value, and of the mean of networks with random weights,
-    (n_networks, n_draws); the lead is as wide as so few networks leave it.
-    """
-    found = _recorded({ids: (own, over_networks(untrained))}, n)
-    if "against" in found.get(ids[0], {}):
-        wide = _recorded({ids: (own, _widened(untrained))}, n)
-        found[ids[0]]["against"] = wide[ids[0]]["against"]
-    if ids[1] in found:
-        spread = float(np.std(untrained[:, 0], ddof=1)) if len(untrained) > 1 else None
-        found[ids[1]] |= {"std": spread, "seeds": len(untrained)}
+        found |= _recorded({ids: (own, np.stack(untrained))}, drawn.shape[1])
     return found
 
 
@@ -288,7 +272,7 @@ def further_records(
         "speech-quality/features/no-voice-in-others",
         "speech-quality/ours/no-voice-in-others-random-weights",
     )
-    return _beside_networks(ids, counts[0], counts[1:], len(np.unique(clips)))
+    return _recorded({ids: (counts[0], counts[1:])}, len(np.unique(clips)))
 
 
 def further(outputs: np.ndarray, no_voice: np.ndarray, clips: Sequence) -> np.ndarray:
@@ -297,30 +281,6 @@ def further(outputs: np.ndarray, no_voice: np.ndarray, clips: Sequence) -> np.nd
     """
     areas = _areas(outputs, no_voice, clips)
     return np.where(np.isnan(areas).any(0), np.nan, (areas >= 0.7).sum(0))
-
-
-def over_networks(values: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return the mean over networks with random weights: of all of them, then of as many drawn anew
-    for each draw of clips.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_networks, 1 + n_resamples)
-        Of all clips, then of each draw of clips.
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (1 + n_resamples,)
-    """
-    n_networks, n_draws = values.shape
-    which = records.drawn(n_networks, n_draws - 1, seed)  # (draw, network)
-    return np.take_along_axis(values.T, which, axis=1).mean(1)
-
-
-def _widened(values: np.ndarray) -> np.ndarray:
-    """Return :func:`over_networks` as wide as so few networks leave it."""
-    return statistics.widened(over_networks(values), values.mean(0), len(values))
 
 
 def _areas(outputs: np.ndarray, truth: np.ndarray, clips: Sequence) -> np.ndarray:
@@ -371,7 +331,7 @@ def role_records(
     )  # (network, resample)
     areas = [one.area for one in best[1:]]
     untrained = np.column_stack([areas, drawn[1:]])  # (network, 1 + resample)
-    mean, *floor = over_networks(untrained)
+    mean, *floor = anew = records.over_networks(untrained)
     own, n_clips = drawn[0], len(np.unique(clips))
     control = f"speech-quality/ours/{claim}-random-weights"
     counted = {"n": n_clips, "of": "clips"}
@@ -380,8 +340,8 @@ def role_records(
         for value, draws in ((best[0].area, own), (float(mean), floor))
     )
     if n_clips > 1:
-        leads = own - _widened(untrained)[1:]
-        lead = statistics.ends(leads, n_clips, value=best[0].area - float(mean))
+        apart = statistics.widened(anew, untrained.mean(0), len(untrained))
+        lead = statistics.ends(own - apart[1:], n_clips, value=best[0].area - float(mean))
         value["against"] = {control: lead}
     return {f"speech-quality/features/{claim}": value, control: blank | {"seeds": len(best) - 1}}
 

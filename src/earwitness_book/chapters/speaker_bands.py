@@ -25,6 +25,13 @@ def in_band(curves: np.ndarray, freqs_hz: np.ndarray, low: float, high: float) -
     return curves[..., (freqs_hz >= low) & (freqs_hz < high)].mean(-1)
 
 
+def levels(curves: np.ndarray, freqs_hz: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return the level in dB of the mean of profiles (..., n_sentences, n_freq) over sentences and
+    the frequencies from ``low`` to below ``high`` Hz, (...).
+    """
+    return 10 * np.log10(in_band(curves, freqs_hz, low, high).mean(-1))
+
+
 def level_records(
     profiles: Mapping[str, np.ndarray], freqs_hz: np.ndarray, speakers: Sequence
 ) -> dict[str, dict]:
@@ -33,7 +40,8 @@ def level_records(
     Parameters
     ----------
     profiles : mapping from ``"speaker"``, ``"phone"`` and ``"random weights"`` to ndarray
-        (n_sentences, n_freq), power with a mean of 1 over frequency.
+        (n_sentences, n_freq), power with a mean of 1 over frequency; of several networks
+        (n_networks, n_sentences, n_freq).
     freqs_hz : ndarray, shape (n_freq,)
     speakers : sequence, length n_sentences
     """
@@ -42,7 +50,7 @@ def level_records(
         for low, high in PAPER_BANDS:
             power = speaker_draws.weighted_mean(
                 in_band(profiles[name], freqs_hz, low, high), weights
-            )
+            )  # (n_draws,), or (n_networks, n_draws)
             values[f"ours/{label}-{low}-{high}hz"] = 10 * np.log10(power)
     for low, high in PAPER_BANDS:
         own = f"ours/speaker-{low}-{high}hz"
@@ -172,23 +180,25 @@ def band_draws(levels: np.ndarray, speakers: Sequence, counts: Mapping) -> np.nd
     Parameters
     ----------
     levels : ndarray, shape (n_sentences, n_bands)
+        Of several networks (n_networks, n_sentences, n_bands): so is what is returned.
     speakers : sequence, length n_sentences
     counts : mapping from speaker to ndarray, shape (n_draws,)
         How often each is drawn. NaN where nobody is who speaks in these sentences.
     """
     weights = np.stack([counts[name] for name in speakers], axis=1)
-    return np.stack([speaker_draws.weighted_mean(band, weights) for band in levels.T], axis=1)
+    bands = [speaker_draws.weighted_mean(levels[..., b], weights) for b in range(levels.shape[-1])]
+    return np.stack(bands, axis=-1)
 
 
 def rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation over the bands of each draw, (n_draws,), of two arrays
-    (n_draws, n_bands); NaN where one is not known or does not vary.
+    """Return Spearman's correlation over the bands, the last axis, of each draw, (..., n_draws), of
+    arrays (..., n_draws, n_bands); NaN where one is not known or does not vary.
     """
-    ranks = [scipy.stats.rankdata(each, axis=1) for each in (one, other)]
-    x, y = (each - each.mean(1, keepdims=True) for each in ranks)
+    ranks = [scipy.stats.rankdata(each, axis=-1) for each in (one, other)]
+    x, y = (each - each.mean(-1, keepdims=True) for each in ranks)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = (x * y).sum(1) / np.sqrt((x**2).sum(1) * (y**2).sum(1))
-    return np.where(np.isfinite(one).all(1) & np.isfinite(other).all(1), found, np.nan)
+        found = (x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
+    return np.where(np.isfinite(one).all(-1) & np.isfinite(other).all(-1), found, np.nan)
 
 
 def agreement_records(
@@ -199,7 +209,7 @@ def agreement_records(
     Parameters
     ----------
     by_band : mapping from name of a profile to ndarray, shape (n_draws, n_bands)
-        :func:`band_draws`.
+        :func:`band_draws`; of several networks (n_networks, n_draws, n_bands).
     ratio : ndarray, shape (n_draws, n_bands)
         :func:`f_ratio_draws` with the same draws.
     lost : ndarray, shape (n_draws, n_bands)

@@ -43,8 +43,11 @@ def drawn_counts(n: int, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np.nd
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mean of what was drawn, (n_draws,), of values (n,) with weights (n_draws, n).
 
-    A value that is NaN does not count; NaN where nothing is left.
+    A value that is NaN does not count; NaN where nothing is left. Of values (n_networks, n) it is
+    (n_networks, n_draws).
     """
+    if np.ndim(values) == 2:
+        return np.stack([weighted_mean(each, weights) for each in values])
     values, weights = _known(values, weights)
     with np.errstate(invalid="ignore"):
         return np.divide(weights @ values, weights.sum(1))
@@ -84,7 +87,8 @@ def from_speakers(
     Parameters
     ----------
     values : mapping from id, after the chapter's name, to ndarray, shape (1 + n_resamples,)
-        Of all clips, then of each draw of :func:`speaker_weights`.
+        Of all clips, then of each draw of :func:`speaker_weights`; of several networks
+        (n_networks, 1 + n_resamples).
     speakers : sequence
         Who was drawn from; what is counted is how many they are.
     against : sequence of pairs of id

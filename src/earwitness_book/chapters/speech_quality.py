@@ -1,6 +1,6 @@
 """What the chapter speech-quality asks of a whole model, and what it records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -77,22 +77,24 @@ def quality_records(network, clips: pd.DataFrame, agreement: pd.DataFrame, ours:
     return _of_chapter(found)
 
 
-def occlusion_records(surveys, hidden, seed: int, n_resamples: int = 500) -> dict[str, dict]:
+def occlusion_records(
+    own: pd.DataFrame, blank: Sequence[pd.DataFrame], hidden, seed: int, n_resamples: int = 500
+) -> dict[str, dict]:
     """Return what is recorded of masking, by id, clips drawn with all their masks; what was not
     measured is left out.
 
     Parameters
     ----------
-    surveys : mapping from name of a network to DataFrame
-        The model's first, then that of random weights: a row per mask, as
-        :func:`earwitness_book.chapters.disturbances.survey` returns them.
+    own : DataFrame
+        A row per mask, as :func:`earwitness_book.chapters.disturbances.survey` returns them.
+    blank : sequence of DataFrame
+        The same of networks with random weights, which are drawn, too.
     hidden : DataFrame
         A row per clip whose disturbance was hidden, as ``hide_disturbances`` returns it.
     seed, n_resamples : int
     """
-    own = next(iter(surveys.values()))
     drawn = records.drawn(own["clip"].nunique(), n_resamples, seed)
-    found = _of_masks(surveys, drawn) | _of_sides(surveys)
+    found = _of_masks(own, blank, drawn) | _of_sides(own, blank)
     lost = {
         "occlusion/hiding-disturbance-need-not-help": "hidden",
         "ours/hiding-elsewhere-does-not-help": "elsewhere",
@@ -104,20 +106,15 @@ def occlusion_records(surveys, hidden, seed: int, n_resamples: int = 500) -> dic
     return found
 
 
-def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
+def _of_masks(own: pd.DataFrame, blank: Sequence, drawn: np.ndarray) -> dict[str, dict]:
     """Return ratios and correlations over the masks of all clips."""
-    names, values = ("", "-random-weights"), {}
-    for name, masks in zip(names, surveys.values(), strict=True):
-        empty, size = masks["empty"] >= 0.95, masks["change"].abs()
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values[f"empty-regions{name}"] = np.divide(
-                _share(masks, size, empty, drawn), _share(masks, size, ~empty, drawn)
-            )
-        by_clip = masks.groupby("clip", sort=True).agg({"quality": "first", "change": "mean"})
-        values[f"effect-against-quality{name}"] = np.array(
-            [_rank_correlation(*by_clip.to_numpy()[rows].T) for rows in drawn]
-        )
-    own = next(iter(surveys.values()))
+    values = {}
+    for name, measure in (
+        ("empty-regions", _empty_ratio),
+        ("effect-against-quality", _with_quality),
+    ):
+        values[name] = measure(own, drawn)
+        values[f"{name}-random-weights"] = np.stack([measure(each, drawn) for each in blank])
     silent, raised = own["speech"] == 0, 100.0 * (own["change"] > 0.01)
     noise, clean = own["kind"].isin(["white noise", "babble"]), own["kind"] == "clean"
     few = {"hiding-noise-sometimes-helps": silent & noise, "hiding-silence-helps": silent & clean}
@@ -140,6 +137,23 @@ def _of_masks(surveys, drawn: np.ndarray) -> dict[str, dict]:
     return found | _of_few(
         shares, {ids[name]: int(own["clip"][kept].nunique()) for name, kept in few.items()}
     )
+
+
+def _empty_ratio(masks: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+    """Return the change by masks on nearly empty regions over that by others, (n_draws,)."""
+    empty, size = masks["empty"] >= 0.95, masks["change"].abs()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.divide(_share(masks, size, empty, drawn), _share(masks, size, ~empty, drawn))
+
+
+def _with_quality(masks: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+    """Return the rank correlation of clips' estimates and mean changes, (n_draws,)."""
+    clips = _by_clip(masks).to_numpy()
+    return np.array([_rank_correlation(*clips[rows].T) for rows in drawn])
+
+
+def _by_clip(masks: pd.DataFrame) -> pd.DataFrame:
+    return masks.groupby("clip", sort=True).agg({"quality": "first", "change": "mean"})
 
 
 def _of_few(shares: Mapping[str, np.ndarray], counts: Mapping[str, int]) -> dict[str, dict]:
@@ -172,12 +186,10 @@ def _share(masks: pd.DataFrame, values, kept, drawn: np.ndarray) -> np.ndarray:
         return sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
 
 
-def _of_sides(surveys) -> dict[str, dict]:
+def _of_sides(own: pd.DataFrame, blank: Sequence) -> dict[str, dict]:
     """Return how many good clips lose and bad clips gain, beside random weights on the same."""
-    clips, same = (
-        masks.groupby("clip", sort=True).agg({"quality": "first", "change": "mean"})
-        for masks in surveys.values()
-    )
+    clips = _by_clip(own)
+    same = np.stack([_by_clip(each)["change"] for each in blank])  # (network, clip)
     found = {}
     for claim, chosen, sign in (
         ("good-lose", clips["quality"] > 4, -1),
@@ -186,7 +198,7 @@ def _of_sides(surveys) -> dict[str, dict]:
         if chosen.any():
             moved = {
                 f"occlusion/{claim}": 100.0 * (sign * clips["change"][chosen] > 0),
-                f"ours/{claim}-random-weights": 100.0 * (sign * same["change"][chosen] > 0),
+                f"ours/{claim}-random-weights": 100.0 * (sign * same[:, chosen] > 0),
             }
             found |= records.from_clips(_of_chapter(moved))
     return found

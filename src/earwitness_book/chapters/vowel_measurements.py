@@ -15,6 +15,8 @@ from earwitness import attribution, features
 from earwitness.errors import ParameterError, check_choice
 from earwitness.evaluation import statistics
 from earwitness.training import frames
+from earwitness_book import records
+from earwitness_book.chapters import speaker_draws
 
 QUANTITIES = ("f0", "f1", "f2")
 _CHUNK = 50  # signals that a worker gets at a time
@@ -314,6 +316,84 @@ def known(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {name: table[f"{name}_hz"].replace(0, np.nan).notna() for name in QUANTITIES}
     )
+
+
+def over_cells(
+    right: pd.DataFrame, table: pd.DataFrame, n_resamples: int = speaker_draws.N_RESAMPLES
+) -> dict[str, np.ndarray]:
+    """Return the share (%) of recordings that are right, mean over the cells of Table 2: of all
+    talkers, then of each draw of them.
+
+    Parameters
+    ----------
+    right : DataFrame
+        As :func:`hits` returns it.
+    table : DataFrame
+        ``sex``, ``vowel``, ``speaker`` and the values in Hz, a row per row of ``right``.
+    n_resamples : int
+
+    Returns
+    -------
+    dict
+        ``f0``, ``f1``, ``f2``: (1 + n_resamples,). NaN in a draw that leaves a cell empty.
+    """
+    weights = speaker_draws.speaker_weights(table["speaker"], n_resamples)
+    cells = table.groupby(["sex", "vowel"]).indices.values()
+    there, shares = known(table), {}
+    for name in QUANTITIES:
+        counted = np.where(there[name], 100.0 * right[name], np.nan)
+        of_cells = [speaker_draws.weighted_mean(counted[c], weights[:, c]) for c in cells]
+        shares[name] = np.mean(of_cells, axis=0)
+    return shares
+
+
+def share_records(
+    id: str,
+    right: pd.DataFrame | Sequence[pd.DataFrame],
+    quantity: str,
+    table: pd.DataFrame,
+    kept: Sequence[bool] | None = None,
+) -> dict[str, dict]:
+    """Return what is recorded of the share of recordings that are right, by id; talkers are drawn
+    for its interval.
+
+    Parameters
+    ----------
+    id : str
+    right : DataFrame or sequence of DataFrame
+        As :func:`hits` returns it; of several networks, their mean is recorded.
+    quantity : {"f0", "f1", "f2"}
+    table : DataFrame
+        ``speaker`` and the values in Hz: a recording without one does not count.
+    kept : sequence of bool, optional
+        Which recordings count. Default: all.
+    """
+    counted = known(table)[quantity]
+    counted = counted if kept is None else counted & kept
+    several = not isinstance(right, pd.DataFrame)
+    shares = [100.0 * each.loc[counted, quantity] for each in (right if several else [right])]
+    values = np.stack(shares) if several else shares[0].to_numpy()
+    return records.from_clips({id: values}, table.loc[counted, "speaker"], of="talkers")
+
+
+def floor_cells(untrained: Sequence[pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of Table 2 for networks with random weights, by quantity, sex and vowel:
+    ``share``, the mean over them, with ``low`` and ``high`` (95 %, talkers drawn), all in per cent.
+
+    Parameters
+    ----------
+    untrained, table
+        As for :func:`changed_cells`.
+    """
+    rows = {}
+    for (sex, vowel), cell in table.groupby(["sex", "vowel"], sort=False):
+        for name in QUANTITIES:
+            (found,) = share_records(
+                "", untrained, name, table, table.index.isin(cell.index)
+            ).values()
+            low, high = found.get("interval", (np.nan, np.nan))
+            rows[name, sex, vowel] = {"share": found["value"], "low": low, "high": high}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["quantity", "sex", "vowel"])
 
 
 AT_ONCE = 40_000  # draws for an interval that holds for 30 cells: 16 of them lie beyond each end

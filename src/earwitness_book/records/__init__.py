@@ -22,7 +22,7 @@ from earwitness_book.records.measurements import (
     recorded,
     write_recorded,
 )
-from earwitness_book.records.resampling import drawn, from_clips, from_draws
+from earwitness_book.records.resampling import drawn, from_clips, from_draws, over_networks
 from earwitness_book.records.said import say
 
 _DRAWN = {
@@ -45,7 +45,8 @@ _HOME = {name: module for module, names in _DRAWN.items() for name in names}
 
 __all__ = [
     "PROVENANCE", "Claim", "chapters", "drawn", "forget", "from_clips", "from_draws", "measured",
-    "published", "record", "record_many", "recorded", "redrawn", "say", "table", "write_recorded",
+    "over_networks", "published", "record", "record_many", "recorded", "redrawn", "say", "table",
+    "write_recorded",
     *_HOME,
 ]  # fmt: skip
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from earwitness_book.records.claims import chapters, published
 
+_OF_NETWORKS = 2**20  # where the seeds for drawing networks begin
+
 
 def from_clips(
     values: Mapping[str, Sequence[float]], groups: Sequence | None = None, of: str = ""
@@ -18,8 +20,9 @@ def from_clips(
 
     Parameters
     ----------
-    values : mapping from id to array_like, shape (n_clips,)
-        In the declared unit: what was right or wrong counts 100 or 0 where that is per cent.
+    values : mapping from id to array_like, shape (n_clips,) or (n_networks, n_clips)
+        In the declared unit: what was right or wrong counts 100 or 0 where that is per cent. Of
+        several networks, such as those with random weights, the mean is recorded.
     groups : sequence, length n_clips, optional
         The speaker of each clip: speakers are drawn, with all their clips. By default clips are.
     of : str, optional
@@ -29,23 +32,32 @@ def from_clips(
     -------
     dict
         By id ``value``, ``interval``, ``against``, ``n`` and ``of``, as :func:`record_many` takes
-        them.
+        them; ``seeds`` too where several networks were given.
 
     Notes
     -----
+    Where a lead is over several networks, or of several, they are drawn with the clips
+    (:func:`earwitness.evaluation.statistics.lead_over_networks`).
+
     Of one speaker alone there is no interval: the verdict is then left open. Draws of what was
     right everywhere, or nowhere, know no doubt: its interval is Wilson's. Where nothing is above
     zero, those declared in per cent are taken to be such shares.
     """
     from earwitness.evaluation import statistics  # and with it torch: to record needs none
 
-    arrays = {id: np.asarray(each, float) for id, each in values.items()}
-    n_clips = len(next(iter(arrays.values())))
-    n = len(np.unique(np.arange(n_clips) if groups is None else groups))
-    counted = {"n": n, "of": of or ("clips" if groups is None else "speakers")}
-    found = {id: {"value": each.mean(), **counted} for id, each in arrays.items()}
+    networks = {id: np.atleast_2d(np.asarray(each, float)) for id, each in values.items()}
+    arrays = {id: each.mean(0) for id, each in networks.items()}  # (n_clips,)
+    of = of or ("clips" if groups is None else "speakers")
+    groups = np.arange(len(next(iter(arrays.values())))) if groups is None else groups
+    n = len(np.unique(groups))
+    found = {id: {"value": each.mean(), "n": n, "of": of} for id, each in arrays.items()}
+    for id, each in values.items():
+        found[id] |= {"seeds": len(each)} if np.ndim(each) == 2 else {}
     for id, other in combinations(arrays, 2) if n > 1 else ():
-        lead = statistics.paired_bootstrap(arrays[id], arrays[other], groups)
+        if len(networks[id]) == len(networks[other]) == 1:
+            lead = statistics.paired_bootstrap(arrays[id], arrays[other], groups)
+        else:
+            lead = statistics.lead_over_networks(networks[id], networks[other], groups)
         found[id].setdefault("against", {})[other] = lead.ends
     are_shares = np.isin(list(arrays.values()), (0, 100)).all()
     some = bool(np.any(list(arrays.values())))  # zeros alone may be anything
@@ -81,7 +93,8 @@ def from_draws(
     ----------
     values : mapping from id to array_like, shape (1 + n_resamples,)
         The statistic of everything, then of each draw; the same draws for all (:func:`drawn`). A
-        draw in which it is not defined is NaN and left out.
+        draw in which it is not defined is NaN and left out. Of several networks, such as those with
+        random weights, (n_networks, 1 + n_resamples): their mean is recorded, and they are drawn.
     n : int
         How many were there to draw from.
     of : str
@@ -92,28 +105,62 @@ def from_draws(
     Returns
     -------
     dict
-        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``. What is not defined
+        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``; of several networks
+        ``seeds`` and their standard deviation ``std``, too. What is not defined
         for everything together is left out; what no draw defines has no interval, nor has what
         was found of one alone. Where draws lie aside of what everything gives, as those of a rank
-        correlation near 1 or of a small count do, an interval is widened until it holds that.
+        correlation near 1 or of a small count do, an interval is widened until it holds that. A
+        lead is as wide as the fewest networks leave it.
     """
-    known = {id: np.asarray(each, float) for id, each in values.items()}
+    networks = {id: np.atleast_2d(np.asarray(each, float)) for id, each in values.items()}
+    known = {id: over_networks(each, seed=i) for i, (id, each) in enumerate(networks.items())}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
     found = {id: {"value": float(each[0]), "n": n, "of": of} for id, each in known.items()}
+    for id in known:
+        found[id] |= _of_networks(networks[id][:, 0]) if np.ndim(values[id]) == 2 else {}
     if n < 2:
         return found
-    from earwitness.evaluation.statistics import ends  # and with it torch: to record needs none
+    from earwitness.evaluation.statistics import ends, widened  # and torch: to record needs none
 
     for id, each in known.items():
         if np.isfinite(each[1:]).any():
             found[id]["interval"] = _holding(ends(each[1:], n), each[0])
     for id, other in against:
         if id in known and other in known:
-            leads = known[id] - known[other]
+            apart = [
+                widened(known[name], networks[name].mean(0), len(networks[name]))
+                for name in (id, other)
+            ]
+            leads = apart[0] - apart[1]
             if np.isfinite(leads[1:]).any():
                 lead = _holding(ends(leads[1:], n, value=leads[0]), leads[0])
                 found[id].setdefault("against", {})[other] = lead
     return found
+
+
+def over_networks(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return the mean over networks: of all of them, then of as many drawn anew for each draw.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_networks, 1 + n_resamples)
+        Of everything, then of each draw.
+    seed : int
+        Of the draws of networks, none of which follows those of clips with the same seed.
+
+    Returns
+    -------
+    ndarray, shape (1 + n_resamples,)
+    """
+    n_networks, n_draws = values.shape
+    which = drawn(n_networks, n_draws - 1, _OF_NETWORKS + seed)  # (draw, network)
+    return np.take_along_axis(values.T, which, axis=1).mean(1)
+
+
+def _of_networks(values: np.ndarray) -> dict:
+    """Return what is recorded of how many networks there were and how far they differ."""
+    n = len(values)
+    return {"seeds": n} | ({"std": float(np.std(values, ddof=1))} if n > 1 else {})
 
 
 def _holding(ends: tuple[float, float], value: float) -> tuple[float, float]:

@@ -32,6 +32,21 @@ def test_levels_are_those_of_mean_power_and_compared_within_the_same_draws():
     assert low < high and f"{OURS}/speaker-1000-2000hz" in against
 
 
+def test_a_level_with_random_weights_is_the_mean_of_networks_that_are_drawn():
+    given = profiles(np.random.default_rng(0))
+    apart = 10.0 ** np.array([-2, -1, 0])[:, None, None]  # 20, 10 and 0 dB below
+    given["random weights"] = given["speaker"] * apart
+    bands = (FREQS, 2000, 3500)
+    wanted = speaker_bands.levels(given["speaker"], *bands) - 10
+    assert speaker_bands.levels(given["random weights"], *bands).mean() == pytest.approx(wanted)
+    found = speaker_bands.level_records(given, FREQS, list("aabbcc"))
+    blank = found[f"{OURS}/random-weights-2000-3500hz"]
+    assert (blank["value"], blank["seeds"]) == (pytest.approx(wanted), 3)
+    against = found[f"{OURS}/speaker-2000-3500hz"]["against"]
+    low, high = against[f"{OURS}/random-weights-2000-3500hz"]
+    assert low < 0 < 10 < high, "three networks that differ by 10 dB"
+
+
 def test_dictionary_power_is_that_of_every_frame():
     rng = np.random.default_rng(1)
     kernels, sounds = rng.normal(size=(4, 30)), [rng.normal(size=n) for n in (8300, 30000)]
@@ -125,6 +140,8 @@ def test_bands_are_averaged_over_the_sentences_of_drawn_speakers():
     found = speaker_bands.band_draws(levels, ["a", "a", "b"], counts)
     assert found[:3] == pytest.approx(np.array([[13 / 3, 2], [17 / 5, 6 / 5], [9, 6]]))
     assert np.isnan(found[3]).all()
+    both = speaker_bands.band_draws(np.stack([levels, 2 * levels]), ["a", "a", "b"], counts)
+    assert both == pytest.approx(np.stack([found, 2 * found]), nan_ok=True)
 
 
 def test_agreement_is_recorded_beside_that_of_other_profiles():
@@ -136,6 +153,16 @@ def test_agreement_is_recorded_beside_that_of_other_profiles():
     assert value["value"] == pytest.approx(1) and value["n"] == 3  # speakers, not bands
     assert max(value["against"][f"{OURS}/f-ratio-phone"]) == pytest.approx(2)
     assert found[f"{OURS}/band-loss-phone"]["value"] == pytest.approx(-1)
+
+
+def test_networks_with_random_weights_agree_on_average():
+    ratio = np.tile([1.0, 2, 3, 4], (6, 1))
+    by_band = {name: ratio for name in ("speaker", "phone", "speech itself")}
+    by_band["random weights"] = np.stack([ratio, -ratio, ratio, ratio])
+    found = speaker_bands.agreement_records(by_band, ratio, ratio, "abc")
+    for id in ("f-ratio", "band-loss"):
+        blank = found[f"{OURS}/{id}-random-weights"]
+        assert (blank["value"], blank["seeds"]) == (pytest.approx(0.5), 4)
 
 
 def network(rows, outputs):

@@ -80,9 +80,7 @@ def test_masks_are_recorded_with_intervals_over_clips_and_nothing_that_nobody_me
     hidden = pd.DataFrame(
         {"hidden": [-1.0, 1, 1, 1], "elsewhere": [-1.0, -1, 1, 1], "repaired": [1.0] * 4}
     )
-    found = speech_quality.occlusion_records(
-        {"quality": model, "random weights": blank}, hidden, 0, 100
-    )
+    found = speech_quality.occlusion_records(model, [blank], hidden, 0, 100)
     of = "speech-quality/occlusion"
     assert found[f"{of}/empty-regions"]["value"] == 0
     against = found[f"{of}/empty-regions"]["against"]
@@ -99,16 +97,30 @@ def test_masks_are_recorded_with_intervals_over_clips_and_nothing_that_nobody_me
 
 def test_good_clips_lose_where_masks_lower_their_estimate():
     masks = _survey([-0.5, 0.5, -0.5], [4.5, 4.2, 3.0], ["clean"] * 3, -0.1)
-    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 50)
+    found = speech_quality.occlusion_records(masks, [masks], masks[:0], 0, 50)
     lose = found["speech-quality/occlusion/good-lose"]
     assert lose["value"] == 50 and lose["n"] == 2
     assert lose["against"]["speech-quality/ours/good-lose-random-weights"] == (0, 0)
 
 
+def test_random_weights_are_several_networks_that_are_drawn():
+    qualities, kinds = [1.5, 2.0, 2.2, 4.5, 4.2, 4.8, 3.0, 3.1], ["clean"] * 8
+    own = _survey([0.5] * 3 + [-0.5] * 3 + [-0.1, 0.1], qualities, kinds, -0.1)
+    lower, higher = (_survey([sign * 0.5] * 8, qualities, kinds, -0.1) for sign in (-1, 1))
+    found = speech_quality.occlusion_records(own, [lower, lower, higher], own[:0], 0, 200)
+    gain, control = "occlusion/bad-gain", "ours/bad-gain-random-weights"
+    gain, control = (found[f"speech-quality/{id}"] for id in (gain, control))
+    assert gain["value"] == 100 and control["value"] == pytest.approx(100 / 3)
+    assert control["seeds"] == 3 and gain["n"] == control["n"] == 3
+    low, high = gain["against"]["speech-quality/ours/bad-gain-random-weights"]
+    assert low <= 0 < high, "three networks of which one agrees leave it open"
+    assert found["speech-quality/ours/empty-regions-random-weights"]["seeds"] == 3
+
+
 def test_noise_that_is_hidden_is_counted_beside_silence():
     kinds = ["clean", "clean", "white noise", "babble"]
     masks = _survey([0.0, 0.0, 0.5, 0.5], [3.0] * 4, kinds, 0.0, speech=0.0)
-    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 100)
+    found = speech_quality.occlusion_records(masks, [masks], masks[:0], 0, 100)
     assert found["speech-quality/occlusion/hiding-noise-sometimes-helps"]["value"] == 50
     assert found["speech-quality/ours/hiding-silence-helps"]["value"] == 0
     assert {found[id]["n"] for id in found if "noise-s" in id or "silence-h" in id} == {2}
@@ -120,7 +132,7 @@ def test_a_lead_over_three_clips_is_as_wide_as_three_make_it():
     kinds = ["clean"] * 3 + ["white noise"] * 12 + ["gsm"] * 60
     changes = [-1.0, -1.0, 0.5] + [0.5] * 9 + [-1.0] * 3 + list(rng.normal(0, 1, 60))
     masks = _survey(changes, [3.0] * 75, kinds, -0.1, speech=0.0)
-    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 1000)
+    found = speech_quality.occlusion_records(masks, [masks], masks[:0], 0, 1000)
     noise = found["speech-quality/occlusion/hiding-noise-sometimes-helps"]
     silence = found["speech-quality/ours/hiding-silence-helps"]
     assert (noise["n"], silence["n"]) == (12, 3)
@@ -133,7 +145,7 @@ def test_a_lead_over_three_clips_is_as_wide_as_three_make_it():
 def test_of_a_single_clip_with_silence_there_is_no_interval_and_no_lead():
     kinds = ["clean", "gsm", "white noise", "babble"]
     masks = _survey([0.0, 0.0, 0.5, 0.2], [3.0] * 4, kinds, 0.0, speech=0.0)
-    found = speech_quality.occlusion_records({"a": masks, "b": masks}, masks[:0], 0, 100)
+    found = speech_quality.occlusion_records(masks, [masks], masks[:0], 0, 100)
     silence = found["speech-quality/ours/hiding-silence-helps"]
     noise = found["speech-quality/occlusion/hiding-noise-sometimes-helps"]
     assert silence["n"] == 1 and "interval" not in silence

@@ -271,6 +271,51 @@ def test_cells_do_not_depend_on_how_the_rows_of_the_table_are_numbered():
     assert shares(turned)[0] == 25
 
 
+def test_shares_over_cells_are_those_of_table_2_and_talkers_are_drawn():
+    men, women = vowel_table(20), vowel_table(40).assign(sex="female")
+    table = pd.concat([men, women.assign(speaker=women["speaker"] + 100)], ignore_index=True)
+    off = np.where(np.arange(60) % 4 == 0, 200, 1)
+    values = table.assign(f0_hz=table["f0_hz"] + off, f2_hz=table["f2_hz"] + np.roll(off, 1))
+    right = vowel_measurements.hits(values, table, table)
+    found = vowel_measurements.over_cells(right, table, 500)
+    wanted = vowel_measurements.share_within_sd(values, table).groupby("quantity")["share"].mean()
+    for q, drawn in found.items():
+        assert drawn[0] == pytest.approx(wanted[q]) and len(drawn) == 501
+    assert wanted["f1"] == 100 and (found["f1"] == 100).all()  # what has no value counts nowhere
+    assert 2 < np.std(found["f0"][1:]) < 6  # of 30 talkers, each half or wholly right
+    of_sexes = [table["sex"] == sex for sex in ("male", "female")]
+    alone = [vowel_measurements.over_cells(right[s], table[s], 5)["f0"][0] for s in of_sexes]
+    assert found["f0"][0] == pytest.approx(np.mean(alone))  # a cell counts, not a recording
+
+
+def test_a_share_is_recorded_with_its_talkers_and_networks_and_of_what_has_a_value():
+    table = vowel_table()
+    right = pd.DataFrame({"f0": np.arange(40) < 20, "f1": True, "f2": False}, index=table.index)
+    (own,) = vowel_measurements.share_records("a", right, "f0", table).values()
+    assert (own["value"], own["n"], own["of"]) == (50, 20, "talkers") and "seeds" not in own
+    low, high = own["interval"]
+    assert 20 < low < 35 and 65 < high < 80
+    several = [right, right.assign(f0=True), right.assign(f0=False)]
+    (mean,) = vowel_measurements.share_records("a", several, "f0", table).values()
+    assert (mean["value"], mean["seeds"]) == (pytest.approx(50), 3)
+    few = table["f0_hz"] < 125
+    (chosen,) = vowel_measurements.share_records("a", right, "f0", table, few).values()
+    assert (chosen["value"], chosen["n"]) == (100, 5)
+    (known,) = vowel_measurements.share_records("a", right.assign(f1=~few), "f1", table).values()
+    assert known["value"] == pytest.approx(100 * 30 / 39)  # the first has no F1 to compare with
+
+
+def test_cells_of_random_weights_are_means_of_networks():
+    table = vowel_table()
+    right = pd.DataFrame({"f0": np.arange(40) < 20, "f1": True, "f2": False}, index=table.index)
+    found = vowel_measurements.floor_cells([right, right.assign(f0=False)], table)
+    share, low, high = found.loc[("f0", "male", "ah")]
+    assert share == 25 and 10 < low < 20 and 30 < high < 40
+    assert (
+        found.loc[("f1", "male", "ah"), "share"] == 100 and list(found.index.names)[0] == "quantity"
+    )
+
+
 def test_the_lead_over_networks_is_as_wide_as_talkers_and_networks_make_it():
     trained = np.ones(40, bool)
     alike = np.stack([np.arange(40) % 2 == 0] * 5)  # each talker right once

@@ -95,3 +95,52 @@ def test_what_was_right_nowhere_is_as_doubtful_as_what_was_right_everywhere(chec
     assert pair["toy/share"]["interval"] == pair["toy/silence"]["interval"] == nowhere
     for id in ("toy/unknown", "other/share"):
         assert records.from_clips({id: [0.0] * 21})[id]["interval"] == (0, 0)
+
+
+def test_a_mean_over_networks_is_of_all_first_and_then_of_those_drawn():
+    found = records.over_networks(np.tile([[0.0], [1], [2]], 101))
+    assert found[0] == 1 and len(found) == 101
+    assert found.min() < 0.7 and found.max() > 1.3
+    np.testing.assert_array_equal(records.over_networks(np.array([[0.3, 0.4]])), [0.3, 0.4])
+
+
+def test_of_several_networks_the_mean_is_recorded_and_they_are_drawn_with_the_clips():
+    rng = np.random.default_rng(0)
+    own, apart = rng.normal(1, 0.1, 12), np.array([[0.0], [0.8], [1.6]]) + np.zeros(12)
+    found = records.from_clips({"own": own, "blank": apart})
+    assert found["blank"]["value"] == pytest.approx(0.8) and found["blank"]["seeds"] == 3
+    low, high = found["own"]["against"]["blank"]
+    assert low < 0 < high  # another network could as well have 1.6
+    low, high = records.from_clips({"own": own, "blank": apart * 0 + 0.8})["own"]["against"][
+        "blank"
+    ]
+    assert 0 < low < 0.2 < high
+    backwards = records.from_clips({"blank": apart, "own": own})["blank"]["against"]["own"]
+    assert backwards[0] < 0 < backwards[1]
+    assert "seeds" not in found["own"]
+
+
+def test_networks_are_drawn_with_the_draws_of_a_statistic():
+    clips = records.drawn(20, 1000, seed=0)
+    own = np.arange(20.0)[clips].mean(1)
+    apart = own - np.array([[-8.0], [2.0], [12.0]])  # each network with the same clips
+    for values in ({"own": own, "blank": apart}, {"own": own, "blank": apart[[1, 1, 1]]}):
+        found = records.from_draws(values, 20, "clips", [("own", "blank")])
+        assert found["blank"]["value"] == 7.5 and found["blank"]["seeds"] == 3
+        differ = values["blank"] is apart
+        low, high = found["own"]["against"]["blank"]
+        assert (low < 0 < 4 < high) if differ else (low == pytest.approx(2) == high)
+        assert found["blank"]["std"] == pytest.approx(10 if differ else 0)
+    assert "seeds" not in found["own"]
+    assert records.from_draws({"a": own[None]}, 20, "clips")["a"]["seeds"] == 1
+
+
+@pytest.mark.parametrize("n", [5, 20])
+def test_draws_of_networks_do_not_follow_those_of_as_many_clips(n):
+    """Else who is drawn often would always come with the same network."""
+    seen = np.linspace(0, 1, n)
+    networks = np.tile(seen[:, None], 2001)
+    clips = seen[records.drawn(n, 2000, seed=0)].mean(1)
+    for seed in (0, 1):
+        both = np.corrcoef(clips[1:], records.over_networks(networks, seed)[1:])
+        assert abs(both[0, 1]) < 0.1
