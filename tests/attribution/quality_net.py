@@ -53,9 +53,12 @@ class SmallQuality(nn.Module):
             nn.LSTM(n_features, 6, batch_first=True, bidirectional=True),
             nn.Linear(12, 2),
         )
-        counts = self.n_segments_seen = []  # a copy of the CNN counts here, too
-        self.cnn.register_forward_pre_hook(lambda _, inputs: counts.append(len(inputs[0])))
+        self.n_segments_seen = 0
+        self.cnn.register_forward_pre_hook(self._count)
         self.double().eval()
+
+    def _count(self, _, inputs):
+        self.n_segments_seen += len(inputs[0])
 
     def segments(self, spectrograms):
         return spectrograms.unfold(2, 5, self.hop).permute(0, 2, 1, 3).unsqueeze(2)

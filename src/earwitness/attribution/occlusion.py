@@ -112,8 +112,7 @@ def occlusion_map(
     boxes = _boxes(tuple(spectrogram.shape), mask, stride)
     with frozen(model), torch.no_grad():
         whole = model.segments(spectrogram[None])[0]  # (n_segments, 1, n_mels, length)
-        cnn = model.cnn  # a method, in networks that are no Nisqa
-        cnn = for_prediction(cnn, whole) if isinstance(cnn, nn.Module) else cnn
+        cnn = _faster(model.cnn, whole)
 
         def seen(segments: torch.Tensor) -> torch.Tensor:
             return torch.cat([cnn(part) for part in segments.split(batch_size)])
@@ -148,6 +147,16 @@ def occlusion_map(
         level,
         cost,
     )
+
+
+def _faster(cnn, segments: torch.Tensor):
+    """Return the CNN in the faster layout; itself if it is a method, as in networks that are no
+    Nisqa, or has hooks, which are to see what happens.
+    """
+    if not isinstance(cnn, nn.Module):
+        return cnn
+    hooked = any(each._forward_hooks or each._forward_pre_hooks for each in cnn.modules())
+    return cnn if hooked else for_prediction(cnn, segments)
 
 
 def _checked_spectrogram(spectrogram, model) -> torch.Tensor:

@@ -138,12 +138,11 @@ def map_records(measures: Mapping[str, np.ndarray], clips: Sequence) -> dict[str
         of all of them. Nothing is recorded where no segment is left.
     clips : sequence, length n_segments
     """
-    rows = {f"speech-quality/{id}": np.atleast_2d(each) for id, each in measures.items()}
-    known = np.isfinite(np.concatenate(list(rows.values()))).all(axis=0)
+    known = np.isfinite(np.vstack(list(measures.values()))).all(axis=0)
     if not known.any():
         return {}
-    kept, groups = {id: each[:, known] for id, each in rows.items()}, np.asarray(clips)[known]
-    return records.from_clips(kept, groups, of="clips")
+    kept = {f"speech-quality/{id}": np.asarray(each)[..., known] for id, each in measures.items()}
+    return records.from_clips(kept, np.asarray(clips)[known], of="clips")
 
 
 def comparisons(regions, like, following, deeper, pairs, of_maps) -> list[dict[str, np.ndarray]]:

@@ -388,9 +388,9 @@ def floor_cells(untrained: Sequence[pd.DataFrame], table: pd.DataFrame) -> pd.Da
     rows = {}
     for (sex, vowel), cell in table.groupby(["sex", "vowel"], sort=False):
         for name in QUANTITIES:
-            (found,) = share_records(
-                "", untrained, name, table, table.index.isin(cell.index)
-            ).values()
+            id = f"raw-waveform/ours/random-weights-{name}-{vowel}-{sex}"
+            here = table.index.isin(cell.index)
+            found = share_records(id, untrained, name, table, here)[id]
             low, high = found.get("interval", (np.nan, np.nan))
             rows[name, sex, vowel] = {"share": found["value"], "low": low, "high": high}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["quantity", "sex", "vowel"])

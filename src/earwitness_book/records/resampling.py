@@ -32,16 +32,16 @@ def from_clips(
     -------
     dict
         By id ``value``, ``interval``, ``against``, ``n`` and ``of``, as :func:`record_many` takes
-        them; ``seeds`` too where several networks were given.
+        them; where values are (n_networks, n_clips) ``seeds`` and their ``std``, too.
 
     Notes
     -----
-    Where a lead is over several networks, or of several, they are drawn with the clips
+    Several networks are drawn with the clips, for their own interval and for any lead
     (:func:`earwitness.evaluation.statistics.lead_over_networks`).
 
     Of one speaker alone there is no interval: the verdict is then left open. Draws of what was
-    right everywhere, or nowhere, know no doubt: its interval is Wilson's. Where nothing is above
-    zero, those declared in per cent are taken to be such shares.
+    right everywhere, or nowhere, know no doubt: its interval is Wilson's. Values that are 0 or 100
+    throughout are taken to be such shares; where nothing is above zero, if declared in per cent.
     """
     from earwitness.evaluation import statistics  # and with it torch: to record needs none
 
@@ -52,21 +52,27 @@ def from_clips(
     n = len(np.unique(groups))
     found = {id: {"value": each.mean(), "n": n, "of": of} for id, each in arrays.items()}
     for id, each in values.items():
-        found[id] |= {"seeds": len(each)} if np.ndim(each) == 2 else {}
+        found[id] |= _of_networks(networks[id].mean(1)) if np.ndim(each) == 2 else {}
     for id, other in combinations(arrays, 2) if n > 1 else ():
         if len(networks[id]) == len(networks[other]) == 1:
             lead = statistics.paired_bootstrap(arrays[id], arrays[other], groups)
         else:
             lead = statistics.lead_over_networks(networks[id], networks[other], groups)
-        found[id].setdefault("against", {})[other] = lead.ends
-    are_shares = np.isin(list(arrays.values()), (0, 100)).all()
-    some = bool(np.any(list(arrays.values())))  # zeros alone may be anything
-    for id, each in arrays.items() if n > 1 else ():
-        if are_shares and np.ptp(each) == 0 and (some or _in_per_cent(id)):
-            share = statistics.share(round(n * each[0] / 100), n)
-            found[id]["interval"] = (100 * share.low, 100 * share.high)
+        both = _in_per_cent(id) and _in_per_cent(other)
+        ends = _within(lead.ends, -100, 100) if both else lead.ends
+        found[id].setdefault("against", {})[other] = ends
+    are_shares = all(np.isin(each, (0, 100)).all() for each in networks.values())
+    some = any(map(np.any, networks.values()))  # zeros alone may be anything
+    for id, each in networks.items() if n > 1 else ():
+        is_share = _in_per_cent(id) or (are_shares and some)
+        if is_share and np.ptp(each) == 0 and each.flat[0] in (0, 100):
+            found[id]["interval"] = _wilson(each.flat[0], n)
+        elif len(each) == 1:
+            found[id]["interval"] = statistics.bootstrap(each[0], groups).ends
         else:
-            found[id]["interval"] = statistics.bootstrap(each, groups).ends
+            nothing = np.zeros((1, each.shape[1]))
+            ends = statistics.lead_over_networks(each, nothing, groups).ends
+            found[id]["interval"] = _possible(ends, each, is_share)
     return found
 
 
@@ -94,7 +100,8 @@ def from_draws(
     values : mapping from id to array_like, shape (1 + n_resamples,)
         The statistic of everything, then of each draw; the same draws for all (:func:`drawn`). A
         draw in which it is not defined is NaN and left out. Of several networks, such as those with
-        random weights, (n_networks, 1 + n_resamples): their mean is recorded, and they are drawn.
+        random weights, (n_networks, 1 + n_resamples): their mean is recorded, and they are drawn;
+        one for which it is not defined is left out, and not counted.
     n : int
         How many were there to draw from.
     of : str
@@ -105,14 +112,18 @@ def from_draws(
     Returns
     -------
     dict
-        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``; of several networks
-        ``seeds`` and their standard deviation ``std``, too. What is not defined
-        for everything together is left out; what no draw defines has no interval, nor has what
-        was found of one alone. Where draws lie aside of what everything gives, as those of a rank
-        correlation near 1 or of a small count do, an interval is widened until it holds that. A
-        lead is as wide as the fewest networks leave it.
+        By id ``value``, ``interval`` (95 %), ``against``, ``n`` and ``of``; of networks ``seeds``
+        and their standard deviation ``std``, too. What is not defined for everything together is
+        left out; what no draw defines has no interval, nor has what was found of one alone.
+
+    Notes
+    -----
+    Where draws lie aside of what everything gives, as those of a rank correlation near 1 or of a
+    small count do, an interval is widened until it holds that. Values and leads of few networks are
+    as wide as so few leave them. A share in per cent that is 0 or 100 in all draws has Wilson's
+    interval.
     """
-    networks = {id: np.atleast_2d(np.asarray(each, float)) for id, each in values.items()}
+    networks = {id: _defined(np.atleast_2d(np.asarray(each, float))) for id, each in values.items()}
     known = {id: over_networks(each, seed=i) for i, (id, each) in enumerate(networks.items())}
     known = {id: each for id, each in known.items() if np.isfinite(each[0])}
     found = {id: {"value": float(each[0]), "n": n, "of": of} for id, each in known.items()}
@@ -122,16 +133,22 @@ def from_draws(
         return found
     from earwitness.evaluation.statistics import ends, widened  # and torch: to record needs none
 
-    for id, each in known.items():
-        if np.isfinite(each[1:]).any():
-            found[id]["interval"] = _holding(ends(each[1:], n), each[0])
+    wide = {
+        id: widened(each, networks[id].mean(0), len(networks[id])) for id, each in known.items()
+    }
+    for id, each in wide.items():
+        drawn_values = each[1:][np.isfinite(each[1:])]
+        if not len(drawn_values):
+            continue
+        is_share = _in_per_cent(id)
+        if is_share and each[0] in (0, 100) and (drawn_values == each[0]).all():
+            found[id]["interval"] = _wilson(each[0], n)
+        else:
+            held = _holding(ends(each[1:], n), each[0])
+            found[id]["interval"] = _possible(held, networks[id], is_share)
     for id, other in against:
-        if id in known and other in known:
-            apart = [
-                widened(known[name], networks[name].mean(0), len(networks[name]))
-                for name in (id, other)
-            ]
-            leads = apart[0] - apart[1]
+        if id in wide and other in wide:
+            leads = wide[id] - wide[other]
             if np.isfinite(leads[1:]).any():
                 lead = _holding(ends(leads[1:], n, value=leads[0]), leads[0])
                 found[id].setdefault("against", {})[other] = lead
@@ -155,6 +172,32 @@ def over_networks(values: np.ndarray, seed: int = 0) -> np.ndarray:
     n_networks, n_draws = values.shape
     which = drawn(n_networks, n_draws - 1, _OF_NETWORKS + seed)  # (draw, network)
     return np.take_along_axis(values.T, which, axis=1).mean(1)
+
+
+def _defined(networks: np.ndarray) -> np.ndarray:
+    """Return those networks (n_networks, 1 + n_resamples) whose value is known; all, if none's."""
+    known = np.isfinite(networks[:, 0])
+    return networks[known] if known.any() else networks
+
+
+def _wilson(value: float, n: int) -> tuple[float, float]:
+    """Return the interval of a share of 0 or 100 % of ``n``."""
+    from earwitness.evaluation.statistics import share
+
+    low, high = share(round(n * value / 100), n).ends
+    return 100 * low, 100 * high
+
+
+def _possible(
+    ends: tuple[float, float], networks: np.ndarray, is_share: bool
+) -> tuple[float, float]:
+    """Return an interval within the limits of what is measured: few networks widen it past them."""
+    low = -np.inf if np.nanmin(networks) < 0 else 0
+    return _within(ends, low, 100 if is_share else np.inf)
+
+
+def _within(ends: tuple[float, float], low: float, high: float) -> tuple[float, float]:
+    return max(ends[0], float(low)), min(ends[1], float(high))
 
 
 def _of_networks(values: np.ndarray) -> dict:

@@ -70,6 +70,7 @@ def test_records_draw_clips_and_name_the_networks_behind_a_control():
     assert found["speech-quality/ours/own"]["value"] == pytest.approx(0.2)
     assert found["speech-quality/ours/blank"]["value"] == pytest.approx((0.5 + 0.6 + 0.7) / 3)
     assert found["speech-quality/ours/blank"]["seeds"] == 5
+    assert "seeds" not in found["speech-quality/ours/own"]
     assert found["speech-quality/ours/own"]["n"] == 2
     assert found["speech-quality/ours/own"]["of"] == "clips"
     ends = found["speech-quality/ours/own"]["interval"]

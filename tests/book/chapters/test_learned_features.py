@@ -157,7 +157,11 @@ def test_further_features_are_counted_beside_those_of_networks_that_are_drawn():
     control = found[f"{OURS}/no-voice-in-others-random-weights"]
     assert own["value"] == 2 and own["interval"] == (2, 2) and own["n"] == 12
     assert control["value"] == 0.5 and control["seeds"] == 2
-    assert control["interval"] == (0, 1) and control["std"] == pytest.approx(0.5**0.5)
+    assert control["std"] == pytest.approx(0.5**0.5)
+    low, high = control["interval"]
+    assert (
+        low == 0 and high > 3
+    )  # of two networks nothing is known, but that no count is below zero
     low, high = own["against"][f"{OURS}/no-voice-in-others-random-weights"]
     assert low < 0 and high > 3  # two networks that differ leave it open
     alone = learned_features.further_records([knows, blind], [0, 0], truth, clips)

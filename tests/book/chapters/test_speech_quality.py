@@ -104,14 +104,14 @@ def test_good_clips_lose_where_masks_lower_their_estimate():
 
 
 def test_random_weights_are_several_networks_that_are_drawn():
-    qualities, kinds = [1.5, 2.0, 2.2, 4.5, 4.2, 4.8, 3.0, 3.1], ["clean"] * 8
-    own = _survey([0.5] * 3 + [-0.5] * 3 + [-0.1, 0.1], qualities, kinds, -0.1)
-    lower, higher = (_survey([sign * 0.5] * 8, qualities, kinds, -0.1) for sign in (-1, 1))
+    qualities, kinds = [1.5 + 0.05 * k for k in range(12)] + [4.5, 4.2, 4.8], ["clean"] * 15
+    own = _survey([0.5] * 12 + [-0.5] * 3, qualities, kinds, -0.1)
+    lower, higher = (_survey([sign * 0.5] * 15, qualities, kinds, -0.1) for sign in (-1, 1))
     found = speech_quality.occlusion_records(own, [lower, lower, higher], own[:0], 0, 200)
     gain, control = "occlusion/bad-gain", "ours/bad-gain-random-weights"
     gain, control = (found[f"speech-quality/{id}"] for id in (gain, control))
     assert gain["value"] == 100 and control["value"] == pytest.approx(100 / 3)
-    assert control["seeds"] == 3 and gain["n"] == control["n"] == 3
+    assert control["seeds"] == 3 and gain["n"] == control["n"] == 12
     low, high = gain["against"]["speech-quality/ours/bad-gain-random-weights"]
     assert low <= 0 < high, "three networks of which one agrees leave it open"
     assert found["speech-quality/ours/empty-regions-random-weights"]["seeds"] == 3

@@ -308,12 +308,16 @@ def test_a_share_is_recorded_with_its_talkers_and_networks_and_of_what_has_a_val
 def test_cells_of_random_weights_are_means_of_networks():
     table = vowel_table()
     right = pd.DataFrame({"f0": np.arange(40) < 20, "f1": True, "f2": False}, index=table.index)
-    found = vowel_measurements.floor_cells([right, right.assign(f0=False)], table)
+    some = [right, right.assign(f0=np.arange(40) < 10), right.assign(f0=np.arange(40) < 15)]
+    found = vowel_measurements.floor_cells(some, table)
     share, low, high = found.loc[("f0", "male", "ah")]
-    assert share == 25 and 10 < low < 20 and 30 < high < 40
-    assert (
-        found.loc[("f1", "male", "ah"), "share"] == 100 and list(found.index.names)[0] == "quantity"
-    )
+    assert share == pytest.approx(37.5) and 0 <= low < 20 and 55 < high < 90
+    assert found.loc[("f1", "male", "ah"), "share"] == 100
+    assert found.loc[("f2", "male", "ah"), "share"] == 0  # nobody of twenty: no certainty
+    assert found.loc[("f2", "male", "ah"), "high"] == pytest.approx(16.1, abs=0.1)
+    assert list(found.index.names) == ["quantity", "sex", "vowel"]
+    alone = vowel_measurements.floor_cells(some, table.assign(speaker=7))
+    assert np.isnan(alone.loc[("f0", "male", "ah"), "low"])
 
 
 def test_the_lead_over_networks_is_as_wide_as_talkers_and_networks_make_it():

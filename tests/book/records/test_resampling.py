@@ -144,3 +144,47 @@ def test_draws_of_networks_do_not_follow_those_of_as_many_clips(n):
     for seed in (0, 1):
         both = np.corrcoef(clips[1:], records.over_networks(networks, seed)[1:])
         assert abs(both[0, 1]) < 0.1
+
+
+def test_a_share_beside_that_of_networks_keeps_its_doubt():
+    """The mean over networks is no 0 or 100, but each of them has such shares."""
+    blank = np.tile([0.0, 100.0, 100.0], (3, 7))
+    blank[0] = 100 - blank[0]
+    own = records.from_clips({"own": [100.0] * 21, "blank": blank})["own"]
+    assert own["interval"] == pytest.approx((84.5, 100), abs=0.1)
+
+
+def test_the_interval_of_few_networks_covers_what_others_would_give():
+    """Were only clips drawn, it would hold the mean of all networks in about half of the cases."""
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(60):
+        networks = 5 + rng.normal(0, 1, (4, 1)) + rng.normal(0, 1, (4, 30))
+        low, high = records.from_clips({"blank": networks})["blank"]["interval"]
+        covered += low <= 5 <= high
+    assert covered >= 54
+    drawn = records.drawn(30, 300, 0)
+    values = networks[:, drawn].mean(2)
+    other = records.from_draws({"blank": values}, 30, "clips")["blank"]["interval"]
+    assert other == pytest.approx((low, high), abs=0.4)
+
+
+def test_an_interval_stays_within_what_can_be(checkout):
+    two = np.repeat([[0.0], [100.0]], 21, axis=1)
+    found = records.from_clips({"toy/share": two, "toy/chance": two[::-1]})
+    assert found["toy/share"]["interval"] == (0, 100)
+    assert found["toy/share"]["against"]["toy/chance"] == (-100, 100)
+
+
+def test_a_statistic_that_is_certain_in_every_draw_is_a_share_of_so_many(checkout):
+    drawn = {"toy/share": np.zeros(101), "toy/new": np.zeros(101)}
+    found = records.from_draws(drawn, 21, "clips")
+    assert found["toy/share"]["interval"] == pytest.approx((0, 15.5), abs=0.1)
+    assert found["toy/new"]["interval"] == (0, 0)  # nobody says that it is a share
+
+
+def test_a_network_without_a_value_is_left_out_and_not_counted():
+    known = np.arange(20.0)[records.drawn(20, 300, 0)].mean(1)
+    some = np.stack([known, np.full(301, np.nan), known + 1])
+    found = records.from_draws({"own": known, "blank": some}, 20, "clips", [("own", "blank")])
+    assert (found["blank"]["value"], found["blank"]["seeds"]) == (10, 2)
+    assert "blank" in found["own"]["against"]
