@@ -331,7 +331,9 @@ def role_records(
     )  # (network, resample)
     areas = [one.area for one in best[1:]]
     untrained = np.column_stack([areas, drawn[1:]])  # (network, 1 + resample)
-    mean, *floor = anew = records.over_networks(untrained)
+    anew = records.over_networks(untrained)
+    apart = statistics.widened(anew, untrained.mean(0), len(untrained))
+    mean, *floor = np.clip(apart, 0, 1)  # few networks widen it past what an area can be
     own, n_clips = drawn[0], len(np.unique(clips))
     control = f"speech-quality/ours/{claim}-random-weights"
     counted = {"n": n_clips, "of": "clips"}
@@ -340,7 +342,6 @@ def role_records(
         for value, draws in ((best[0].area, own), (float(mean), floor))
     )
     if n_clips > 1:
-        apart = statistics.widened(anew, untrained.mean(0), len(untrained))
         lead = statistics.ends(own - apart[1:], n_clips, value=best[0].area - float(mean))
         value["against"] = {control: lead}
     return {f"speech-quality/features/{claim}": value, control: blank | {"seeds": len(best) - 1}}
