@@ -440,8 +440,6 @@ def test_nothing_recorded_is_reproduced_with_its_control_inside_its_interval(cha
 
 # recorded before intervals were, and to be measured again: strike out what has been
 WAITING = {
-    "known-answers/side-by-side/price",
-    "raw-waveform/ours/pitch-at-one-speed",  # its lead is of another run than its control
     "raw-waveform/ours/window-f0",
     "raw-waveform/ours/window-f1",
     "raw-waveform/ours/window-f2",
