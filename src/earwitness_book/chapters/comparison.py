@@ -17,6 +17,7 @@ from earwitness import attribution, evaluation, figures
 from earwitness.attribution.completeness import score
 from earwitness.errors import EarwitnessError
 from earwitness.evaluation import flipping, statistics
+from earwitness_book import records
 from earwitness_book.chapters.book_networks import Subject
 
 _SAMPLED = ("n_steps", "n_samples", "n_masks")
@@ -286,13 +287,18 @@ def ranked(table: pd.DataFrame) -> Ranks:
     return Ranks(ranks.mean().sort_values(), p, critical, len(table))
 
 
-def price(rows: pd.DataFrame, costs: pd.DataFrame, methods: Sequence[str]) -> float:
+def price(
+    rows: pd.DataFrame, costs: pd.DataFrame, methods: Sequence[str], n_resamples: int = 1000
+) -> np.ndarray:
     """Return the rank correlation over methods of cost and faithfulness, both by their mean rank
-    over networks; above 0, what costs more is more faithful.
+    over networks: over all of them, then over each draw of them, (1 + n_resamples,). Above 0, what
+    costs more is more faithful.
     """
-    faithful = by_network(rows, "faithful", methods).rank(axis=1).mean()
-    dear = costs[list(methods)].rank(axis=1).mean()
-    return float(scipy.stats.spearmanr(dear[list(methods)], faithful[list(methods)]).statistic)
+    faithful = by_network(rows, "faithful", methods).rank(axis=1)
+    dear = costs.loc[faithful.index, list(methods)].rank(axis=1)
+    drawn = records.drawn(len(faithful), n_resamples, 0)
+    both = (each.to_numpy()[drawn].mean(axis=1) for each in (dear, faithful))  # (draw, method)
+    return np.array([scipy.stats.spearmanr(*pair).statistic for pair in zip(*both, strict=True)])
 
 
 def agreement(found: Mapping[str, Compared], methods: Sequence[str]) -> pd.DataFrame:

@@ -77,7 +77,11 @@ def test_ranks_are_of_methods_that_apply_everywhere_best_first():
     assert ranks.mean.to_dict() == {"rise": 1, "random": 2, "gradient": 3} and ranks.n == 4
     assert ranks.p == scipy.stats.friedmanchisquare(*table.to_numpy().T).pvalue < 0.05
     costs = pd.DataFrame({"gradient": [1] * 4, "random": [2] * 4, "rise": [3] * 4}, list("abcd"))
-    assert comparison.price(rows, costs, methods) == pytest.approx(1)
+    prices = comparison.price(rows, costs, methods, 200)
+    assert prices[0] == pytest.approx(1) and prices.shape == (201,)
+    costs.loc["a"] = [3, 2, 1]  # one of four networks for which it is the other way round
+    prices = comparison.price(rows, costs, methods, 200)
+    assert prices[0] == pytest.approx(1) and prices.min() < 0  # drawn often, it decides
 
 
 def test_agreement_is_over_networks_to_which_both_apply(small):
