@@ -297,8 +297,8 @@ def price(
     faithful = by_network(rows, "faithful", methods).rank(axis=1)
     dear = costs.loc[faithful.index, list(methods)].rank(axis=1)
     drawn = records.drawn(len(faithful), n_resamples, 0)
-    both = (each.to_numpy()[drawn].mean(axis=1) for each in (dear, faithful))  # (draw, method)
-    return np.array([scipy.stats.spearmanr(*pair).statistic for pair in zip(*both, strict=True)])
+    both = (torch.as_tensor(each.to_numpy()[drawn].mean(axis=1)) for each in (dear, faithful))
+    return evaluation.rank_correlations(*both)  # of (draw, method)
 
 
 def agreement(found: Mapping[str, Compared], methods: Sequence[str]) -> pd.DataFrame:
